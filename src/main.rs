@@ -1,0 +1,3 @@
+//! The `emberwatch` binary.
+
+fn main() {}

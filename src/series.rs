@@ -1,0 +1,18 @@
+//! The words every other module speaks: label sets, samples, batches, matchers.
+//!
+//! Nothing here knows a wire format, a clock or a store. Identity follows Prometheus: a series *is*
+//! its label set, an empty label value is the same as an absent label, and a sample is a millisecond
+//! timestamp with a 64-bit float whose NaN payload may carry the staleness marker.
+
+mod batch;
+
+mod label_set;
+
+mod matcher;
+
+mod sample;
+
+pub use batch::{SampleBatch, SeriesEntry, series_hash};
+pub use label_set::{InvalidLabels, LabelRef, LabelSet, LabelSetBuilder, METRIC_NAME};
+pub use matcher::{InvalidMatcher, LabelMatcher, MatchOp};
+pub use sample::{STALE_NAN, Sample, TimestampMs, is_stale_marker};

@@ -1,0 +1,306 @@
+//! The series of one shard and their windows.
+
+use super::{
+    append::{AppendCounts, AppendOutcome},
+    ring::Ring,
+    selectors::SelectorIndex,
+};
+use crate::series::{LabelMatcher, LabelSet, Sample, SampleBatch, SeriesEntry, TimestampMs, is_stale_marker};
+use hashbrown::HashTable;
+
+/// Place of a series in its shard.
+pub(super) type SeriesId = u32;
+
+/// Limits of one store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How far before the last evaluated step samples are kept: the longest range plus offset of
+    /// any expression.
+    pub retention_ms: i64,
+    /// Samples further ahead of the wall clock are refused (Prometheus' own bound is ten minutes).
+    pub max_ahead_ms: i64,
+    /// Most series held at once; further ones are refused and counted.
+    pub max_series: usize,
+    /// Most bytes held by labels and windows together.
+    pub max_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            retention_ms: 5 * 60_000,
+            max_ahead_ms: 10 * 60_000,
+            max_series: 1_000_000,
+            max_bytes: 2 << 30,
+        }
+    }
+}
+
+/// How far the data of a store has come towards the step it waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Series that a detector reads, that were alive at the last step, and that have no sample at
+    /// or after the awaited step yet.
+    pub behind: usize,
+    /// Newest timestamp of any series that a detector reads.
+    pub newest: Option<TimestampMs>,
+    /// Oldest first timestamp among them: where the first step can be.
+    pub oldest: Option<TimestampMs>,
+}
+
+/// One series as a reader sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct SeriesView<'a> {
+    /// Its identity.
+    pub labels: &'a LabelSet,
+    /// Its samples, oldest first, stale markers among them.
+    pub samples: &'a [Sample],
+}
+
+/// The windows of one shard. See the module for what it promises.
+#[derive(Debug)]
+pub struct Store {
+    config: Config,
+    by_hash: HashTable<SeriesId>,
+    slots: Vec<Option<Series>>,
+    free: Vec<SeriesId>,
+    selectors: SelectorIndex,
+    /// The step being waited for, once there is one.
+    awaited: Option<TimestampMs>,
+    /// The last evaluated step: what arrives at or before it is late.
+    evaluated: TimestampMs,
+    progress: Progress,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Series {
+    hash: u128,
+    labels: LabelSet,
+    ring: Ring,
+    /// Whether any detector reads it.
+    wanted: bool,
+    /// Whether the awaited step waits for it.
+    behind: bool,
+}
+
+/// What a series costs beside its label text and its samples: its slot, its table entry, its places
+/// in selector lists, the header of the shared label text.
+const SERIES_OVERHEAD_BYTES: usize = size_of::<Option<Series>>() + 48;
+
+// === impl Store ===
+
+impl Store {
+    /// An empty store that files its series under `selectors` (each a list of matchers that must all hold).
+    #[must_use]
+    pub fn new(config: Config, selectors: Vec<Vec<LabelMatcher>>) -> Self {
+        Self {
+            config,
+            by_hash: HashTable::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            selectors: SelectorIndex::new(selectors),
+            awaited: None,
+            evaluated: TimestampMs::MIN,
+            progress: Progress::default(),
+            bytes: 0,
+        }
+    }
+
+    /// Takes a batch; `now` is the wall clock, for the bound on the future.
+    pub fn append(&mut self, batch: &SampleBatch, now: TimestampMs) -> AppendCounts {
+        let mut counts = AppendCounts::default();
+        let too_far = now.plus_ms(self.config.max_ahead_ms);
+        for entry in batch.iter() {
+            self.append_entry(entry, too_far, &mut counts);
+        }
+        counts
+    }
+
+    fn append_entry(&mut self, entry: SeriesEntry<'_>, too_far: TimestampMs, counts: &mut AppendCounts) {
+        let keep_from = self.keep_from();
+        let mut id = self.find(entry.hash);
+        for sample in entry.samples {
+            let outcome = if sample.timestamp > too_far {
+                AppendOutcome::TooFarInFuture
+            } else if sample.timestamp < keep_from {
+                AppendOutcome::TooOld
+            } else {
+                // A series is made by its first acceptable sample, never by a refused one.
+                match id.map_or_else(|| self.create(entry, counts), Ok) {
+                    Ok(found) => {
+                        id = Some(found);
+                        self.append_sample(found, *sample, counts)
+                    }
+                    Err(limit) => limit,
+                }
+            };
+            counts.count(outcome);
+        }
+    }
+
+    fn append_sample(&mut self, id: SeriesId, sample: Sample, counts: &mut AppendCounts) -> AppendOutcome {
+        let keep_from = self.keep_from();
+        let Some(series) = self.slots[id as usize].as_mut() else {
+            // `find` and `create` only return filled slots.
+            debug_assert!(false, "empty slot {id}");
+            return AppendOutcome::SeriesLimit;
+        };
+        let held = series.ring.capacity_bytes();
+        if self.bytes > self.config.max_bytes {
+            series.ring.trim(keep_from);
+            self.bytes -= held - series.ring.capacity_bytes().min(held);
+            return AppendOutcome::BytesLimit;
+        }
+        let outcome = series.ring.append(sample);
+        if matches!(outcome, AppendOutcome::Appended | AppendOutcome::OutOfOrder) {
+            series.ring.trim(keep_from);
+            self.bytes = self.bytes + series.ring.capacity_bytes() - held;
+            counts.late += u64::from(sample.timestamp <= self.evaluated);
+            counts.stale_markers += u64::from(is_stale_marker(sample.value));
+            if series.wanted {
+                self.progress.newest = self.progress.newest.max(Some(sample.timestamp));
+                let ended = is_stale_marker(sample.value) && outcome == AppendOutcome::Appended;
+                if series.behind && (ended || self.awaited.is_some_and(|step| sample.timestamp >= step)) {
+                    series.behind = false;
+                    self.progress.behind -= 1;
+                }
+            }
+        }
+        outcome
+    }
+
+    fn find(&self, hash: u128) -> Option<SeriesId> {
+        let slots = &self.slots;
+        let same = |id: &SeriesId| slots[*id as usize].as_ref().is_some_and(|s| s.hash == hash);
+        self.by_hash.find(hash as u64, same).copied()
+    }
+
+    fn create(
+        &mut self,
+        entry: SeriesEntry<'_>,
+        counts: &mut AppendCounts,
+    ) -> Result<SeriesId, AppendOutcome> {
+        if self.series_count() >= self.config.max_series {
+            return Err(AppendOutcome::SeriesLimit);
+        }
+        let cost = SERIES_OVERHEAD_BYTES + entry.labels.len();
+        if self.bytes + cost > self.config.max_bytes {
+            return Err(AppendOutcome::BytesLimit);
+        }
+        let id = self.free.pop().unwrap_or(self.slots.len() as SeriesId);
+        let labels = LabelSet::from_canonical(entry.labels);
+        let wanted = self.selectors.insert(id, &labels);
+        // A series that appears while a step is awaited is waited for as well: its samples up to
+        // the step may still be on their way.
+        let behind = wanted && self.awaited.is_some();
+        self.progress.behind += usize::from(behind);
+        if wanted && let Some(first) = entry.samples.iter().map(|s| s.timestamp).min() {
+            self.progress.oldest = Some(self.progress.oldest.map_or(first, |oldest| oldest.min(first)));
+        }
+        let series = Series { hash: entry.hash, labels, ring: Ring::default(), wanted, behind };
+        if id as usize == self.slots.len() {
+            self.slots.push(Some(series));
+        } else {
+            self.slots[id as usize] = Some(series);
+        }
+        let slots = &self.slots;
+        let rehash = |id: &SeriesId| slots[*id as usize].as_ref().map_or(0, |s| s.hash as u64);
+        self.by_hash.insert_unique(entry.hash as u64, id, rehash);
+        self.bytes += cost;
+        counts.series_created += 1;
+        Ok(id)
+    }
+
+    /// Marks `evaluated` as done and starts to wait for `next`; drops what has left the windows.
+    ///
+    /// Awaited are the series that some detector reads, that have not ended, and that had reached
+    /// the step before: a series that fell silent delays one step at the most.
+    pub fn begin_step(&mut self, evaluated: Option<TimestampMs>, next: TimestampMs) {
+        if let Some(evaluated) = evaluated {
+            self.evaluated = evaluated;
+        }
+        self.awaited = Some(next);
+        self.evict();
+        self.progress.behind = 0;
+        for series in self.slots.iter_mut().flatten().filter(|s| s.wanted) {
+            let newest = series.ring.newest();
+            series.behind = newest.is_some_and(|s| {
+                s.timestamp < next
+                    && !is_stale_marker(s.value)
+                    && evaluated.is_none_or(|evaluated| s.timestamp >= evaluated)
+            });
+            self.progress.behind += usize::from(series.behind);
+        }
+    }
+
+    /// Drops old samples, and the series that have none left.
+    fn evict(&mut self) {
+        let keep_from = self.keep_from();
+        let mut gone = Vec::new();
+        for (id, slot) in self.slots.iter_mut().enumerate() {
+            let Some(series) = slot else { continue };
+            let held = series.ring.capacity_bytes();
+            series.ring.trim(keep_from);
+            self.bytes = self.bytes + series.ring.capacity_bytes() - held;
+            if series.ring.newest().is_none() {
+                gone.push(id as SeriesId);
+            }
+        }
+        for id in &gone {
+            if let Some(series) = self.slots[*id as usize].take() {
+                let found = self.by_hash.find_entry(series.hash as u64, |other| other == id);
+                if let Ok(entry) = found {
+                    entry.remove();
+                }
+                self.bytes -= SERIES_OVERHEAD_BYTES
+                    + series.labels.canonical_text().len()
+                    + series.ring.capacity_bytes();
+            }
+        }
+        if !gone.is_empty() {
+            let slots = &self.slots;
+            self.selectors.remove(|id| slots[id as usize].is_none());
+            self.free.extend(gone);
+        }
+    }
+
+    /// Brings the selector lists into label order; call once before [`Self::select`]ing for a step.
+    pub fn prepare(&mut self) {
+        let slots = &self.slots;
+        // Lists hold filled slots only; an empty one would sort first and be skipped by `select`.
+        let empty = LabelSet::empty();
+        self.selectors.sort(|id| slots[id as usize].as_ref().map_or(&empty, |s| &s.labels));
+    }
+
+    /// The series of registered selector number `selector`, by ascending labels (after [`Self::prepare`]).
+    pub fn select(&self, selector: usize) -> impl Iterator<Item = SeriesView<'_>> {
+        self.selectors.ids(selector).iter().filter_map(|id| {
+            let series = self.slots[*id as usize].as_ref()?;
+            Some(SeriesView { labels: &series.labels, samples: series.ring.as_slice() })
+        })
+    }
+
+    /// How far the data has come.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Number of series held.
+    #[must_use]
+    pub fn series_count(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Bytes held by labels and windows, as counted for the limit.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Samples before this are outside every window.
+    fn keep_from(&self) -> TimestampMs {
+        self.evaluated.plus_ms(-self.config.retention_ms)
+    }
+}
