@@ -281,6 +281,18 @@ impl Store {
         })
     }
 
+    /// The earliest sample after `at` of any series that a detector reads.
+    #[must_use]
+    pub fn next_after(&self, at: TimestampMs) -> Option<TimestampMs> {
+        let wanted = self.slots.iter().flatten().filter(|series| series.wanted);
+        wanted
+            .filter_map(|series| {
+                let samples = series.ring.as_slice();
+                samples.get(samples.partition_point(|s| s.timestamp <= at)).map(|s| s.timestamp)
+            })
+            .min()
+    }
+
     /// How far the data has come.
     #[must_use]
     pub fn progress(&self) -> Progress {
