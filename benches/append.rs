@@ -42,7 +42,8 @@ fn append_round(store: &mut Store, timestamp: i64, batches: Vec<SampleBatch>) {
     for batch in &batches {
         divan::black_box(store.append(batch, TimestampMs(timestamp)));
     }
-    store.begin_step(Some(TimestampMs(timestamp)), TimestampMs(timestamp + SCRAPE_INTERVAL_MS));
+    store.mark_evaluated(TimestampMs(timestamp));
+    store.begin_step(TimestampMs(timestamp + SCRAPE_INTERVAL_MS));
 }
 
 fn store() -> Store {

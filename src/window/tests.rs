@@ -71,10 +71,12 @@ fn old_samples_and_then_empty_series_leave_when_steps_pass() {
     let mut store = store(Config { retention_ms: 100, ..Config::default() });
     store.append(&batch("wanted", &[(0, 1.0), (50, 2.0)]), FAR_FUTURE);
     store.append(&batch("unwanted", &[(0, 1.0)]), FAR_FUTURE);
-    store.begin_step(Some(TimestampMs(120)), TimestampMs(130));
+    store.mark_evaluated(TimestampMs(120));
+    store.begin_step(TimestampMs(130));
     assert_eq!(window_of(&store, "wanted"), [(50, 2.0)]);
     assert_eq!(store.series_count(), 1, "the other one has nothing left");
-    store.begin_step(Some(TimestampMs(200)), TimestampMs(210));
+    store.mark_evaluated(TimestampMs(200));
+    store.begin_step(TimestampMs(210));
     assert_eq!((store.series_count(), store.bytes()), (0, 0));
     let too_old = store.append(&batch("wanted", &[(99, 1.0)]), FAR_FUTURE);
     assert_eq!(too_old.too_old, 1);
@@ -84,7 +86,8 @@ fn old_samples_and_then_empty_series_leave_when_steps_pass() {
 fn a_late_sample_enters_the_window_and_is_counted() {
     let mut store = store(Config::default());
     store.append(&batch("wanted", &[(100, 1.0)]), FAR_FUTURE);
-    store.begin_step(Some(TimestampMs(100)), TimestampMs(200));
+    store.mark_evaluated(TimestampMs(100));
+    store.begin_step(TimestampMs(200));
     let counts = store.append(&batch("wanted", &[(90, 0.5)]), FAR_FUTURE);
     assert_eq!((counts.late, counts.out_of_order), (1, 1));
     assert_eq!(window_of(&store, "wanted"), [(90, 0.5), (100, 1.0)]);
@@ -96,7 +99,7 @@ fn a_step_waits_for_the_live_series_a_detector_reads_and_for_no_other() {
     for name in ["wanted_a", "wanted_b", "unwanted"] {
         store.append(&batch(name, &[(10, 1.0)]), FAR_FUTURE);
     }
-    store.begin_step(None, TimestampMs(15));
+    store.begin_step(TimestampMs(15));
     assert_eq!(store.progress().behind, 2);
     store.append(&batch("wanted_a", &[(15, 1.0)]), FAR_FUTURE);
     assert_eq!(store.progress().behind, 1, "a sample at the step passes it");
@@ -110,9 +113,11 @@ fn a_silent_series_delays_one_step_at_the_most() {
     let mut store = store(Config::default());
     store.append(&batch("wanted_a", &[(10, 1.0), (25, 1.0)]), FAR_FUTURE);
     store.append(&batch("wanted_b", &[(10, 1.0)]), FAR_FUTURE);
-    store.begin_step(Some(TimestampMs(10)), TimestampMs(20));
+    store.mark_evaluated(TimestampMs(10));
+    store.begin_step(TimestampMs(20));
     assert_eq!(store.progress().behind, 1);
-    store.begin_step(Some(TimestampMs(20)), TimestampMs(30));
+    store.mark_evaluated(TimestampMs(20));
+    store.begin_step(TimestampMs(30));
     assert_eq!(store.progress().behind, 1, "a, and no longer b");
     store.append(&batch("wanted_a", &[(30, 1.0)]), FAR_FUTURE);
     assert_eq!(store.progress().behind, 0);
@@ -121,7 +126,7 @@ fn a_silent_series_delays_one_step_at_the_most() {
 #[test]
 fn a_series_that_appears_while_a_step_is_awaited_is_waited_for() {
     let mut store = store(Config::default());
-    store.begin_step(None, TimestampMs(20));
+    store.begin_step(TimestampMs(20));
     store.append(&batch("wanted", &[(18, 1.0)]), FAR_FUTURE);
     assert_eq!(store.progress().behind, 1);
     store.append(&batch("wanted", &[(21, 1.0)]), FAR_FUTURE);
@@ -137,7 +142,8 @@ fn selected_series_come_in_label_order_whatever_the_order_of_arrival() {
     }
     let names: Vec<&str> = store.select(0).map(|s| s.labels.metric_name()).collect();
     assert_eq!(names, ["wanted_a", "wanted_b", "wanted_c"]);
-    store.begin_step(Some(TimestampMs(i64::MAX / 4)), FAR_FUTURE);
+    store.mark_evaluated(TimestampMs(i64::MAX / 4));
+    store.begin_step(FAR_FUTURE);
     assert_eq!(store.select(0).count(), 0, "evicted series leave the lists");
 }
 
@@ -157,7 +163,8 @@ proptest! {
         for (index, (series, t, v)) in arrivals.into_iter().enumerate() {
             if steps.contains(&index) {
                 evaluated = evaluated.max(index as i64);
-                store.begin_step(Some(TimestampMs(evaluated)), TimestampMs(evaluated + 10));
+                store.mark_evaluated(TimestampMs(evaluated));
+    store.begin_step(TimestampMs(evaluated + 10));
                 naive.retain(|(_, t), _| *t >= evaluated.saturating_sub(RETENTION));
             }
             let value = f64::from(v);
