@@ -34,4 +34,6 @@ pub mod series;
 
 pub mod window;
 
+pub mod promql;
+
 // --- IO shell ---
