@@ -36,4 +36,6 @@ pub mod wire;
 
 pub mod window;
 
+pub mod promql;
+
 // --- IO shell ---
