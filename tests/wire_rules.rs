@@ -3,6 +3,8 @@
 //! The letters in the test names are the lines of our protocol checklist: A for Remote-Write 1.0, B
 //! for 2.0 (and A where 2.0 shares the rule).
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail the test")]
+
 #[path = "wire_rules/amplification.rs"]
 mod amplification;
 

@@ -197,7 +197,7 @@ impl LabelRefs {
         let mut unknown = Ok(());
         for_each_varint(field, |number| {
             let reference = number as u32;
-            if self.number % 2 == 0 {
+            if self.number.is_multiple_of(2) {
                 self.name = reference;
             } else {
                 match (symbols.resolve(self.name), symbols.resolve(reference)) {
@@ -213,6 +213,10 @@ impl LabelRefs {
 
     /// Checks that the last name has got its value.
     fn finish(&self) -> Result<(), WireError> {
-        if self.number % 2 == 0 { Ok(()) } else { Err(WireError::OddReferences { references: self.number }) }
+        if self.number.is_multiple_of(2) {
+            Ok(())
+        } else {
+            Err(WireError::OddReferences { references: self.number })
+        }
     }
 }
