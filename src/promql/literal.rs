@@ -86,8 +86,7 @@ pub(super) fn duration_ms(text: &str) -> Result<i64, &'static str> {
 /// A plain number taken as a duration in seconds, in milliseconds.
 pub(super) fn seconds_as_ms(seconds: f64) -> Result<i64, &'static str> {
     let ms = seconds * 1000.0;
-    // Also false for NaN.
-    if !(ms.abs() <= MAX_DURATION_MS as f64) {
+    if ms.is_nan() || ms.abs() > MAX_DURATION_MS as f64 {
         return Err("the duration is out of range");
     }
     let whole = ms.round();

@@ -77,7 +77,8 @@ fn quantile(q: f64, mut buckets: Vec<Bucket>) -> f64 {
     }
     let rank = q * last.count;
     let finite = &buckets[..=lower.len()];
-    let at = finite.partition_point(|bucket| !(bucket.count >= rank));
+    let reaches = |bucket: &Bucket| bucket.count >= rank;
+    let at = finite.partition_point(|bucket| !reaches(bucket));
     let Some(found) = finite.get(at) else { return second_last.upper_bound };
     let Some(below) = at.checked_sub(1).and_then(|at| finite.get(at)) else {
         return if found.upper_bound <= 0.0 {
