@@ -35,3 +35,5 @@ pub mod series;
 pub mod window;
 
 // --- IO shell ---
+
+pub mod demo;
