@@ -37,3 +37,5 @@ pub mod window;
 // --- IO shell ---
 
 pub mod demo;
+
+pub mod cli;
