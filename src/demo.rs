@@ -39,7 +39,7 @@ use crate::series::TimestampMs;
 use anomalies::{Anomalies, AnomaliesError, Anomaly};
 use faults::Fault;
 use fleet::{Fleet, NodeView};
-use judge::{ALARM_AT, Alarm, Severities, Verdicts};
+use judge::{HIGH, MEDIUM, Severities, Verdicts};
 use pace::Pace;
 use screen::{Frame, Phase, Row, Screen, Totals, Why};
 use sender::{SendError, Sender};
@@ -111,6 +111,15 @@ pub struct Sidecar {
     pub stop: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
+/// What the demo came to, for alarms of two levels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Counting severities medium and high.
+    pub medium: Verdicts,
+    /// Counting high only.
+    pub high: Verdicts,
+}
+
 /// Why the demo could not be played to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
@@ -147,7 +156,7 @@ pub async fn run<W: Write, F: Future<Output = Result<Sidecar, BoxError>>>(
     settings: &Settings,
     mut screen: Screen<W>,
     start_sidecar: impl FnOnce(SidecarSettings) -> F,
-) -> Result<Verdicts, DemoError> {
+) -> Result<Outcome, DemoError> {
     let sink = Sink::bind().await.map_err(DemoError::Sink)?;
     let sidecar = start_sidecar(settings.for_sidecar(&sink)).await.map_err(DemoError::Sidecar)?;
     let mut show = Show::new(settings, &sidecar.base_url)?;
@@ -193,6 +202,8 @@ struct Show {
     anomalies: Anomalies,
     pace: Pace,
     now: TimestampMs,
+    /// Wall-clock time until an alarm was on the screen.
+    first_alarm: Option<Duration>,
 }
 
 impl Show {
@@ -213,6 +224,7 @@ impl Show {
             anomalies: Anomalies::of(base_url)?,
             pace: Pace::new(START, watched_from, end, settings.duration),
             now: START,
+            first_alarm: None,
         })
     }
 
@@ -230,6 +242,9 @@ impl Show {
                 let anomalies = self.anomalies.now().await;
                 let frame = self.frame(&sink.received(), anomalies);
                 screen.show(&frame).map_err(DemoError::Screen)?;
+                if frame.rows.iter().any(|row| row.since.is_some()) {
+                    self.first_alarm.get_or_insert(began.elapsed());
+                }
             }
             tokio::time::sleep_until(began + self.pace.due(self.now)).await;
         }
@@ -257,16 +272,20 @@ impl Show {
     }
 
     /// Judges what came back and reports it.
-    fn end<W: Write>(self, received: &Received, screen: &mut Screen<W>) -> Result<Verdicts, DemoError> {
-        let alarms: Vec<Alarm> = (0..)
-            .zip(&self.instances)
-            .flat_map(|(node, instance)| judge::alarms(node, &received.severities(instance)))
-            .collect();
-        let verdicts = judge::judge(&self.faults, &alarms);
+    fn end<W: Write>(self, received: &Received, screen: &mut Screen<W>) -> Result<Outcome, DemoError> {
+        let severities: Vec<Severities> =
+            self.instances.iter().map(|instance| received.severities(instance)).collect();
+        let judge = |level| {
+            let of_node = |(node, severities)| judge::alarms(node, severities, level);
+            let alarms: Vec<_> = severities.iter().enumerate().flat_map(of_node).collect();
+            judge::judge(&self.faults, &alarms)
+        };
+        let outcome = Outcome { medium: judge(MEDIUM), high: judge(HIGH) };
         let totals = Totals {
-            verdicts: &verdicts,
+            outcome: &outcome,
             instances: &self.instances,
             days: self.days,
+            first_alarm: self.first_alarm,
             sent_samples: self.sender.sent_samples(),
             retries: self.sender.retries(),
             written_back: received.samples,
@@ -274,7 +293,7 @@ impl Show {
             out_of_order: received.out_of_order,
         };
         screen.report(&totals).map_err(DemoError::Screen)?;
-        Ok(verdicts)
+        Ok(outcome)
     }
 }
 
@@ -296,7 +315,7 @@ fn row(view: NodeView, received: &Received, anomalies: &[Anomaly]) -> Row {
 
 /// The beginning of the alarm that is on, if one is.
 fn alarming_since(severities: &Severities) -> Option<TimestampMs> {
-    let alarming = |severity: &Option<u8>| severity.is_some_and(|severity| severity >= ALARM_AT);
+    let alarming = |severity: &Option<u8>| severity.is_some_and(|severity| severity >= MEDIUM);
     severities.iter().rev().take_while(|(_, severity)| alarming(severity)).last().map(|(at, _)| *at)
 }
 

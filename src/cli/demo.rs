@@ -1,8 +1,7 @@
 //! `emberwatch demo`: the whole loop in a terminal, with nothing else installed.
 
 use crate::demo::{
-    self, BoxError, DemoError, Settings, Sidecar, SidecarSettings,
-    judge::Verdicts,
+    self, BoxError, DemoError, Outcome, Settings, Sidecar, SidecarSettings,
     screen::{Mode, Screen},
 };
 use clap::Args;
@@ -60,7 +59,7 @@ pub struct DemoArgs {
 pub async fn run<F: Future<Output = Result<Sidecar, BoxError>>>(
     args: &DemoArgs,
     start_sidecar: impl FnOnce(SidecarSettings) -> F,
-) -> Result<Verdicts, DemoError> {
+) -> Result<Outcome, DemoError> {
     let stdout = io::stdout();
     let mode = if args.plain || !stdout.is_terminal() {
         Mode::Lines

@@ -1,7 +1,7 @@
 //! Alarms against the faults that were injected: found, missed, false, and how late.
 //!
-//! An *alarm* is a maximal run of consecutive scores of a node whose severity reaches [`ALARM_AT`];
-//! where several detectors watch a node, the most severe counts. A fault is *found* when an alarm on
+//! An *alarm* is a maximal run of consecutive scores of a node whose severity reaches a level, [`MEDIUM`]
+//! or [`HIGH`]; where several detectors watch a node, the most severe counts. A fault is *found* when an alarm on
 //! its node begins between its start and its end plus [`GRACE_MS`]. An alarm that begins outside all
 //! faults of its node (with their grace) is *false*, also one that was already on when a fault began.
 
@@ -9,8 +9,11 @@ use super::faults::Fault;
 use crate::series::TimestampMs;
 use std::collections::BTreeMap;
 
-/// The severity from which on a score is an alarm: medium.
-pub const ALARM_AT: u8 = 2;
+/// The severity that deserves a look.
+pub const MEDIUM: u8 = 2;
+
+/// The severity that may wake somebody up.
+pub const HIGH: u8 = 3;
 
 /// How long after its end a fault can still be found: features look back, scores need persistence.
 pub const GRACE_MS: i64 = 30 * 60_000;
@@ -38,7 +41,7 @@ pub struct Judged {
     pub delay_ms: Option<i64>,
 }
 
-/// The result of a run.
+/// The result of a run at one level.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdicts {
     /// Every fault, in order of its start.
@@ -69,13 +72,13 @@ impl Verdicts {
     }
 }
 
-/// The alarms of one node.
+/// The alarms of one node: where its severity is at least `level`.
 #[must_use]
-pub fn alarms(node: usize, severities: &Severities) -> Vec<Alarm> {
+pub fn alarms(node: usize, severities: &Severities, level: u8) -> Vec<Alarm> {
     let mut alarms: Vec<Alarm> = Vec::new();
     let mut open = false;
     for (at, severity) in severities {
-        let alarming = severity.is_some_and(|severity| severity >= ALARM_AT);
+        let alarming = severity.is_some_and(|severity| severity >= level);
         if alarming && !open {
             alarms.push(Alarm { node, start: *at, end: None });
         }
@@ -134,15 +137,22 @@ mod tests {
     #[test]
     fn an_alarm_is_a_run_of_medium_or_high() {
         let found: Vec<_> =
-            alarms(3, &severities("0122310")).iter().map(|a| (a.node, a.start, a.end)).collect();
+            alarms(3, &severities("0122310"), MEDIUM).iter().map(|a| (a.node, a.start, a.end)).collect();
         assert_eq!(found, [(3, minute(2), Some(minute(5)))]);
     }
 
     #[test]
+    fn at_the_level_high_medium_is_no_alarm() {
+        let found: Vec<_> =
+            alarms(3, &severities("0123322"), HIGH).iter().map(|a| (a.start, a.end)).collect();
+        assert_eq!(found, [(minute(3), Some(minute(5)))]);
+    }
+
+    #[test]
     fn an_alarm_ends_with_its_series_and_may_be_on_at_the_end() {
-        let found: Vec<_> = alarms(0, &severities("3-22")).iter().map(|a| (a.start, a.end)).collect();
+        let found: Vec<_> = alarms(0, &severities("3-22"), MEDIUM).iter().map(|a| (a.start, a.end)).collect();
         assert_eq!(found, [(minute(0), Some(minute(1))), (minute(2), None)]);
-        assert!(alarms(0, &severities("0110--")).is_empty());
+        assert!(alarms(0, &severities("0110--"), MEDIUM).is_empty());
     }
 
     #[test]

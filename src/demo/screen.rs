@@ -12,7 +12,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-use super::{fleet::NodeView, judge::ALARM_AT};
+use super::{fleet::NodeView, judge::MEDIUM};
 use crate::series::TimestampMs;
 use std::{
     collections::BTreeMap,
@@ -168,7 +168,7 @@ impl<W: Write> Screen<W> {
 
     fn tell_row(&mut self, row: &Row, now: TimestampMs) -> io::Result<()> {
         let instance = &row.view.instance;
-        let alarm = row.severity.filter(|severity| *severity >= ALARM_AT);
+        let alarm = row.severity.filter(|severity| *severity >= MEDIUM);
         match (alarm, self.told.get(instance).copied()) {
             (Some(severity), None) => {
                 let since = row.since.unwrap_or(now);

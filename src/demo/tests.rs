@@ -129,8 +129,10 @@ async fn a_rule_for_memory_finds_the_memory_leaks_and_misses_the_rest() {
         duration: Duration::ZERO,
     };
     let mut out = Vec::new();
-    let verdicts = run(&settings, Screen::new(&mut out, Mode::Lines), start).await.unwrap();
+    let outcome = run(&settings, Screen::new(&mut out, Mode::Lines), start).await.unwrap();
     let out = String::from_utf8(out).unwrap();
+    let verdicts = outcome.medium;
+    assert_eq!(outcome.high, verdicts, "the rule only ever says high");
     assert!(!verdicts.faults.is_empty(), "{out}");
     for judged in &verdicts.faults {
         assert_eq!(judged.delay_ms.is_some(), judged.fault.kind == FaultKind::MemoryLeak, "{out}");

@@ -14,6 +14,8 @@ pub(super) const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
 const DISK_BYTES_PER_SECOND: f64 = 250e6;
 /// Bytes of log that one request leaves.
 const LOG_BYTES_PER_REQUEST: f64 = 400.0;
+/// Share of the logs that stays on the disk when they are rotated.
+const LOGS_KEPT: f64 = 0.2;
 /// Bytes of one request, and of its answer.
 const REQUEST_BYTES: f64 = 1_400.0;
 const RESPONSE_BYTES: f64 = 9_000.0;
@@ -133,6 +135,19 @@ impl Machine {
         now
     }
 
+    /// Bytes of log on a machine that has long been running, at the midnight `at`: so that the first day
+    /// looks like the others.
+    fn logged_since_rotation(&self, at: TimestampMs) -> f64 {
+        let minutes = 24 * 60;
+        let logged_from = |from: i64| -> f64 {
+            let load: f64 = (from..minutes).map(|minute| self.rhythm.at(at.plus_ms(minute * 60_000))).sum();
+            60.0 * load * self.requests_per_second * LOG_BYTES_PER_REQUEST
+        };
+        // Day after day the same amount comes and the same share stays: a geometric series.
+        let kept = LOGS_KEPT / (1.0 - LOGS_KEPT) * logged_from(0);
+        kept + logged_from((self.backup.start_s / 60.0) as i64)
+    }
+
     fn memory(
         &self,
         workload: &mut Workload,
@@ -162,7 +177,7 @@ impl Machine {
         workload.log_bytes += logged * elapsed_s;
         if self.backup.begins_between(at.plus_ms(-(elapsed_s * 1000.0) as i64), at) {
             // Logs are rotated before they are saved.
-            workload.log_bytes *= 0.2;
+            workload.log_bytes *= LOGS_KEPT;
         }
         let usual = self.root_base + workload.log_bytes / self.root_bytes;
         let filled = effects.disk * (0.97 - usual).max(0.0);
@@ -225,11 +240,10 @@ impl Workload {
             slow: Drift::new(0.06, 1800.0),
             fast: Drift::new(0.04, 120.0),
             work: Drift::new(0.03, 90.0),
-            memory: Drift::new(0.008, 3600.0),
+            memory: Drift::new(0.008, 1200.0),
             latency: Drift::new(0.06, 120.0),
             bursts: Bursts::new(rng),
-            // As after three quarters of a day since the last rotation.
-            log_bytes: 0.75 * 86_400.0 * load * machine.requests_per_second * LOG_BYTES_PER_REQUEST,
+            log_bytes: machine.logged_since_rotation(at),
             filled: 0.0,
             sessions: load,
         }

@@ -337,3 +337,28 @@ fn normal_days_stay_within_their_band() {
         }
     }
 }
+
+/// One day teaches the next: hardly a value of the second day lies outside the first day's range.
+#[test]
+fn the_second_day_looks_like_the_first() {
+    let mut fleet = Fleet::new(42, 10, START, INTERVAL_MS, &[]);
+    let mut scraped = Vec::new();
+    let mut ranges = vec![[(f64::INFINITY, f64::NEG_INFINITY); 5]; 10];
+    let mut outside = 0;
+    for round in 0..2 * ROUNDS_A_DAY {
+        scraped.clear();
+        fleet.scrape(&mut scraped);
+        for (view, ranges) in fleet.views().iter().zip(&mut ranges) {
+            let values = [view.cpu, view.memory, view.disk, view.network_bytes, view.p95_seconds];
+            for (value, (least, most)) in values.into_iter().zip(ranges) {
+                if round < ROUNDS_A_DAY {
+                    (*least, *most) = (least.min(value), most.max(value));
+                } else if value < *least || value > *most {
+                    outside += 1;
+                }
+            }
+        }
+    }
+    let share = f64::from(outside) / (ROUNDS_A_DAY * 10 * 5) as f64;
+    assert!(share < 0.01, "{share}");
+}

@@ -1,7 +1,7 @@
 //! The table: one line a node, and below it why.
 
 use super::{Frame, Phase, Row, text};
-use crate::demo::judge::ALARM_AT;
+use crate::demo::judge::MEDIUM;
 
 const BOLD: &str = "\x1b[1m";
 const DIM: &str = "\x1b[2m";
@@ -108,15 +108,14 @@ fn bar(score: f64) -> String {
 fn colour(severity: Option<u8>) -> &'static str {
     match severity {
         None | Some(0) => "",
-        Some(severity) if severity <= ALARM_AT => YELLOW,
+        Some(severity) if severity <= MEDIUM => YELLOW,
         Some(_) => RED,
     }
 }
 
 /// The explanation of an alarm, wrapped.
 fn why(row: &Row, width: usize) -> Vec<String> {
-    let (Some(severity), Some(why)) = (row.severity.filter(|severity| *severity >= ALARM_AT), &row.why)
-    else {
+    let (Some(severity), Some(why)) = (row.severity.filter(|severity| *severity >= MEDIUM), &row.why) else {
         return Vec::new();
     };
     let text = format!("{} {}{}", row.view.instance, text::severity(severity), text::why(why));

@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::demo::{
+    Outcome,
     faults::{Fault, FaultKind},
     judge::{Alarm, Judged, Verdicts},
 };
+use std::time::Duration;
 
 const NOON: TimestampMs = TimestampMs(1_767_700_800_000);
 
@@ -138,20 +140,24 @@ fn the_report_says_what_was_found_missed_and_false() {
         end: NOON.plus_ms((minute + 40) * 60_000),
         ramp_ms: 1,
     };
-    let verdicts = Verdicts {
-        faults: vec![
-            Judged { fault: fault(1, FaultKind::CpuRunaway, 0), delay_ms: Some(360_000) },
-            Judged { fault: fault(0, FaultKind::MemoryLeak, 90), delay_ms: None },
-        ],
-        false_alarms: vec![
-            Alarm { node: 0, start: NOON, end: Some(NOON.plus_ms(180_000)) },
-            Alarm { node: 1, start: NOON.plus_ms(7_200_000), end: None },
-        ],
+    let judged = |delays_ms: [Option<i64>; 2]| {
+        let faults = [fault(1, FaultKind::CpuRunaway, 0), fault(0, FaultKind::MemoryLeak, 90)];
+        let judged = faults.into_iter().zip(delays_ms);
+        judged.map(|(fault, delay_ms)| Judged { fault, delay_ms }).collect()
+    };
+    let false_alarms = vec![
+        Alarm { node: 0, start: NOON, end: Some(NOON.plus_ms(180_000)) },
+        Alarm { node: 1, start: NOON.plus_ms(7_200_000), end: None },
+    ];
+    let outcome = Outcome {
+        medium: Verdicts { faults: judged([Some(360_000), Some(2_400_000)]), false_alarms: Vec::new() },
+        high: Verdicts { faults: judged([Some(420_000), None]), false_alarms },
     };
     let totals = Totals {
-        verdicts: &verdicts,
+        outcome: &outcome,
         instances: &["node-01".to_owned(), "node-02".to_owned()],
         days: 1.0,
+        first_alarm: Some(Duration::from_millis(31_400)),
         sent_samples: 2_304_000,
         retries: 0,
         written_back: 28_800,
@@ -162,14 +168,16 @@ fn the_report_says_what_was_found_missed_and_false() {
     Screen::new(&mut out, Mode::Lines).report(&totals).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
 
-    fault         node      began             found
-    CPU runaway   node-02   Tue 06 Jan 12:00  after 6 min
-    memory leak   node-01   Tue 06 Jan 13:30  missed
-    (none)        node-01   Tue 06 Jan 12:00  false alarm, 3 min
-    (none)        node-02   Tue 06 Jan 14:00  false alarm, still on at the end
+    fault         node      began             medium or high  high
+    CPU runaway   node-02   Tue 06 Jan 12:00  after 6 min     after 7 min
+    memory leak   node-01   Tue 06 Jan 13:30  after 40 min    missed
 
-    Of 2 faults, found 1 after 6 min (median), missed 1. False alarms: 2 (nodes: 2, days watched: 1).
-    An alarm is severity medium or high. All times are simulated.
+    medium or high  of 2 faults found 2 after 6 min (median), missed 0; false alarms: 0
+    high only       of 2 faults found 1 after 7 min (median), missed 1; false alarms: 2
+      false alarm (high): node-01 Tue 06 Jan 12:00, for 3 min
+      false alarm (high): node-02 Tue 06 Jan 14:00, still on at the end
+    Watched 2 nodes for 1 simulated days; all times above are simulated.
+    The first alarm was on the screen after 31 s.
     Sent 2,304,000 samples (0 requests repeated), 28,800 came back (0 twice, 0 out of order).
     ");
 }
