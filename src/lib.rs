@@ -32,6 +32,8 @@ pub mod series;
 
 // --- pure core ---
 
+pub mod wire;
+
 pub mod window;
 
 // --- IO shell ---

@@ -298,6 +298,22 @@ impl<'a> LabelSetBuilder<'a> {
         }
         Ok(())
     }
+
+    /// Appends the canonical text to `into` as [`Self::finish`] did, with `suffix` behind the metric
+    /// name: the series that a native histogram becomes. Only meaningful after a successful `finish`;
+    /// name and suffix together must be shorter than 2 MiB.
+    pub(crate) fn write_with_suffix(&self, suffix: &str, into: &mut String) {
+        for label in self.labels.iter().filter(|label| !label.value.is_empty()) {
+            if label.name == METRIC_NAME {
+                push_part(into, label.name);
+                push_length(into, label.value.len() + suffix.len());
+                into.push_str(label.value);
+                into.push_str(suffix);
+            } else {
+                push_label(into, *label);
+            }
+        }
+    }
 }
 
 // === text ===
@@ -308,7 +324,11 @@ fn push_label(text: &mut String, label: LabelRef<'_>) {
 }
 
 fn push_part(text: &mut String, part: &str) {
-    let length = part.len();
+    push_length(text, part.len());
+    text.push_str(part);
+}
+
+fn push_length(text: &mut String, length: usize) {
     if length < usize::from(LONG) {
         text.push(char::from(length as u8));
     } else {
@@ -317,7 +337,6 @@ fn push_part(text: &mut String, part: &str) {
             text.push(char::from((length >> shift) as u8 & 0x7f));
         }
     }
-    text.push_str(part);
 }
 
 fn take_part(text: &str) -> Option<(&str, &str)> {
