@@ -32,9 +32,6 @@ pub mod sender;
 
 pub mod sink;
 
-#[cfg(test)]
-mod tests;
-
 use crate::series::TimestampMs;
 use anomalies::{Anomalies, AnomaliesError, Anomaly};
 use faults::Fault;

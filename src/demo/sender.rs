@@ -5,10 +5,7 @@
 //! 5 s). Nothing overtakes a request that is being repeated. Any other answer than 2xx ends the demo:
 //! the demo's samples are valid, so the receiver is wrong.
 
-use super::{
-    fleet::Scraped,
-    message::{TimeSeries, WriteRequest},
-};
+use super::{fleet::Scraped, message};
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
@@ -16,7 +13,6 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use prost::Message;
 use std::time::Duration;
 
 /// Samples in one request at most: Prometheus' `max_samples_per_send`.
@@ -92,7 +88,7 @@ impl Sender {
     /// When the receiver refuses them or stays out of reach.
     pub async fn send(&mut self, samples: &[Scraped]) -> Result<(), SendError> {
         for part in samples.chunks(MAX_SAMPLES_PER_SEND) {
-            let body = encode(part).map_err(|error| self.cannot_build(error))?;
+            let body = message::encode(part).map_err(|error| self.cannot_build(error))?;
             self.deliver(&body, part.len()).await?;
             self.sent_samples += part.len() as u64;
         }
@@ -168,10 +164,4 @@ impl Sender {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds: u64 = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
-}
-
-fn encode(samples: &[Scraped]) -> Result<Bytes, snap::Error> {
-    let timeseries = samples.iter().map(|scraped| TimeSeries::of(&scraped.labels, scraped.sample)).collect();
-    let message = WriteRequest { timeseries }.encode_to_vec();
-    Ok(snap::raw::Encoder::new().compress_vec(&message)?.into())
 }

@@ -3,12 +3,12 @@
 //! It keeps everything it is sent, so it is for runs of limited length. It judges the sender too:
 //! samples that come twice or go back in time are counted, and there must be none.
 
-use super::{judge::Severities, message::WriteRequest};
+use super::{fleet::Scraped, judge::Severities, message};
 use crate::series::{LabelSet, Sample, TimestampMs, is_stale_marker};
 use axum::{Router, body::Bytes, extract::State, routing::post};
 use http::StatusCode;
-use prost::Message;
 use std::{
+    cmp::Ordering,
     collections::BTreeMap,
     io,
     net::{Ipv4Addr, SocketAddr},
@@ -19,9 +19,6 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 const SCORE: &str = "anomaly_score";
 const SEVERITY: &str = "anomaly_severity";
 const WRITE_PATH: &str = "/api/v1/write";
-
-/// Decoded bytes of one request at most.
-const MAX_DECODED_BYTES: usize = 32 << 20;
 
 /// The receiver; serves until [`Sink::stop`] or until it is dropped.
 #[derive(Debug)]
@@ -99,23 +96,18 @@ impl Sink {
 // === impl Received ===
 
 impl Received {
-    fn take(&mut self, request: &WriteRequest) -> Result<(), String> {
-        for series in &request.timeseries {
-            let labels = series.label_set().map_err(|error| error.to_string())?;
+    fn take(&mut self, samples: Vec<Scraped>) {
+        for Scraped { labels, sample } in samples {
             let kept = self.series.entry(labels).or_default();
-            for sample in &series.samples {
-                let sample = Sample::new(sample.timestamp, sample.value);
-                match kept.last().map(|last| sample.timestamp.cmp(&last.timestamp)) {
-                    Some(std::cmp::Ordering::Equal) => self.duplicates += 1,
-                    Some(std::cmp::Ordering::Less) => self.out_of_order += 1,
-                    Some(std::cmp::Ordering::Greater) | None => {
-                        kept.push(sample);
-                        self.samples += 1;
-                    }
+            match kept.last().map(|last| sample.timestamp.cmp(&last.timestamp)) {
+                Some(Ordering::Equal) => self.duplicates += 1,
+                Some(Ordering::Less) => self.out_of_order += 1,
+                Some(Ordering::Greater) | None => {
+                    kept.push(sample);
+                    self.samples += 1;
                 }
             }
         }
-        Ok(())
     }
 
     /// All severities of the node with this `instance`: at each step the highest of its detectors.
@@ -155,19 +147,13 @@ impl Received {
 }
 
 async fn write(State(received): State<Arc<Mutex<Received>>>, body: Bytes) -> (StatusCode, String) {
-    match decode(&body).and_then(|request| lock(&received).take(&request)) {
-        Ok(()) => (StatusCode::NO_CONTENT, String::new()),
-        Err(problem) => (StatusCode::BAD_REQUEST, problem),
+    match message::decode(&body) {
+        Ok(samples) => {
+            lock(&received).take(samples);
+            (StatusCode::NO_CONTENT, String::new())
+        }
+        Err(problem) => (StatusCode::BAD_REQUEST, problem.to_string()),
     }
-}
-
-fn decode(body: &[u8]) -> Result<WriteRequest, String> {
-    let claimed = snap::raw::decompress_len(body).map_err(|error| error.to_string())?;
-    if claimed > MAX_DECODED_BYTES {
-        return Err(format!("{claimed} bytes decoded, at most {MAX_DECODED_BYTES}"));
-    }
-    let message = snap::raw::Decoder::new().decompress_vec(body).map_err(|error| error.to_string())?;
-    WriteRequest::decode(message.as_slice()).map_err(|error| error.to_string())
 }
 
 /// A panic while the lock was held loses at most one sample of a display: go on.
@@ -178,15 +164,12 @@ fn lock(received: &Mutex<Received>) -> MutexGuard<'_, Received> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        demo::message::TimeSeries,
-        series::{METRIC_NAME, STALE_NAN},
-    };
+    use crate::series::{METRIC_NAME, STALE_NAN};
 
-    fn score(name: &str, detector: &str, at: i64, value: f64) -> WriteRequest {
+    fn score(name: &str, detector: &str, at: i64, value: f64) -> Vec<Scraped> {
         let labels = [(METRIC_NAME, name), ("detector", detector), ("instance", "node-01")];
         let labels = LabelSet::from_pairs(labels).unwrap();
-        WriteRequest { timeseries: vec![TimeSeries::of(&labels, Sample::new(at, value))] }
+        vec![Scraped { labels, sample: Sample::new(at, value) }]
     }
 
     #[test]
@@ -195,7 +178,7 @@ mod tests {
         for (detector, at, value) in
             [("node", 1, 0.0), ("node", 2, 1.0), ("http", 1, 2.0), ("http", 2, STALE_NAN)]
         {
-            received.take(&score(SEVERITY, detector, at, value)).unwrap();
+            received.take(score(SEVERITY, detector, at, value));
         }
         let severities: Vec<_> = received.severities("node-01").into_values().collect();
         assert_eq!(severities, [Some(2), Some(1)]);
@@ -206,9 +189,9 @@ mod tests {
     fn the_latest_score_goes_with_its_series() {
         let mut received = Received::default();
         assert_eq!(received.latest("node-01"), None);
-        received.take(&score(SCORE, "node", 60, 0.25)).unwrap();
+        received.take(score(SCORE, "node", 60, 0.25));
         assert_eq!(received.latest("node-01"), Some(Latest { at: TimestampMs(60), score: 0.25 }));
-        received.take(&score(SCORE, "node", 120, STALE_NAN)).unwrap();
+        received.take(score(SCORE, "node", 120, STALE_NAN));
         assert_eq!(received.latest("node-01"), None);
         assert_eq!(received.newest_step(), Some(TimestampMs(120)));
     }
@@ -217,15 +200,8 @@ mod tests {
     fn repeated_and_late_samples_are_counted_and_not_kept() {
         let mut received = Received::default();
         for at in [2, 2, 1, 3] {
-            received.take(&score(SCORE, "node", at, 0.5)).unwrap();
+            received.take(score(SCORE, "node", at, 0.5));
         }
         assert_eq!((received.samples, received.duplicates, received.out_of_order), (2, 1, 1));
-    }
-
-    #[test]
-    fn what_is_not_snappy_or_claims_too_much_is_refused() {
-        assert!(decode(b"").is_err());
-        // A varint that claims 4 GiB - 1.
-        assert!(decode(&[0xff, 0xff, 0xff, 0xff, 0x0f]).unwrap_err().contains("4294967295"));
     }
 }

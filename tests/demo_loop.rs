@@ -1,7 +1,5 @@
 //! The whole demo through loopback, with a stand-in for the sidecar that knows one simple rule.
 
-use super::{faults::FaultKind, fleet::Scraped, message::WriteRequest, screen::Mode, *};
-use crate::series::{LabelSet, METRIC_NAME, Sample};
 use axum::{
     Json, Router,
     body::Bytes,
@@ -9,10 +7,26 @@ use axum::{
     response::IntoResponse,
     routing::{get, post},
 };
+use emberwatch::{
+    demo::{
+        BoxError, START, Settings, Sidecar, SidecarSettings,
+        faults::FaultKind,
+        fleet::{Fleet, Scraped},
+        run,
+        screen::{Mode, Screen},
+        sender::{MAX_SAMPLES_PER_SEND, Sender},
+        sink::Sink,
+    },
+    series::{LabelSet, METRIC_NAME, Sample},
+    wire::reference::v1::WriteRequest,
+};
 use http::{StatusCode, header};
 use prost::Message;
-use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
-use tokio::{net::TcpListener, sync::Mutex, sync::oneshot};
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc, time::Duration};
+use tokio::{
+    net::TcpListener,
+    sync::{Mutex, oneshot},
+};
 
 /// Says "high" while less than 15 % of a node's memory are available, and nothing else, ever.
 #[derive(Debug)]
@@ -48,7 +62,7 @@ async fn serve(router: Router) -> Result<Sidecar, BoxError> {
     let server = tokio::spawn(axum::serve(listener, router).with_graceful_shutdown(stopped).into_future());
     let stop = Box::pin(async move {
         drop(stop);
-        server.await.unwrap().unwrap();
+        assert!(matches!(server.await, Ok(Ok(()))), "the stand-in broke");
     });
     Ok(Sidecar { base_url, stop })
 }
@@ -57,13 +71,13 @@ async fn write(State(rule): State<Shared>, body: Bytes) -> impl IntoResponse {
     let mut rule = rule.lock().await;
     if rule.refusals_left > 0 {
         rule.refusals_left -= 1;
-        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "0")]);
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "0")], String::new());
     }
-    let message = snap::raw::Decoder::new().decompress_vec(&body).unwrap();
-    let request = WriteRequest::decode(message.as_slice()).unwrap();
-    let scores = rule.scores(&request);
-    rule.write_back.send(&scores).await.unwrap();
-    (StatusCode::NO_CONTENT, [(header::RETRY_AFTER, "")])
+    let (status, text) = match rule.take(&body).await {
+        Ok(()) => (StatusCode::NO_CONTENT, String::new()),
+        Err(problem) => (StatusCode::BAD_REQUEST, problem.to_string()),
+    };
+    (status, [(header::RETRY_AFTER, "")], text)
 }
 
 async fn anomalies(State(rule): State<Shared>) -> Json<serde_json::Value> {
@@ -82,37 +96,41 @@ async fn anomalies(State(rule): State<Shared>) -> Json<serde_json::Value> {
 }
 
 impl MemoryRule {
-    fn scores(&mut self, request: &WriteRequest) -> Vec<Scraped> {
+    async fn take(&mut self, body: &[u8]) -> Result<(), BoxError> {
+        let message = snap::raw::Decoder::new().decompress_vec(body)?;
         let mut scores = Vec::new();
-        for series in &request.timeseries {
-            let labels = series.label_set().unwrap();
-            let instance = labels.get("instance").unwrap().to_owned();
-            let sample = series.samples[0];
-            match labels.metric_name() {
-                "node_memory_MemTotal_bytes" => {
-                    self.total.insert(instance, sample.value);
-                }
-                "node_memory_MemAvailable_bytes" if !sample.value.is_nan() => {
-                    let share = sample.value / self.total.get(&instance).unwrap_or(&f64::INFINITY);
-                    let low = share > 0.0 && share < 0.15;
-                    for (name, value) in
-                        [("anomaly_score", 1.0 - share), ("anomaly_severity", if low { 3.0 } else { 0.0 })]
-                    {
-                        let labels = [(METRIC_NAME, name), ("detector", "memory"), ("instance", &instance)];
-                        scores.push(Scraped {
-                            labels: LabelSet::from_pairs(labels).unwrap(),
-                            sample: Sample::new(sample.timestamp, value),
-                        });
-                    }
-                    self.low.remove(&instance);
-                    if low {
-                        self.low.insert(instance, share);
-                    }
-                }
-                _ => {}
+        for series in WriteRequest::decode(message.as_slice())?.timeseries {
+            let labels = LabelSet::from_pairs(series.labels.iter().map(|label| (&label.name, &label.value)))?;
+            for sample in &series.samples {
+                self.judge(&labels, Sample::new(sample.timestamp, sample.value), &mut scores)?;
             }
         }
-        scores
+        Ok(self.write_back.send(&scores).await?)
+    }
+
+    fn judge(&mut self, of: &LabelSet, sample: Sample, into: &mut Vec<Scraped>) -> Result<(), BoxError> {
+        let instance = of.get("instance").ok_or("a series without instance")?;
+        match of.metric_name() {
+            "node_memory_MemTotal_bytes" => {
+                self.total.insert(instance.to_owned(), sample.value);
+            }
+            "node_memory_MemAvailable_bytes" if !sample.value.is_nan() => {
+                let total = self.total.get(instance).ok_or("no total")?;
+                let share = sample.value / total;
+                self.low.remove(instance);
+                if share < 0.15 {
+                    self.low.insert(instance.to_owned(), share);
+                }
+                let severity = if share < 0.15 { 3.0 } else { 0.0 };
+                for (name, value) in [("anomaly_score", 1.0 - share), ("anomaly_severity", severity)] {
+                    let labels = [(METRIC_NAME, name), ("detector", "memory"), ("instance", instance)];
+                    let labels = LabelSet::from_pairs(labels)?;
+                    into.push(Scraped { labels, sample: Sample { value, ..sample } });
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 }
 
@@ -147,7 +165,7 @@ async fn samples_arrive_at_the_sink_once_and_in_order() {
     let mut sender = Sender::new(sink.url().parse().unwrap());
     let mut fleet = Fleet::new(1, 3, START, 30_000, &[]);
     let mut scraped = Vec::new();
-    while scraped.len() < 3 * sender::MAX_SAMPLES_PER_SEND {
+    while scraped.len() < 3 * MAX_SAMPLES_PER_SEND {
         fleet.scrape(&mut scraped);
     }
     sender.send(&scraped).await.unwrap();
