@@ -39,3 +39,7 @@ pub mod window;
 pub mod promql;
 
 // --- IO shell ---
+
+pub mod demo;
+
+pub mod cli;
