@@ -89,17 +89,19 @@ fn every_alert_has_its_paragraph_in_the_operations_guide() {
     }
 }
 
-/// For all `emberwatch_*` metrics that a rule reads, the table of metrics knows the name.
+/// For all `emberwatch_*` metrics that a rule or a guide names, the table of metrics knows the name.
 #[test]
-fn rules_read_only_metrics_that_exist() {
+fn rules_and_guides_name_only_metrics_that_exist() {
     let Ok(documented) = fs::read_to_string("docs/metrics.md") else {
         println!("skipped: docs/metrics.md is absent");
         return;
     };
     let documented = words(&documented, "emberwatch_");
-    for path in yaml_files("rules") {
-        let rules = read(&path.to_string_lossy());
-        for metric in words(&rules, "emberwatch_") {
+    let mut files = yaml_files("rules");
+    files.extend(["README.md", "docs/operations.md"].map(PathBuf::from));
+    for path in files {
+        let text = read(&path.to_string_lossy());
+        for metric in words(&text, "emberwatch_") {
             let family = metric.strip_suffix("_bucket").unwrap_or(metric);
             assert!(documented.contains(family), "{}: {metric} is not in docs/metrics.md", path.display());
         }
