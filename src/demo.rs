@@ -171,7 +171,7 @@ impl Settings {
         SidecarSettings {
             remote_write_url: sink.url(),
             step: STEP,
-            training: Duration::from_secs_f64(self.training_days * DAY_S),
+            training: Duration::from_millis(self.watched_from().since_ms(START).max(0).unsigned_abs()),
             seed: self.seed,
         }
     }

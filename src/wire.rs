@@ -8,7 +8,8 @@
 //! behind them, and the generated types ([`reference`]) that serve for sending and as the reference.
 //!
 //! It promises:
-//! - any bytes give an answer, never a panic, in time linear in their number;
+//! - any bytes give an answer, never a panic, in time linear in their number (and in
+//!   [`Limits::max_label_bytes`]);
 //! - nothing is allocated per series or per sample once the buffers have grown, and they grow no
 //!   further than [`Limits`] allow, whatever lengths and counts the bytes claim;
 //! - damage of the protobuf structure refuses the whole request, a series that breaks a rule is left
@@ -53,7 +54,7 @@ pub enum MessageType {
 
 /// How much one request may hold.
 ///
-/// A request that exceeds one of the first five is refused; a series that exceeds one of the others
+/// A request that exceeds one of the first six is refused; a series that exceeds one of the others
 /// is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -67,6 +68,8 @@ pub struct Limits {
     pub max_samples: usize,
     /// Entries of the symbol table (2.0 only).
     pub max_symbols: usize,
+    /// Bytes of all labels written out, series by series: in 2.0 far more than the body can be.
+    pub max_label_bytes: usize,
     /// Labels of one series, the metric name among them.
     pub max_labels_per_series: usize,
     /// Bytes of a label name; more than 1 MiB counts as 1 MiB.
@@ -77,7 +80,8 @@ pub struct Limits {
 
 /// Senders batch 500 to 10,000 samples (Prometheus 2,000, vmagent 10,000) in less than 2 MB. The
 /// counts leave twenty times that, and keep the decoder's own memory below 16 MB: 200,000 x 16 bytes
-/// for the samples, for the two values of each histogram, and for the symbols.
+/// for the samples, for the two values of each histogram, and for the symbols. 200,000 series of
+/// ordinary labels (200 bytes) are 40 MB when written out.
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -86,6 +90,7 @@ impl Default for Limits {
             max_series: 200_000,
             max_samples: 200_000,
             max_symbols: 200_000,
+            max_label_bytes: 64 << 20,
             max_labels_per_series: 128,
             max_label_name_bytes: 1 << 10,
             max_label_value_bytes: 16 << 10,

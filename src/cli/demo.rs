@@ -114,6 +114,58 @@ mod tests {
     }
 
     #[test]
+    fn the_help_says_what_everything_is_for() {
+        let help = Demo::command().term_width(100).render_long_help().to_string();
+        insta::assert_snapshot!(help, @r"
+        Show the whole loop: a simulated fleet with injected faults, watched by a real sidecar.
+
+        Simulated nodes with node_exporter's metrics send Remote-Write over loopback to a sidecar in this
+        process. It learns from the first simulated day, then faults are injected, and the terminal shows
+        which node is anomalous, how rare that is, why, and since when. At the end: how many faults were
+        found, missed, and how many false alarms there were.
+
+        Usage: demo [OPTIONS]
+
+        Options:
+              --nodes <NODES>
+                  Number of simulated nodes
+                  
+                  [default: 10]
+
+              --seed <SEED>
+                  Seed of everything random: nodes, noise, faults, forest
+                  
+                  [default: 42]
+
+              --training-days <TRAINING_DAYS>
+                  Simulated days without faults, to learn from
+                  
+                  [default: 1]
+
+              --days <DAYS>
+                  Simulated days with faults, after the training days
+                  
+                  [default: 1]
+
+              --faults <FAULTS>
+                  Number of faults to inject; as many as fit into the days
+                  
+                  [default: 10]
+
+              --duration <SECONDS>
+                  Seconds that the demo takes; 0 is as fast as it goes
+                  
+                  [default: 100]
+
+              --plain
+                  One line an event instead of a table; the default when the output is not a terminal
+
+          -h, --help
+                  Print help (see a summary with '-h')
+        ");
+    }
+
+    #[test]
     fn the_default_is_ten_nodes_for_two_days_in_a_hundred_seconds() {
         let settings = Demo::try_parse_from(["demo"]).unwrap().args.settings();
         let expected = Settings {

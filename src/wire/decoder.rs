@@ -42,6 +42,7 @@ pub(super) struct Request<'body, 'call, S> {
     /// Entries and samples seen in this request, valid or not.
     series_seen: usize,
     samples_seen: usize,
+    label_bytes: usize,
     pub(super) summary: WriteSummary,
 }
 
@@ -113,6 +114,7 @@ impl<'body, 'call, S: FnMut(&str, &[Sample])> Request<'body, 'call, S> {
             histogram_fault: None,
             series_seen: 0,
             samples_seen: 0,
+            label_bytes: 0,
             summary: WriteSummary::default(),
         }
     }
@@ -212,11 +214,18 @@ impl<'body, 'call, S: FnMut(&str, &[Sample])> Request<'body, 'call, S> {
     }
 
     /// Hands the series to the sink, or counts why not.
-    pub(super) fn end_series(&mut self) {
+    pub(super) fn end_series(&mut self) -> Result<(), WireError> {
+        self.scratch.text.clear();
         match self.finish_labels() {
             Ok(()) => self.emit(),
             Err(fault) => self.leave_out(&fault),
         }
+        // In 2.0 a few bytes of references can stand for megabytes of text.
+        self.label_bytes += self.scratch.text.len();
+        if self.label_bytes > self.limits.max_label_bytes {
+            return Err(WireError::TooMany { what: "bytes of labels", limit: self.limits.max_label_bytes });
+        }
+        Ok(())
     }
 
     /// Samples and histograms of the series at hand, valid or not.
@@ -228,7 +237,6 @@ impl<'body, 'call, S: FnMut(&str, &[Sample])> Request<'body, 'call, S> {
         if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
-        self.scratch.text.clear();
         self.labels.finish(&mut self.scratch.text)?;
         if self.has_metric_name { Ok(()) } else { Err(Fault::MissingMetricName) }
     }

@@ -71,7 +71,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The next field; `None` at the end of the message.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Result<Option<Field<'a>>, Damage> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -159,7 +159,7 @@ pub(super) fn zigzag32(number: u64) -> i32 {
 
 // === bytes ===
 
-#[inline]
+#[inline(always)]
 fn take_varint(rest: &mut &[u8]) -> Result<u64, Damage> {
     if let [first, tail @ ..] = *rest
         && *first < 0x80
@@ -189,7 +189,7 @@ fn take_long_varint(rest: &mut &[u8]) -> Result<u64, Damage> {
     Err(Damage::Varint)
 }
 
-#[inline]
+#[inline(always)]
 fn take_fixed64(rest: &mut &[u8]) -> Result<u64, Damage> {
     let Some((number, tail)) = rest.split_first_chunk::<8>() else {
         return Err(Damage::Truncated { needed: 8, left: rest.len() });
@@ -198,7 +198,7 @@ fn take_fixed64(rest: &mut &[u8]) -> Result<u64, Damage> {
     Ok(u64::from_le_bytes(*number))
 }
 
-#[inline]
+#[inline(always)]
 fn take_bytes<'a>(rest: &mut &'a [u8], length: u64) -> Result<&'a [u8], Damage> {
     let truncated = Damage::Truncated { needed: length, left: rest.len() };
     let (bytes, tail) =

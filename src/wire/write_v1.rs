@@ -55,8 +55,7 @@ fn walk_series<'body, S: FnMut(&str, &[Sample])>(
             _ => {}
         }
     }
-    request.end_series();
-    Ok(())
+    request.end_series()
 }
 
 /// Name and value; `None` where they are not UTF-8.
@@ -65,6 +64,9 @@ fn walk_series<'body, S: FnMut(&str, &[Sample])>(
 /// label values of others, and one bad value must not cost a batch of two thousand series.
 #[inline]
 fn read_label(message: &[u8]) -> Result<(Option<&str>, Option<&str>), Damage> {
+    if let Some((name, value)) = read_plain_label(message) {
+        return Ok((Some(name), Some(value)));
+    }
     let mut label = (Some(""), Some(""));
     let mut fields = Fields::new(message);
     while let Some(field) = fields.next()? {
@@ -77,6 +79,20 @@ fn read_label(message: &[u8]) -> Result<(Option<&str>, Option<&str>), Damage> {
         }
     }
     Ok(label)
+}
+
+/// The form that encoders write: name, then value, each shorter than 128 bytes.
+#[inline]
+fn read_plain_label(message: &[u8]) -> Option<(&str, &str)> {
+    let [0x0a, name_length @ 0..0x80, rest @ ..] = message else { return None };
+    let name_length = usize::from(*name_length);
+    let [0x12, value_length @ 0..0x80, value @ ..] = rest.get(name_length..)? else { return None };
+    if value.len() != usize::from(*value_length) {
+        return None;
+    }
+    // One check for both texts: keys and lengths are ASCII here, so no character reaches across them.
+    let text = str::from_utf8(message).ok()?;
+    Some((text.get(2..2 + name_length)?, text.get(4 + name_length..)?))
 }
 
 /// Value and timestamp. In 2.0 field 3 is the start timestamp, an unknown field here.

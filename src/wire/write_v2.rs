@@ -93,8 +93,7 @@ fn walk_series<'body, S: FnMut(&str, &[Sample])>(
     if exemplars == 0 {
         request.refuse_without_samples();
     }
-    request.end_series();
-    Ok(())
+    request.end_series()
 }
 
 /// Timestamp and value; the start timestamp is read past.

@@ -4,6 +4,8 @@ mod data;
 
 mod expressions;
 
+mod random;
+
 use crate::support::{
     http::{self, percent_encoded},
     peers,
@@ -51,11 +53,14 @@ fn answers_are_those_of_prometheus() {
     let (address, _prometheus) = prometheus(&binary);
     remote_write::send(address, &series);
 
+    let random = random::expressions(42, 400);
+    let evaluated = expressions::EVALUATED.iter().map(|text| (*text, 34));
+    let evaluated: Vec<_> = evaluated.chain(random.iter().map(|text| (text.as_str(), 4))).collect();
     let mut differences = Vec::new();
     let mut compared = 0;
-    for text in expressions::EVALUATED {
+    for (text, times) in &evaluated {
         let sharded = [1, 2, 8].map(|shards| Sharded::new(text, &series, shards, start));
-        for at in evaluation_times(start) {
+        for at in evaluation_times(start, *times) {
             let theirs = query(address, text, at);
             let answers = sharded.each_ref().map(|sharded| sharded.answer(at));
             for other in &answers[1..] {
@@ -75,14 +80,27 @@ fn answers_are_those_of_prometheus() {
             differences.push(format!("{text:?}: ours {ours:?}, theirs {theirs:?}"));
         }
     }
-    eprintln!("{} expressions, {compared} values compared", expressions::EVALUATED.len());
+    eprintln!("{} expressions, {compared} values compared", evaluated.len());
     assert!(compared > 20_000, "only {compared} values compared: the data is not there");
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
 }
 
-/// Every 61 s and a bit: on no scrape's beat.
-fn evaluation_times(start: TimestampMs) -> impl Iterator<Item = TimestampMs> {
-    (1..=34).map(move |n| start.plus_ms(n * 61_117))
+/// Without the judge: what is meant to be evaluated plans, what is meant to be refused does not.
+#[test]
+fn the_compared_expressions_are_what_their_lists_say() {
+    let plans = |text: &str| parse(text).and_then(|expr| Plan::new(&expr));
+    for text in expressions::EVALUATED {
+        plans(text).unwrap_or_else(|error| panic!("{error}"));
+    }
+    for text in expressions::REFUSED {
+        assert!(plans(text).is_err(), "{text}");
+    }
+}
+
+/// `count` times over the length of the data, on no scrape's beat.
+fn evaluation_times(start: TimestampMs, count: i64) -> impl Iterator<Item = TimestampMs> {
+    let step = LENGTH / (count + 1) + 117;
+    (1..=count).map(move |n| start.plus_ms(n * step))
 }
 
 fn now_ms() -> i64 {
@@ -217,7 +235,7 @@ fn value_count(answer: &Answer) -> usize {
 fn difference(ours: &Answer, theirs: &Answer) -> Option<String> {
     match (ours, theirs) {
         (Answer::Scalar(a), Answer::Scalar(b)) => (!close(*a, *b)).then(|| format!("ours {a}, theirs {b}")),
-        (Answer::Failed(_), Answer::Failed(_)) => None,
+        (Answer::Refused(_), Answer::Refused(_)) | (Answer::Failed(_), Answer::Failed(_)) => None,
         (Answer::Vector(a), Answer::Vector(b)) => {
             let only = |a: &BTreeMap<_, f64>, b: &BTreeMap<_, f64>, side: &str| {
                 let labels = a.keys().find(|labels| !b.contains_key(*labels));

@@ -58,6 +58,20 @@ fn a19_empty_labels_make_one_invalid_series() {
     assert!(held < 1 << 16, "{held} bytes held");
 }
 
+/// 2.0 only: 17 bytes of references, again and again, to a symbol of 16 KiB.
+#[test]
+fn a19_labels_that_grow_when_written_out_end_the_request() {
+    let symbols = ["__name__", "a", "b", "c"].map(|name| bytes(4, name)).concat();
+    let series = bytes(5, concat(&[&bytes(1, [0, 4, 1, 4, 2, 4, 3, 4]), &bytes(2, "")]));
+    let body = concat(&[&symbols, &bytes(4, "x".repeat(16 << 10)), &series.repeat(100_000)]);
+    let (mut written, mut decoder) = (0, Decoder::default());
+    let sink = &mut |labels: &str, _: &[_]| written += labels.len();
+    let error = decoder.decode(MessageType::V2, &body, &Limits::default(), sink).unwrap_err();
+    assert_eq!(error.to_string(), "request has more than 67108864 bytes of labels");
+    // The series that goes over the limit is the last one written.
+    assert!((64 << 20..65 << 20).contains(&written), "{written} bytes written");
+}
+
 #[test]
 fn a19_metadata_and_exemplars_cost_a_number_each() {
     let (summary, held) = decode(MessageType::V1, &empty_messages(3));

@@ -212,6 +212,16 @@ fn a8_label_names_and_values_may_be_any_utf8() {
 }
 
 #[test]
+fn a8_labels_longer_than_a_one_byte_length_are_taken() {
+    for length in [126, 127, 128, 129, 449, 1_000] {
+        let (name, value) = ("n".repeat(length), "ä".repeat(length));
+        let pairs = [("__name__", "up"), (&*name, &*value)];
+        let body = series(&[&label("__name__", "up"), &label(&name, &value), &sample(1, 1.0)]);
+        assert_eq!(decode(&body).unwrap().0, [expected(&pairs, &[(1, 1.0)])]);
+    }
+}
+
+#[test]
 fn a8_labels_at_the_limit_are_taken_and_over_it_left_out() {
     let limits = Limits {
         max_labels_per_series: 2,

@@ -15,14 +15,21 @@ const ROUNDS_A_DAY: usize = 2880;
 type Recording = BTreeMap<String, Vec<Sample>>;
 
 fn record(seed: u64, nodes: usize, rounds: usize, faults: &[Fault]) -> Recording {
+    record_only(&[], seed, nodes, rounds, faults)
+}
+
+/// Only the series of the metrics `names`, of all when there are none: for runs of days.
+fn record_only(names: &[&str], seed: u64, nodes: usize, rounds: usize, faults: &[Fault]) -> Recording {
     let mut fleet = Fleet::new(seed, nodes, START, INTERVAL_MS, faults);
     let mut scraped = Vec::new();
+    let mut series: BTreeMap<LabelSet, Vec<Sample>> = BTreeMap::new();
     for _ in 0..rounds {
         fleet.scrape(&mut scraped);
-    }
-    let mut series: BTreeMap<LabelSet, Vec<Sample>> = BTreeMap::new();
-    for Scraped { labels, sample } in scraped {
-        series.entry(labels).or_default().push(sample);
+        for Scraped { labels, sample } in scraped.drain(..) {
+            if names.is_empty() || names.contains(&labels.metric_name()) {
+                series.entry(labels).or_default().push(sample);
+            }
+        }
     }
     series.into_iter().map(|(labels, samples)| (labels.to_string(), samples)).collect()
 }
@@ -110,9 +117,10 @@ fn every_round_brings_every_series_once_and_later_than_before() {
 /// Counters only fall to start again, and that happens: services are released, machines reboot.
 #[test]
 fn counters_fall_only_when_a_process_starts_again() {
-    let recording = record(3, 10, 2 * ROUNDS_A_DAY, &[]);
+    let names = ["http_requests_total", "node_network_receive_bytes_total", "node_disk_written_bytes_total"];
+    let recording = record_only(&names, 3, 10, 2 * ROUNDS_A_DAY, &[]);
     let mut resets = 0;
-    for (name, samples) in recording.iter().filter(|(name, _)| name.contains("_total")) {
+    for (name, samples) in &recording {
         for pair in samples.windows(2).filter(|pair| pair[1].value < pair[0].value) {
             resets += 1;
             // What one interval adds at most, seen on the same series.
@@ -129,7 +137,7 @@ fn counters_fall_only_when_a_process_starts_again() {
 
 #[test]
 fn a_reboot_ends_the_series_with_one_stale_marker_and_moves_the_boot_time() {
-    let recording = record(3, 10, 4 * ROUNDS_A_DAY, &[]);
+    let recording = record_only(&["node_boot_time_seconds", "up"], 3, 10, 2 * ROUNDS_A_DAY, &[]);
     let mut reboots = 0;
     for (name, boots) in recording.iter().filter(|(name, _)| name.starts_with("node_boot_time_seconds")) {
         let markers: Vec<usize> = (0..boots.len()).filter(|i| is_stale_marker(boots[*i].value)).collect();
@@ -144,7 +152,7 @@ fn a_reboot_ends_the_series_with_one_stale_marker_and_moves_the_boot_time() {
             .count();
         assert!(downs >= 2 * markers.len(), "{name}: {downs} scrapes down, {} reboots", markers.len());
     }
-    assert!(reboots > 0, "no machine rebooted in four days");
+    assert!(reboots > 0, "no machine rebooted in two days");
 }
 
 /// The modes of one core add up to the time that has passed.
@@ -326,7 +334,7 @@ fn a_latency_rise_slows_requests_and_fails_some_at_the_same_cpu() {
 fn normal_days_stay_within_their_band() {
     let mut fleet = Fleet::new(42, 10, START, INTERVAL_MS, &[]);
     let mut scraped = Vec::new();
-    for round in 0..3 * ROUNDS_A_DAY {
+    for round in 0..2 * ROUNDS_A_DAY {
         scraped.clear();
         fleet.scrape(&mut scraped);
         for view in fleet.views() {

@@ -17,6 +17,7 @@ pub fn disagreement(message: MessageType, body: &[u8]) -> Option<String> {
         max_series: usize::MAX,
         max_samples: usize::MAX,
         max_symbols: usize::MAX,
+        max_label_bytes: usize::MAX,
         ..Limits::default()
     };
     let walked = walk(message, body, &limits);
