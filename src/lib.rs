@@ -34,4 +34,8 @@ pub mod series;
 
 pub mod window;
 
+pub mod features;
+
 // --- IO shell ---
+
+pub mod table;
