@@ -34,4 +34,6 @@ pub mod series;
 
 pub mod window;
 
+pub mod score;
+
 // --- IO shell ---
