@@ -36,4 +36,6 @@ pub mod window;
 
 pub mod score;
 
+pub mod calibrate;
+
 // --- IO shell ---
