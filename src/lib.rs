@@ -34,8 +34,13 @@ pub mod series;
 
 pub mod window;
 
+pub mod score;
+
 pub mod features;
+
+pub mod calibrate;
 
 // --- IO shell ---
 
 pub mod table;
+
