@@ -38,4 +38,6 @@ pub mod score;
 
 pub mod calibrate;
 
+pub mod explain;
+
 // --- IO shell ---
