@@ -40,6 +40,8 @@ pub mod features;
 
 pub mod calibrate;
 
+pub mod explain;
+
 // --- IO shell ---
 
 pub mod table;

@@ -32,7 +32,7 @@ pub struct Persistence {
 }
 
 /// A [`Persistence`] with `1 <= n <= m <= 1000`, `1 <= clear_after <= 1000`, `0 <= margin <= 1`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CheckedPersistence(Persistence);
 
 /// Why a persistence cannot be used.
@@ -105,12 +105,6 @@ impl Persistence {
             return Err(InvalidPersistence::Margin { given: margin });
         }
         Ok(CheckedPersistence(self))
-    }
-}
-
-impl Default for CheckedPersistence {
-    fn default() -> Self {
-        Self(Persistence::default())
     }
 }
 
@@ -277,10 +271,11 @@ mod tests {
             let thresholds = Thresholds::default();
             let mut tracker = SeverityTracker::new(thresholds, persistence.check().unwrap());
             let Persistence { n, m, clear_after, margin } = persistence;
-            let value = |i: usize| scores[i].map_or(-1.0, |s| score(f64::from(s) / 100.0).unwrap().value());
+            let scores: Vec<_> = scores.into_iter().map(|s| s.and_then(|s| score(f64::from(s) / 100.0))).collect();
+            let value = |i: usize| scores[i].map_or(-1.0, AnomalyScore::value);
             let (mut previous, mut rises) = (Severity::Normal, Vec::new());
-            for i in 0..scores.len() {
-                let now = tracker.update(scores[i].and_then(|s| score(f64::from(s) / 100.0)), TimestampMs(i as i64));
+            for (i, &score) in scores.iter().enumerate() {
+                let now = tracker.update(score, TimestampMs(i as i64));
                 let last = |count: usize| (i + 1).saturating_sub(count)..i + 1;
                 for level in Severity::LEVELS {
                     let reached = last(m).filter(|&j| value(j) >= thresholds.of(level)).count();

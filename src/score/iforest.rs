@@ -6,7 +6,7 @@
 //! - `random`: one generator a tree, from (seed, tree number);
 //! - `fit`: growing the trees;
 //! - [`Tree`]: the compact form, as it stands in a model file;
-//! - [`average_path_length`]: c(n);
+//! - [`average_path_length()`], c(n);
 //! - `layout`, `walk`: the form that is scored, and the scoring;
 //! - `path_credit`: which feature shortened the path;
 //! - [`Forest`]: all of it behind one type.

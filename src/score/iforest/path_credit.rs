@@ -9,8 +9,9 @@
 //!
 //! The method is additive and costs little more than scoring. It is not Tree SHAP (Lundberg, Erion,
 //! Lee, arXiv 1802.03888): it looks only at the splits on the row's own path, and a feature that would
-//! have isolated the row had it been drawn earlier gets less than its due. Averaged over a hundred trees
-//! the order of the features is close to that of Tree SHAP.
+//! have isolated the row had it been drawn earlier gets less than its due. Over a hundred trees it names
+//! the right feature about as often: of rows with one feature pushed far out, 99, 92 and 87 % with 8, 16
+//! and 38 features, Tree SHAP 100, 94 and 81 % (400 and 150 rows, one data set).
 
 use super::{layout::PerfectTree, walk::WideRow, walk::step_down};
 

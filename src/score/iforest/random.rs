@@ -59,8 +59,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The first outputs of SplitMix64 with seed 1234567, as listed in the test of the reference
-    /// implementation's many ports.
+    /// The first outputs of SplitMix64 with seed 1234567, as listed on Rosetta Code ("Pseudo-random
+    /// numbers/Splitmix64").
     #[test]
     fn split_mix_gives_the_published_outputs() {
         assert_eq!(split_mix(1_234_567, 0), 6_457_827_717_110_365_317);

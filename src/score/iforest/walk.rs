@@ -1,10 +1,9 @@
 //! Walking rows down the trees.
 //!
-//! A step down waits for two dependent loads, so one row alone leaves the processor idle. Two ways out,
-//! measured side by side on the same forest when this was written: a batch walks 8 rows down one tree in
-//! step, tree after tree over a block of rows (the tree stays in the first cache); a single row walks
-//! down several trees in step. Both add up the path lengths in the order of the trees, so both give the
-//! same bits.
+//! A step down waits for two dependent loads, so one row alone leaves the processor idle. Two ways out: a
+//! batch walks 8 rows down one tree in step, tree after tree over a block of rows (the tree stays in the
+//! first cache); a single row walks down 8 trees in step. Both add up the path lengths in the order of
+//! the trees, so both give the same bits.
 
 use ndarray::ArrayView2;
 
