@@ -42,7 +42,12 @@ pub mod calibrate;
 
 pub mod explain;
 
+pub mod model;
+
+pub mod train;
+
 // --- IO shell ---
 
 pub mod table;
 
+pub mod cli;
