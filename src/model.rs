@@ -28,7 +28,6 @@ mod scaling;
 
 mod self_test;
 
-
 pub use error::ModelError;
 pub use file::{FORMAT_VERSION, MAGIC};
 pub use member::{Member, MemberKind};

@@ -68,6 +68,18 @@ impl ScaledRow {
         Self { z, hour, n_features: layout.n_features }
     }
 
+    /// The row with one feature further from ordinary: by `push` units in all its statistics, upwards when
+    /// `push` is positive; the spread always grows.
+    pub(crate) fn with_fault(&self, feature: usize, push: f32) -> Self {
+        let mut faulty = self.clone();
+        let limit = CLIP as f32;
+        for (statistic, z) in SCALED.into_iter().zip(faulty.z.chunks_exact_mut(self.n_features)) {
+            let push = if statistic == Statistic::Spread { push.abs() } else { push };
+            z[feature] = (z[feature] + push).clamp(-limit, limit);
+        }
+        faulty
+    }
+
     /// All features' deviations in one statistic.
     fn view(&self, statistic: Statistic) -> &[f32] {
         let index = SCALED.iter().position(|scaled| *scaled == statistic).unwrap_or(0);

@@ -246,10 +246,9 @@ impl TableReader<'_> {
         let text = &record[header.timestamp];
         let at = timestamp::parse(text).ok_or_else(|| Problem::BadTimestamp { text: head(text) })?;
         let entity = self.entity(header.entity.map_or("", |cell| &record[cell]))?;
-        if let Some(above) = newest.insert(entity, self.rows.len()).map(|row| &self.rows[row]) {
-            if at < above.at {
-                return Err(Problem::Unsorted { above: above.place.line });
-            }
+        let above = newest.insert(entity, self.rows.len()).map(|row| &self.rows[row]);
+        if let Some(above) = above.filter(|above| at < above.at) {
+            return Err(Problem::Unsorted { above: above.place.line });
         }
         for (feature, cell) in header.features.iter().enumerate() {
             let text = &record[*cell];

@@ -11,13 +11,19 @@ use crate::{
     score::iforest::{CheckedHyperparams, FitError, Hyperparams, InvalidHyperparams},
     series::TimestampMs,
 };
-use ndarray::{Array2, ArrayView2, Axis, Slice};
+use ndarray::{ArrayView2, Axis, Slice};
 
 /// Fewer rows than this are not trained on: 64 in each block of the cross-fit.
 pub const MIN_ROWS: usize = 256;
 
 /// Blocks of time in the cross-fit.
 const BLOCKS: usize = 4;
+
+/// One made-up fault is added for this many rows.
+const ROWS_PER_FAULT: usize = 20;
+
+/// How far a made-up fault is from ordinary: from the edge of the ordinary to far beyond anything.
+const FAULT_UNITS: (f64, f64) = (3.0, 100.0);
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,7 +89,7 @@ pub fn fit(
     let layout = InputLayout { n_features: schema.features().len() };
     let hyperparams = check(layout, rows, settings)?;
     let scaling = Scaling::fit(layout, rows.values.view(), &rows.entity_of, &rows.entities);
-    let scaled: Vec<ScaledRow> = rows
+    let mut scaled: Vec<ScaledRow> = rows
         .entity_of
         .iter()
         .zip(rows.values.rows())
@@ -92,10 +98,14 @@ pub fn fit(
             ScaledRow::new(layout, &scales.columns, &columns.to_vec())
         })
         .collect();
-    let member_rows = MemberKind::ALL.map(|kind| kind.rows(layout, &scaled));
+    let (n, origins) = (scaled.len(), with_faults(layout, &mut scaled, settings.hyperparams.seed));
+    let member_rows = MemberKind::ALL.map(|kind| match kind {
+        MemberKind::Window => kind.rows(layout, &scaled[..n]),
+        MemberKind::Deviation => kind.rows(layout, &scaled),
+    });
     let raw = member_rows
         .iter()
-        .map(|rows| cross_fitted_scores(&hyperparams, rows.view()))
+        .map(|rows| cross_fitted_scores(&hyperparams, rows.view(), n, &origins))
         .collect::<Result<Vec<_>, _>>()?;
     let normal = normal_rows(&raw, settings.contamination)?;
     let tails = raw.iter().map(|raw| Tail::fit(&pick(raw, &normal))).collect::<Result<Vec<_>, _>>()?;
@@ -143,19 +153,40 @@ fn check(
     Ok(settings.hyperparams.check()?)
 }
 
-/// Scores every row by a forest that was grown from the other blocks of time.
+/// Adds a faulty copy of every twentieth row behind the rows; gives for each row, then for each copy, the
+/// row it came from.
+///
+/// A forest cannot tell far from very far beyond the rows it was grown from: one feature at 20 units
+/// would score like the rows at the edge. The copies, each with one feature pushed out by a random number
+/// of units, stretch the trees over the region where faults are.
+fn with_faults(layout: InputLayout, rows: &mut Vec<ScaledRow>, seed: u64) -> Vec<usize> {
+    let n = rows.len();
+    let copied: Vec<usize> = (0..n).step_by(ROWS_PER_FAULT).collect();
+    let (low, high) = (FAULT_UNITS.0.ln(), FAULT_UNITS.1.ln());
+    for row in &copied {
+        let draw = xxhash_rust::xxh3::xxh3_64_with_seed(&row.to_le_bytes(), seed);
+        let feature = (draw >> 32) as usize % layout.n_features;
+        let fraction = (draw & 0xffff) as f64 / 65_536.0;
+        let units = (low + fraction * (high - low)).exp() as f32;
+        let up = draw >> 16 & 1 == 0;
+        rows.push(rows[*row].with_fault(feature, if up { units } else { -units }));
+    }
+    (0..n).chain(copied).collect()
+}
+
+/// Scores the first `n` rows, each by a forest that was grown from the other blocks of time.
 fn cross_fitted_scores(
     hyperparams: &CheckedHyperparams,
     rows: ArrayView2<'_, f32>,
+    n: usize,
+    origins: &[usize],
 ) -> Result<Vec<f64>, FitError> {
-    let n = rows.nrows();
     let mut scores = vec![0.0; n];
     for block in 0..BLOCKS {
-        let (start, end) = (n * block / BLOCKS, n * (block + 1) / BLOCKS);
-        let others: Vec<usize> = (0..start).chain(end..n).collect();
-        let others: Array2<f32> = rows.select(Axis(0), &others);
-        let own = rows.slice_axis(Axis(0), Slice::from(start..end));
-        hyperparams.fit(others.view())?.raw_scores(own, &mut scores[start..end]);
+        let own = n * block / BLOCKS..n * (block + 1) / BLOCKS;
+        let others: Vec<usize> = (0..rows.nrows()).filter(|row| !own.contains(&origins[*row])).collect();
+        let forest = hyperparams.fit(rows.select(Axis(0), &others).view())?;
+        forest.raw_scores(rows.slice_axis(Axis(0), Slice::from(own.clone())), &mut scores[own]);
     }
     Ok(scores)
 }
