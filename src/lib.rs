@@ -35,3 +35,7 @@ pub mod series;
 pub mod window;
 
 // --- IO shell ---
+
+pub mod telemetry;
+
+pub mod writeback;
