@@ -32,10 +32,18 @@ pub mod series;
 
 // --- pure core ---
 
+pub mod wire;
+
 pub mod window;
+
+pub mod promql;
 
 // --- IO shell ---
 
 pub mod telemetry;
 
 pub mod writeback;
+
+pub mod demo;
+
+pub mod cli;

@@ -21,6 +21,9 @@ mod selectors;
 
 mod store;
 
+#[cfg(test)]
+mod tests;
+
 pub use append::{AppendCounts, AppendOutcome};
 pub use ring::{Ring, slice_between};
 pub use store::{Config, Progress, SeriesView, Store};

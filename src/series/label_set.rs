@@ -276,39 +276,65 @@ impl<'a> LabelSetBuilder<'a> {
     /// When a name is empty or occurs twice, or a part is too long.
     pub fn finish(&mut self, into: &mut String) -> Result<(), InvalidLabels> {
         // Senders sort as a rule; vmagent does not (external labels come last).
-        if !self.labels.is_sorted_by(|a, b| a.name < b.name) {
+        let ascending = self.labels.is_sorted_by(|a, b| a.name < b.name);
+        if !ascending {
             self.labels.sort_unstable_by(|a, b| a.name.cmp(b.name));
         }
-        let mut previous = None;
+        // The empty name sorts first, and what ascends strictly has no repeats.
+        if let Some(first) = self.labels.first().filter(|label| label.name.is_empty()) {
+            return Err(InvalidLabels::EmptyName { value: shorten(first.value) });
+        }
+        if !ascending && let Some([label, _]) = self.labels.array_windows().find(|[a, b]| a.name == b.name) {
+            return Err(InvalidLabels::Repeated { name: shorten(label.name) });
+        }
+        let mut bytes = 0;
         for label in &self.labels {
-            if label.name.is_empty() {
-                return Err(InvalidLabels::EmptyName { value: shorten(label.value) });
-            }
-            if previous == Some(label.name) {
-                return Err(InvalidLabels::Repeated { name: shorten(label.name) });
-            }
             let length = label.name.len().max(label.value.len());
             if length > MAX_PART {
                 return Err(InvalidLabels::TooLong { name: shorten(label.name), length });
             }
-            previous = Some(label.name);
+            bytes += label.name.len() + label.value.len() + 2;
         }
+        into.reserve(bytes);
         for label in self.labels.iter().filter(|label| !label.value.is_empty()) {
             push_label(into, *label);
         }
         Ok(())
     }
+
+    /// Appends the canonical text to `into` as [`Self::finish`] did, with `suffix` behind the metric
+    /// name: the series that a native histogram becomes. Only meaningful after a successful `finish`;
+    /// name and suffix together must be shorter than 2 MiB.
+    pub(crate) fn write_with_suffix(&self, suffix: &str, into: &mut String) {
+        for label in self.labels.iter().filter(|label| !label.value.is_empty()) {
+            if label.name == METRIC_NAME {
+                push_part(into, label.name);
+                push_length(into, label.value.len() + suffix.len());
+                into.push_str(label.value);
+                into.push_str(suffix);
+            } else {
+                push_label(into, *label);
+            }
+        }
+    }
 }
 
 // === text ===
 
+#[inline]
 fn push_label(text: &mut String, label: LabelRef<'_>) {
     push_part(text, label.name);
     push_part(text, label.value);
 }
 
+#[inline]
 fn push_part(text: &mut String, part: &str) {
-    let length = part.len();
+    push_length(text, part.len());
+    text.push_str(part);
+}
+
+#[inline]
+fn push_length(text: &mut String, length: usize) {
     if length < usize::from(LONG) {
         text.push(char::from(length as u8));
     } else {
@@ -317,7 +343,6 @@ fn push_part(text: &mut String, part: &str) {
             text.push(char::from((length >> shift) as u8 & 0x7f));
         }
     }
-    text.push_str(part);
 }
 
 fn take_part(text: &str) -> Option<(&str, &str)> {

@@ -68,7 +68,7 @@ pub struct Store {
     /// The step being waited for, once there is one.
     awaited: Option<TimestampMs>,
     /// The last evaluated step: what arrives at or before it is late.
-    evaluated: TimestampMs,
+    evaluated: Option<TimestampMs>,
     progress: Progress,
     bytes: usize,
 }
@@ -101,7 +101,7 @@ impl Store {
             free: Vec::new(),
             selectors: SelectorIndex::new(selectors),
             awaited: None,
-            evaluated: TimestampMs::MIN,
+            evaluated: None,
             progress: Progress::default(),
             bytes: 0,
         }
@@ -156,7 +156,7 @@ impl Store {
         if matches!(outcome, AppendOutcome::Appended | AppendOutcome::OutOfOrder) {
             series.ring.trim(keep_from);
             self.bytes = self.bytes + series.ring.capacity_bytes() - held;
-            counts.late += u64::from(sample.timestamp <= self.evaluated);
+            counts.late += u64::from(self.evaluated.is_some_and(|step| sample.timestamp <= step));
             counts.stale_markers += u64::from(is_stale_marker(sample.value));
             if series.wanted {
                 self.progress.newest = self.progress.newest.max(Some(sample.timestamp));
@@ -212,14 +212,17 @@ impl Store {
         Ok(id)
     }
 
-    /// Marks `evaluated` as done and starts to wait for `next`; drops what has left the windows.
+    /// Says that step `at` has been evaluated: what arrives at or before it is late from now on.
+    pub fn mark_evaluated(&mut self, at: TimestampMs) {
+        self.evaluated = Some(at);
+    }
+
+    /// Starts to wait for step `next`; drops what has left the windows.
     ///
     /// Awaited are the series that some detector reads, that have not ended, and that had reached
-    /// the step before: a series that fell silent delays one step at the most.
-    pub fn begin_step(&mut self, evaluated: Option<TimestampMs>, next: TimestampMs) {
-        if let Some(evaluated) = evaluated {
-            self.evaluated = evaluated;
-        }
+    /// the last evaluated step: a series that fell silent delays one step at the most.
+    pub fn begin_step(&mut self, next: TimestampMs) {
+        let evaluated = self.evaluated;
         self.awaited = Some(next);
         self.evict();
         self.progress.behind = 0;
@@ -281,6 +284,18 @@ impl Store {
         })
     }
 
+    /// The earliest sample after `at` of any series that a detector reads.
+    #[must_use]
+    pub fn next_after(&self, at: TimestampMs) -> Option<TimestampMs> {
+        let wanted = self.slots.iter().flatten().filter(|series| series.wanted);
+        wanted
+            .filter_map(|series| {
+                let samples = series.ring.as_slice();
+                samples.get(samples.partition_point(|s| s.timestamp <= at)).map(|s| s.timestamp)
+            })
+            .min()
+    }
+
     /// How far the data has come.
     #[must_use]
     pub fn progress(&self) -> Progress {
@@ -301,6 +316,6 @@ impl Store {
 
     /// Samples before this are outside every window.
     fn keep_from(&self) -> TimestampMs {
-        self.evaluated.plus_ms(-self.config.retention_ms)
+        self.evaluated.map_or(TimestampMs::MIN, |step| step.plus_ms(-self.config.retention_ms))
     }
 }

@@ -1,7 +1,10 @@
 //! Steps to the body of a Remote-Write 1.0 request: `prometheus.WriteRequest`, snappy block format.
 
 use super::StepSeries;
-use crate::series::LabelSet;
+use crate::{
+    series::LabelSet,
+    wire::reference::v1::{Label, Sample, TimeSeries, WriteRequest},
+};
 use bytes::Bytes;
 use prost::Message;
 use std::collections::BTreeMap;
@@ -22,46 +25,17 @@ fn write_request(steps: &[StepSeries]) -> WriteRequest {
             series.entry(labels).or_default().push(Sample { value: *value, timestamp: step.at.0 });
         }
     }
-    let timeseries =
-        series.into_iter().map(|(labels, samples)| TimeSeries { labels: wire_labels(labels), samples });
-    WriteRequest { timeseries: timeseries.collect() }
+    let timeseries = series.into_iter().map(|(labels, samples)| TimeSeries {
+        labels: wire_labels(labels),
+        samples,
+        ..TimeSeries::default()
+    });
+    WriteRequest { timeseries: timeseries.collect(), ..WriteRequest::default() }
 }
 
 fn wire_labels(labels: &LabelSet) -> Vec<Label> {
     let owned = labels.iter().map(|label| Label { name: label.name.into(), value: label.value.into() });
     owned.collect()
-}
-
-// The part of prometheus/prompb remote.proto and types.proto that a sender of floats needs.
-
-#[derive(Clone, PartialEq, Message)]
-struct WriteRequest {
-    #[prost(message, repeated, tag = "1")]
-    timeseries: Vec<TimeSeries>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct TimeSeries {
-    #[prost(message, repeated, tag = "1")]
-    labels: Vec<Label>,
-    #[prost(message, repeated, tag = "2")]
-    samples: Vec<Sample>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Label {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(string, tag = "2")]
-    value: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Sample {
-    #[prost(double, tag = "1")]
-    value: f64,
-    #[prost(int64, tag = "2")]
-    timestamp: i64,
 }
 
 #[cfg(test)]

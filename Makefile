@@ -1,0 +1,26 @@
+# `make` alone shows what there is.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench fmt peers
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\): *## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: ## a simulated fleet with injected faults, found by the sidecar, in this terminal
+	cargo run --release --locked -- demo
+
+test: ## every test, against real peers where they can be had (ARGS= is passed to the runner)
+	scripts/run-tests $(ARGS)
+
+lint: ## formatting, clippy and rustdoc, warnings are errors
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items --quiet
+
+bench: ## benchmarks, one a stage
+	cargo bench --locked
+
+fmt: ## format the code
+	cargo fmt
+
+peers: ## unpack Prometheus, Alertmanager, node_exporter, promtool into .peers/bin
+	scripts/install-peers

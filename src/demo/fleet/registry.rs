@@ -1,0 +1,76 @@
+//! The series of one node with their present values, as an exporter holds them.
+
+use crate::series::{LabelSet, METRIC_NAME};
+
+/// Handle of a counter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counter(usize);
+
+/// Handle of a gauge.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gauge(usize);
+
+/// What a process exposes: its counters begin at zero whenever it starts.
+#[derive(Debug)]
+pub(super) struct Registry {
+    instance: String,
+    job: &'static str,
+    series: Vec<Series>,
+}
+
+#[derive(Debug)]
+struct Series {
+    labels: LabelSet,
+    value: f64,
+    counter: bool,
+}
+
+impl Registry {
+    pub(super) fn new(instance: &str, job: &'static str) -> Self {
+        Self { instance: instance.to_owned(), job, series: Vec::new() }
+    }
+
+    /// Registers a counter; `labels` beside `instance` and `job`.
+    pub(super) fn counter(&mut self, name: &str, labels: &[(&str, &str)]) -> Counter {
+        Counter(self.register(name, labels, true))
+    }
+
+    /// Registers a gauge; `labels` beside `instance` and `job`.
+    pub(super) fn gauge(&mut self, name: &str, labels: &[(&str, &str)]) -> Gauge {
+        Gauge(self.register(name, labels, false))
+    }
+
+    fn register(&mut self, name: &str, labels: &[(&str, &str)], counter: bool) -> usize {
+        let own = [(METRIC_NAME, name), ("instance", self.instance.as_str()), ("job", self.job)];
+        // The names are this module's own constants: distinct, none empty, none long.
+        let labels = LabelSet::from_pairs(own.iter().chain(labels).copied()).unwrap_or_default();
+        debug_assert!(!labels.is_empty(), "bad labels for {name}");
+        self.series.push(Series { labels, value: 0.0, counter });
+        self.series.len() - 1
+    }
+
+    pub(super) fn add(&mut self, counter: Counter, amount: f64) {
+        debug_assert!(amount >= 0.0, "{}: {amount}", self.series[counter.0].labels);
+        self.series[counter.0].value += amount;
+    }
+
+    pub(super) fn set(&mut self, gauge: Gauge, value: f64) {
+        self.series[gauge.0].value = value;
+    }
+
+    /// The process starts again.
+    pub(super) fn reset_counters(&mut self) {
+        for series in self.series.iter_mut().filter(|series| series.counter) {
+            series.value = 0.0;
+        }
+    }
+
+    /// Every series with its value, in order of registration.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&LabelSet, f64)> {
+        self.series.iter().map(|series| (&series.labels, series.value))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.series.len()
+    }
+}

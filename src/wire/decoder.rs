@@ -1,0 +1,314 @@
+//! The path that both versions share: from the parts of a series to the sink.
+
+use super::{
+    InvalidHistogram, InvalidReason, Limits, MessageType, WireError, WriteSummary,
+    histogram::{self, CountAndSum},
+    protobuf::Damage,
+    write_v1, write_v2,
+};
+use crate::series::{InvalidLabels, LabelSetBuilder, METRIC_NAME, Sample};
+
+/// No limit goes beyond this: the canonical form holds parts up to 2 MiB, and derived names are a bit
+/// longer than what was sent.
+const MAX_LABEL_BYTES: usize = 1 << 20;
+
+/// Decodes requests, one after the other, with buffers that it keeps.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    scratch: Scratch,
+}
+
+#[derive(Debug, Default)]
+struct Scratch {
+    /// Canonical labels of the series at hand.
+    text: String,
+    samples: Vec<Sample>,
+    /// The samples that native histograms become.
+    counts: Vec<Sample>,
+    sums: Vec<Sample>,
+}
+
+/// One request on its way: the walks call it part by part.
+pub(super) struct Request<'body, 'call, S> {
+    limits: &'call Limits,
+    sink: &'call mut S,
+    scratch: &'call mut Scratch,
+    labels: LabelSetBuilder<'body>,
+    fault: Option<Fault>,
+    has_metric_name: bool,
+    /// Native histograms of this series that contradict themselves, and how the first one does.
+    invalid_histograms: u64,
+    histogram_fault: Option<InvalidHistogram>,
+    /// Entries and samples seen in this request, valid or not.
+    series_seen: usize,
+    samples_seen: usize,
+    label_bytes: usize,
+    pub(super) summary: WriteSummary,
+}
+
+/// Why a series is left out, with the numbers that prove it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("a label name or value is not UTF-8")]
+    Utf8,
+    #[error("more than {limit} labels")]
+    TooManyLabels { limit: usize },
+    #[error("a label name has {bytes} bytes, at most {limit} are taken")]
+    LabelNameTooLong { bytes: usize, limit: usize },
+    #[error("a label value has {bytes} bytes, at most {limit} are taken")]
+    LabelValueTooLong { bytes: usize, limit: usize },
+    #[error(transparent)]
+    Labels(#[from] InvalidLabels),
+    #[error("no metric name")]
+    MissingMetricName,
+    #[error("neither samples nor histograms nor exemplars")]
+    NoSamples,
+}
+
+// === impl Decoder ===
+
+impl Decoder {
+    /// Decodes one decompressed message and hands every valid series to `sink`, in the order of the
+    /// wire: its labels in canonical form (see [`crate::series::LabelSet`]) and its samples, at least
+    /// one. The same series may come several times. A native histogram `name` arrives as samples of
+    /// `name_count` and `name_sum`, after the samples of its entry.
+    ///
+    /// # Errors
+    /// When the structure is damaged, a reference points nowhere, or a count is over its limit. Then
+    /// nothing of the request may be taken: **the caller must drop what the sink has got so far.**
+    pub fn decode(
+        &mut self,
+        message: MessageType,
+        body: &[u8],
+        limits: &Limits,
+        sink: &mut impl FnMut(&str, &[Sample]),
+    ) -> Result<WriteSummary, WireError> {
+        let mut request = Request::new(limits, &mut self.scratch, sink);
+        match message {
+            MessageType::V1 => write_v1::walk(body, &mut request)?,
+            MessageType::V2 => write_v2::walk(body, &mut request)?,
+        }
+        Ok(request.summary)
+    }
+
+    /// Bytes of memory held between requests; bounded by [`Limits`].
+    #[must_use]
+    pub fn capacity_bytes(&self) -> usize {
+        let Scratch { text, samples, counts, sums } = &self.scratch;
+        text.capacity() + (samples.capacity() + counts.capacity() + sums.capacity()) * size_of::<Sample>()
+    }
+}
+
+// === impl Request ===
+
+impl<'body, 'call, S: FnMut(&str, &[Sample])> Request<'body, 'call, S> {
+    fn new(limits: &'call Limits, scratch: &'call mut Scratch, sink: &'call mut S) -> Self {
+        Self {
+            limits,
+            sink,
+            scratch,
+            labels: LabelSetBuilder::default(),
+            fault: None,
+            has_metric_name: false,
+            invalid_histograms: 0,
+            histogram_fault: None,
+            series_seen: 0,
+            samples_seen: 0,
+            label_bytes: 0,
+            summary: WriteSummary::default(),
+        }
+    }
+
+    pub(super) fn limits(&self) -> &'call Limits {
+        self.limits
+    }
+
+    pub(super) fn begin_series(&mut self) -> Result<(), WireError> {
+        self.series_seen += 1;
+        if self.series_seen > self.limits.max_series {
+            return Err(WireError::TooMany { what: "series", limit: self.limits.max_series });
+        }
+        self.labels.clear();
+        self.fault = None;
+        self.has_metric_name = false;
+        self.invalid_histograms = 0;
+        self.histogram_fault = None;
+        self.scratch.samples.clear();
+        self.scratch.counts.clear();
+        self.scratch.sums.clear();
+        Ok(())
+    }
+
+    /// A label of the series; `None` stands for bytes that are not UTF-8. The first fault of a series
+    /// is kept, and labels after it are of no interest.
+    #[inline]
+    pub(super) fn label(&mut self, name: Option<&'body str>, value: Option<&'body str>) {
+        if self.fault.is_some() {
+            return;
+        }
+        let (Some(name), Some(value)) = (name, value) else {
+            self.fault = Some(Fault::Utf8);
+            return;
+        };
+        if let Err(fault) = self.check_label(name, value) {
+            self.fault = Some(fault);
+            return;
+        }
+        self.has_metric_name |= name == METRIC_NAME && !value.is_empty();
+        self.labels.push(name, value);
+    }
+
+    #[inline]
+    fn check_label(&self, name: &str, value: &str) -> Result<(), Fault> {
+        let limit = self.limits.max_labels_per_series;
+        if self.labels.labels().len() >= limit {
+            return Err(Fault::TooManyLabels { limit });
+        }
+        let limit = self.limits.max_label_name_bytes.min(MAX_LABEL_BYTES);
+        if name.len() > limit {
+            return Err(Fault::LabelNameTooLong { bytes: name.len(), limit });
+        }
+        let limit = self.limits.max_label_value_bytes.min(MAX_LABEL_BYTES);
+        if value.len() > limit {
+            return Err(Fault::LabelValueTooLong { bytes: value.len(), limit });
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn sample(&mut self, timestamp: i64, value: f64) -> Result<(), WireError> {
+        self.count_sample()?;
+        self.scratch.samples.push(Sample::new(timestamp, value));
+        Ok(())
+    }
+
+    pub(super) fn histogram(&mut self, message: &[u8]) -> Result<(), WireError> {
+        self.count_sample()?;
+        match histogram::read(message).map_err(|damage| damaged("Histogram", damage))? {
+            Ok(CountAndSum { count, sum }) => {
+                self.scratch.counts.push(count);
+                self.scratch.sums.push(sum);
+            }
+            Err(fault) => {
+                self.invalid_histograms += 1;
+                self.histogram_fault.get_or_insert(fault);
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn count_sample(&mut self) -> Result<(), WireError> {
+        self.samples_seen += 1;
+        if self.samples_seen > self.limits.max_samples {
+            return Err(WireError::TooMany { what: "samples", limit: self.limits.max_samples });
+        }
+        Ok(())
+    }
+
+    /// Makes the series at hand invalid if it has neither samples nor histograms.
+    pub(super) fn refuse_without_samples(&mut self) {
+        if self.sample_count() == 0 {
+            self.fault.get_or_insert(Fault::NoSamples);
+        }
+    }
+
+    /// Hands the series to the sink, or counts why not.
+    pub(super) fn end_series(&mut self) -> Result<(), WireError> {
+        self.scratch.text.clear();
+        match self.finish_labels() {
+            Ok(()) => self.emit(),
+            Err(fault) => self.leave_out(&fault),
+        }
+        // In 2.0 a few bytes of references can stand for megabytes of text.
+        self.label_bytes += self.scratch.text.len();
+        if self.label_bytes > self.limits.max_label_bytes {
+            return Err(WireError::TooMany { what: "bytes of labels", limit: self.limits.max_label_bytes });
+        }
+        Ok(())
+    }
+
+    /// Samples and histograms of the series at hand, valid or not.
+    fn sample_count(&self) -> u64 {
+        (self.scratch.samples.len() + self.scratch.counts.len()) as u64 + self.invalid_histograms
+    }
+
+    fn finish_labels(&mut self) -> Result<(), Fault> {
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
+        self.labels.finish(&mut self.scratch.text)?;
+        if self.has_metric_name { Ok(()) } else { Err(Fault::MissingMetricName) }
+    }
+
+    fn emit(&mut self) {
+        let Scratch { text, samples, counts, sums } = &mut *self.scratch;
+        let summary = &mut self.summary;
+        summary.series += 1;
+        if !samples.is_empty() {
+            summary.samples += samples.len() as u64;
+            (self.sink)(text, samples);
+        }
+        if !counts.is_empty() {
+            summary.histograms += counts.len() as u64;
+            for (suffix, derived) in [("_count", &*counts), ("_sum", &*sums)] {
+                text.clear();
+                self.labels.write_with_suffix(suffix, text);
+                (self.sink)(text, derived);
+            }
+        }
+        self.count_invalid_histograms();
+    }
+
+    fn count_invalid_histograms(&mut self) {
+        let labels = &self.labels;
+        for _ in 0..self.invalid_histograms {
+            let fault = self.histogram_fault;
+            self.summary.invalid.add(InvalidReason::Histogram, 1, || {
+                let text = fault.map(|fault| fault.to_string()).unwrap_or_default();
+                describe(labels, &text)
+            });
+        }
+    }
+
+    #[cold]
+    fn leave_out(&mut self, fault: &Fault) {
+        let lost = self.sample_count();
+        let labels = &self.labels;
+        self.summary.invalid.add(fault.reason(), lost, || describe(labels, &fault.to_string()));
+    }
+}
+
+// === impl Fault ===
+
+impl Fault {
+    fn reason(&self) -> InvalidReason {
+        match self {
+            Self::Utf8 => InvalidReason::Utf8,
+            Self::TooManyLabels { .. } => InvalidReason::TooManyLabels,
+            Self::LabelNameTooLong { .. } => InvalidReason::LabelNameTooLong,
+            // The bound of the canonical form, which `MAX_LABEL_BYTES` keeps out of reach.
+            Self::LabelValueTooLong { .. } | Self::Labels(InvalidLabels::TooLong { .. }) => {
+                InvalidReason::LabelValueTooLong
+            }
+            Self::Labels(InvalidLabels::EmptyName { .. }) => InvalidReason::EmptyLabelName,
+            Self::Labels(InvalidLabels::Repeated { .. }) => InvalidReason::RepeatedLabelName,
+            Self::MissingMetricName => InvalidReason::MissingMetricName,
+            Self::NoSamples => InvalidReason::NoSamples,
+        }
+    }
+}
+
+/// An error of the structure, with the message it was found in.
+#[cold]
+pub(super) fn damaged(message: &'static str, damage: Damage) -> WireError {
+    WireError::Damaged { message, damage }
+}
+
+/// Names a series in an error text; short, whatever its labels are.
+fn describe(labels: &LabelSetBuilder<'_>, fault: &str) -> String {
+    let labels = labels.labels();
+    let metric = labels.iter().find(|label| label.name == METRIC_NAME).map_or("", |label| label.value);
+    let metric: String = metric.chars().take(64).collect();
+    format!("series {metric:?} with {} labels: {fault}", labels.len())
+}

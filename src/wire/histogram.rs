@@ -1,0 +1,323 @@
+//! Native histograms: checked as Prometheus checks them, kept as count and sum.
+//!
+//! The walk adds up what the rules need and stores no bucket, so a span that claims 2^32 - 1 buckets
+//! costs nothing. Rules: `Histogram.Validate` and `FloatHistogram.Validate` of prometheus/prometheus,
+//! `model/histogram/`; protocol line B13.
+
+use super::protobuf::{Damage, Field, Fields, Value, for_each_double, for_each_varint, zigzag, zigzag32};
+use crate::series::{STALE_NAN, Sample, is_stale_marker};
+
+/// The schema whose bucket bounds stand in the message.
+const CUSTOM_BUCKETS: i32 = -53;
+
+/// Schemas with exponential buckets.
+const EXPONENTIAL: std::ops::RangeInclusive<i32> = -4..=8;
+
+/// How a native histogram contradicts itself.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum InvalidHistogram {
+    /// Neither exponential (-4 to 8) nor custom (-53).
+    #[error("unknown schema {schema}")]
+    Schema {
+        /// The schema.
+        schema: i32,
+    },
+    /// Buckets would lie before those of the span before.
+    #[error("a span has the negative offset {offset}")]
+    SpanOffset {
+        /// The offset.
+        offset: i32,
+    },
+    /// Spans and buckets do not fit together.
+    #[error("spans describe {spans} buckets, there are {buckets}")]
+    BucketCount {
+        /// Sum of the span lengths.
+        spans: u64,
+        /// Number of buckets.
+        buckets: u64,
+    },
+    /// A bucket holds less than nothing, or more than 64 bits.
+    #[error("a bucket is negative or beyond 64 bits")]
+    Bucket,
+    /// An integer histogram whose count is not the sum of its buckets.
+    #[error("count is {count}, buckets hold {buckets}")]
+    Count {
+        /// The count.
+        count: u64,
+        /// Sum of all buckets.
+        buckets: u128,
+    },
+    /// Custom bounds must be finite and ascending; exponential buckets have none.
+    #[error("custom bounds are not finite and strictly increasing, or not allowed with this schema")]
+    CustomBounds,
+    /// Spans reach beyond the custom bounds.
+    #[error("spans reach to bucket {reach}, {bounds} custom bounds make {bounds} + 1 buckets")]
+    CustomSpans {
+        /// Sum of span offsets and lengths.
+        reach: u64,
+        /// Number of bounds.
+        bounds: u64,
+    },
+    /// Custom buckets have neither negative buckets nor a zero bucket.
+    #[error("custom buckets with negative buckets or a zero bucket")]
+    CustomSides,
+}
+
+/// The two samples that a native histogram becomes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct CountAndSum {
+    pub(super) count: Sample,
+    pub(super) sum: Sample,
+}
+
+/// Reads and checks one `Histogram` message, the same in 1.0 and 2.0 (which adds one field, unused here).
+pub(super) fn read(message: &[u8]) -> Result<Result<CountAndSum, InvalidHistogram>, Damage> {
+    let mut totals = Totals::default();
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.next()? {
+        totals.add(field)?;
+    }
+    Ok(totals.check().map(|()| totals.samples()))
+}
+
+/// All that the rules need to know of a histogram.
+#[derive(Default)]
+struct Totals {
+    count: Number,
+    sum: f64,
+    schema: i32,
+    zero_threshold: f64,
+    zero_count: Number,
+    negative: Side,
+    positive: Side,
+    timestamp: i64,
+    bounds: Bounds,
+}
+
+/// A count of an integer or a float histogram (a oneof: the last one on the wire holds).
+#[derive(Clone, Copy)]
+enum Number {
+    Int(u64),
+    Float(f64),
+}
+
+/// The buckets on one side of zero.
+#[derive(Default)]
+struct Side {
+    spans: Spans,
+    deltas: Deltas,
+    floats: Floats,
+}
+
+#[derive(Default)]
+struct Spans {
+    number: u64,
+    /// Sum of lengths; 2^32 - 1 each in at least 2 bytes of message: 64 bits are enough.
+    buckets: u64,
+    /// Sum of offsets and lengths.
+    reach: i128,
+    first_offset: i32,
+    negative_gap: Option<i32>,
+}
+
+/// Buckets of an integer histogram: each as difference to the one before.
+#[derive(Default)]
+struct Deltas {
+    number: u64,
+    bucket: i64,
+    sum: u128,
+    broken: bool,
+}
+
+/// Buckets of a float histogram.
+#[derive(Default)]
+struct Floats {
+    number: u64,
+    broken: bool,
+}
+
+#[derive(Default)]
+struct Bounds {
+    number: u64,
+    last: f64,
+    broken: bool,
+}
+
+// === impl Totals ===
+
+impl Totals {
+    fn add(&mut self, field: Field<'_>) -> Result<(), Damage> {
+        match (field.number, field.value) {
+            (1, Value::Varint(count)) => self.count = Number::Int(count),
+            (2, Value::Fixed64(bits)) => self.count = Number::Float(f64::from_bits(bits)),
+            (3, Value::Fixed64(bits)) => self.sum = f64::from_bits(bits),
+            (4, Value::Varint(schema)) => self.schema = zigzag32(schema),
+            (5, Value::Fixed64(bits)) => self.zero_threshold = f64::from_bits(bits),
+            (6, Value::Varint(count)) => self.zero_count = Number::Int(count),
+            (7, Value::Fixed64(bits)) => self.zero_count = Number::Float(f64::from_bits(bits)),
+            (8, Value::Bytes(span)) => self.negative.spans.add(span)?,
+            (9, _) => for_each_varint(field, |delta| self.negative.deltas.add(zigzag(delta)))?,
+            (10, _) => for_each_double(field, |count| self.negative.floats.add(count))?,
+            (11, Value::Bytes(span)) => self.positive.spans.add(span)?,
+            (12, _) => for_each_varint(field, |delta| self.positive.deltas.add(zigzag(delta)))?,
+            (13, _) => for_each_double(field, |count| self.positive.floats.add(count))?,
+            // The reset hint: count and sum are counters whose resets show by themselves.
+            (14, Value::Varint(_)) => {}
+            (15, Value::Varint(timestamp)) => self.timestamp = timestamp as i64,
+            (16, _) => for_each_double(field, |bound| self.bounds.add(bound))?,
+            // 17 is the start timestamp of 2.0, an unknown field in 1.0.
+            (1..=16, _) => return Err(field.wrong_type()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), InvalidHistogram> {
+        if self.schema == CUSTOM_BUCKETS {
+            self.check_custom()?;
+        } else if EXPONENTIAL.contains(&self.schema) {
+            if self.bounds.number > 0 {
+                return Err(InvalidHistogram::CustomBounds);
+            }
+            self.negative.check(self.is_float())?;
+        } else {
+            return Err(InvalidHistogram::Schema { schema: self.schema });
+        }
+        self.positive.check(self.is_float())?;
+        self.check_count()
+    }
+
+    fn check_custom(&self) -> Result<(), InvalidHistogram> {
+        if self.bounds.broken {
+            return Err(InvalidHistogram::CustomBounds);
+        }
+        let zero_bucket = self.zero_threshold != 0.0 || self.zero_count.value() != 0.0;
+        if zero_bucket || self.negative.spans.number > 0 || self.negative.buckets(self.is_float()) > 0 {
+            return Err(InvalidHistogram::CustomSides);
+        }
+        let spans = &self.positive.spans;
+        if spans.first_offset < 0 {
+            return Err(InvalidHistogram::SpanOffset { offset: spans.first_offset });
+        }
+        let reach = u64::try_from(spans.reach).unwrap_or(0);
+        if spans.negative_gap.is_none() && reach > self.bounds.number + 1 {
+            return Err(InvalidHistogram::CustomSpans { reach, bounds: self.bounds.number });
+        }
+        Ok(())
+    }
+
+    /// Float histograms may be off by rounding, so only integers are compared.
+    fn check_count(&self) -> Result<(), InvalidHistogram> {
+        let Number::Int(count) = self.count else { return Ok(()) };
+        let zero_count = if let Number::Int(count) = self.zero_count { count } else { 0 };
+        let buckets = self.negative.deltas.sum + self.positive.deltas.sum + u128::from(zero_count);
+        // Observations of NaN are in the count and in no bucket.
+        let fits =
+            if self.sum.is_nan() { buckets <= u128::from(count) } else { buckets == u128::from(count) };
+        if fits { Ok(()) } else { Err(InvalidHistogram::Count { count, buckets }) }
+    }
+
+    fn samples(&self) -> CountAndSum {
+        let count = if is_stale_marker(self.sum) { STALE_NAN } else { self.count.value() };
+        CountAndSum { count: Sample::new(self.timestamp, count), sum: Sample::new(self.timestamp, self.sum) }
+    }
+
+    fn is_float(&self) -> bool {
+        matches!(self.count, Number::Float(_))
+    }
+}
+
+// === impl Number ===
+
+impl Number {
+    fn value(self) -> f64 {
+        match self {
+            Self::Int(count) => count as f64,
+            Self::Float(count) => count,
+        }
+    }
+}
+
+impl Default for Number {
+    fn default() -> Self {
+        Self::Int(0)
+    }
+}
+
+// === impl Side ===
+
+impl Side {
+    /// Number of buckets of the kind that counts.
+    fn buckets(&self, float: bool) -> u64 {
+        if float { self.floats.number } else { self.deltas.number }
+    }
+
+    fn check(&self, float: bool) -> Result<(), InvalidHistogram> {
+        if let Some(offset) = self.spans.negative_gap {
+            return Err(InvalidHistogram::SpanOffset { offset });
+        }
+        let (spans, buckets) = (self.spans.buckets, self.buckets(float));
+        if spans != buckets {
+            return Err(InvalidHistogram::BucketCount { spans, buckets });
+        }
+        let broken = if float { self.floats.broken } else { self.deltas.broken };
+        if broken { Err(InvalidHistogram::Bucket) } else { Ok(()) }
+    }
+}
+
+// === sums over repeated fields ===
+
+impl Spans {
+    fn add(&mut self, message: &[u8]) -> Result<(), Damage> {
+        let (mut offset, mut length) = (0, 0);
+        let mut fields = Fields::new(message);
+        while let Some(field) = fields.next()? {
+            match (field.number, field.value) {
+                (1, Value::Varint(number)) => offset = zigzag32(number),
+                (2, Value::Varint(number)) => length = number as u32,
+                (1 | 2, _) => return Err(field.wrong_type()),
+                _ => {}
+            }
+        }
+        if self.number == 0 {
+            self.first_offset = offset;
+        } else if offset < 0 {
+            self.negative_gap.get_or_insert(offset);
+        }
+        self.number += 1;
+        self.buckets += u64::from(length);
+        self.reach += i128::from(offset) + i128::from(length);
+        Ok(())
+    }
+}
+
+impl Deltas {
+    fn add(&mut self, delta: i64) {
+        self.number += 1;
+        match self.bucket.checked_add(delta) {
+            Some(bucket) if bucket >= 0 => {
+                self.bucket = bucket;
+                self.sum += bucket as u128;
+            }
+            _ => self.broken = true,
+        }
+    }
+}
+
+impl Floats {
+    fn add(&mut self, count: f64) {
+        self.number += 1;
+        self.broken |= count < 0.0;
+    }
+}
+
+impl Bounds {
+    fn add(&mut self, bound: f64) {
+        self.broken |= !bound.is_finite() || (self.number > 0 && bound <= self.last);
+        self.number += 1;
+        self.last = bound;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+use super::*;
+use crate::wire::reference::v1::{
+    BucketSpan, Histogram,
+    histogram::{Count, ZeroCount},
+};
+use prost::Message;
+
+fn check(histogram: &Histogram) -> Result<CountAndSum, InvalidHistogram> {
+    read(&histogram.encode_to_vec()).unwrap()
+}
+
+fn span(offset: i32, length: u32) -> BucketSpan {
+    BucketSpan { offset, length }
+}
+
+/// Negative buckets 1; zero bucket 2; positive buckets 3, 5, 4: 15 in all.
+fn integer() -> Histogram {
+    Histogram {
+        count: Some(Count::CountInt(15)),
+        sum: 12.5,
+        schema: 3,
+        zero_threshold: 0.001,
+        zero_count: Some(ZeroCount::ZeroCountInt(2)),
+        negative_spans: vec![span(-7, 1)],
+        negative_deltas: vec![1],
+        positive_spans: vec![span(-2, 1), span(4, 2)],
+        positive_deltas: vec![3, 2, -1],
+        timestamp: 1_000,
+        ..Histogram::default()
+    }
+}
+
+fn float() -> Histogram {
+    Histogram {
+        count: Some(Count::CountFloat(14.75)),
+        zero_count: Some(ZeroCount::ZeroCountFloat(2.0)),
+        negative_deltas: vec![],
+        negative_counts: vec![1.0],
+        positive_deltas: vec![],
+        positive_counts: vec![3.0, 5.0, 4.0],
+        ..integer()
+    }
+}
+
+/// Bounds 1, 2.5: three buckets, of which the second and third hold 4 and 6.
+fn custom() -> Histogram {
+    Histogram {
+        count: Some(Count::CountInt(10)),
+        sum: 30.0,
+        schema: -53,
+        positive_spans: vec![span(1, 2)],
+        positive_deltas: vec![4, 2],
+        custom_values: vec![1.0, 2.5],
+        timestamp: 1_000,
+        ..Histogram::default()
+    }
+}
+
+#[test]
+fn b13_valid_histograms_become_count_and_sum() {
+    for (histogram, count, sum) in [(integer(), 15.0, 12.5), (float(), 14.75, 12.5), (custom(), 10.0, 30.0)] {
+        let expected = CountAndSum { count: Sample::new(1_000, count), sum: Sample::new(1_000, sum) };
+        assert_eq!(check(&histogram), Ok(expected));
+    }
+}
+
+#[test]
+fn b13_the_empty_histogram_is_valid() {
+    let zero = Sample::new(0, 0.0);
+    assert_eq!(check(&Histogram::default()), Ok(CountAndSum { count: zero, sum: zero }));
+}
+
+#[test]
+fn b13_schemas_are_4_below_zero_to_8_and_custom() {
+    for schema in [-4, 0, 8] {
+        assert!(check(&Histogram { schema, ..integer() }).is_ok());
+    }
+    for schema in [-5, 9, 52, -9, -54, i32::MIN, i32::MAX] {
+        assert_eq!(check(&Histogram { schema, ..integer() }), Err(InvalidHistogram::Schema { schema }));
+    }
+}
+
+#[test]
+fn b13_only_the_first_span_may_lie_left_of_zero() {
+    let histogram = Histogram { positive_spans: vec![span(0, 1), span(-1, 2)], ..integer() };
+    assert_eq!(check(&histogram), Err(InvalidHistogram::SpanOffset { offset: -1 }));
+    let histogram = Histogram { negative_spans: vec![span(0, 1), span(i32::MIN, 0)], ..float() };
+    assert_eq!(check(&histogram), Err(InvalidHistogram::SpanOffset { offset: i32::MIN }));
+}
+
+#[test]
+fn b13_spans_must_describe_exactly_the_buckets_that_are_there() {
+    let histogram = Histogram { positive_spans: vec![span(0, u32::MAX), span(0, u32::MAX)], ..integer() };
+    let spans = 2 * u64::from(u32::MAX);
+    assert_eq!(check(&histogram), Err(InvalidHistogram::BucketCount { spans, buckets: 3 }));
+    let histogram = Histogram { negative_spans: vec![], ..float() };
+    assert_eq!(check(&histogram), Err(InvalidHistogram::BucketCount { spans: 0, buckets: 1 }));
+    // Buckets of the other kind do not count.
+    let histogram = Histogram { positive_deltas: vec![], positive_counts: vec![3.0, 5.0, 4.0], ..integer() };
+    assert_eq!(check(&histogram), Err(InvalidHistogram::BucketCount { spans: 3, buckets: 0 }));
+}
+
+#[test]
+fn b13_no_bucket_is_negative_or_beyond_64_bits() {
+    let deltas = [vec![3, -4, 9], vec![-1, 1, 12], vec![i64::MAX, 1, 0]];
+    for positive_deltas in deltas {
+        let histogram = Histogram { positive_deltas, ..integer() };
+        assert_eq!(check(&histogram), Err(InvalidHistogram::Bucket));
+    }
+    let histogram = Histogram { negative_counts: vec![-0.5], ..float() };
+    assert_eq!(check(&histogram), Err(InvalidHistogram::Bucket));
+}
+
+#[test]
+fn b13_an_integer_count_is_the_sum_of_all_buckets() {
+    let with_count = |count, sum| Histogram { count: Some(Count::CountInt(count)), sum, ..integer() };
+    assert_eq!(check(&with_count(16, 1.0)), Err(InvalidHistogram::Count { count: 16, buckets: 15 }));
+    assert_eq!(check(&with_count(14, 1.0)), Err(InvalidHistogram::Count { count: 14, buckets: 15 }));
+    // NaN was observed: in the count, in no bucket.
+    assert!(check(&with_count(16, f64::NAN)).is_ok());
+    assert_eq!(check(&with_count(14, f64::NAN)), Err(InvalidHistogram::Count { count: 14, buckets: 15 }));
+}
+
+#[test]
+fn b13_bucket_sums_do_not_wrap_around() {
+    let histogram = Histogram {
+        count: Some(Count::CountInt(1)),
+        zero_count: Some(ZeroCount::ZeroCountInt(3)),
+        negative_spans: vec![],
+        negative_deltas: vec![],
+        positive_spans: vec![span(0, 2)],
+        positive_deltas: vec![i64::MAX, 0],
+        ..integer()
+    };
+    let buckets = 2 * i64::MAX as u128 + 3;
+    assert_eq!(check(&histogram), Err(InvalidHistogram::Count { count: 1, buckets }));
+}
+
+#[test]
+fn b13_custom_bounds_are_finite_and_strictly_increasing() {
+    let bounds = [[1.0, 1.0], [2.0, 1.0], [1.0, f64::INFINITY], [f64::NAN, 1.0], [f64::NEG_INFINITY, 1.0]];
+    for custom_values in bounds.map(Vec::from) {
+        let histogram = Histogram { custom_values, ..custom() };
+        assert_eq!(check(&histogram), Err(InvalidHistogram::CustomBounds));
+    }
+    let histogram = Histogram { custom_values: vec![1.0], ..integer() };
+    assert_eq!(check(&histogram), Err(InvalidHistogram::CustomBounds));
+}
+
+#[test]
+fn b13_custom_buckets_have_one_side_and_no_zero_bucket() {
+    let histograms = [
+        Histogram { zero_count: Some(ZeroCount::ZeroCountInt(1)), ..custom() },
+        Histogram { zero_threshold: 0.1, ..custom() },
+        Histogram { negative_spans: vec![span(0, 0)], ..custom() },
+        Histogram { negative_deltas: vec![0], ..custom() },
+    ];
+    for histogram in histograms {
+        assert_eq!(check(&histogram), Err(InvalidHistogram::CustomSides), "{histogram:?}");
+    }
+}
+
+#[test]
+fn b13_custom_spans_stay_within_the_bounds() {
+    let histogram = Histogram { positive_spans: vec![span(2, 2)], ..custom() };
+    assert_eq!(check(&histogram), Err(InvalidHistogram::CustomSpans { reach: 4, bounds: 2 }));
+    let histogram = Histogram { positive_spans: vec![span(-1, 2)], ..custom() };
+    assert_eq!(check(&histogram), Err(InvalidHistogram::SpanOffset { offset: -1 }));
+    let histogram = Histogram { positive_spans: vec![span(1, 1), span(-1, 1)], ..custom() };
+    assert_eq!(check(&histogram), Err(InvalidHistogram::SpanOffset { offset: -1 }));
+}
+
+#[test]
+fn b13_a_stale_sum_makes_both_samples_stale() {
+    let histogram = Histogram { sum: STALE_NAN, ..integer() };
+    let CountAndSum { count, sum } = check(&histogram).unwrap();
+    assert!(is_stale_marker(count.value) && is_stale_marker(sum.value));
+}
+
+#[test]
+fn b13_packed_and_single_buckets_are_the_same() {
+    let packed = integer();
+    let without = Histogram { positive_deltas: vec![], ..integer() }.encode_to_vec();
+    // Field 12 as varints: zigzag of 3, 2, -1 is 6, 4, 1.
+    let single = [&without[..], &[0x60, 6, 0x60, 4, 0x60, 1]].concat();
+    assert_eq!(read(&single).unwrap(), check(&packed));
+}

@@ -1,0 +1,151 @@
+//! The walk over `prometheus.WriteRequest`, Remote-Write 1.0.
+
+use super::{
+    InvalidReason, WireError,
+    decoder::{Request, damaged},
+    protobuf::{Damage, Fields, Value},
+};
+use crate::series::Sample;
+use std::str;
+
+/// Walks the message and hands its parts to `request`.
+pub(super) fn walk<'body, S: FnMut(&str, &[Sample])>(
+    body: &'body [u8],
+    request: &mut Request<'body, '_, S>,
+) -> Result<(), WireError> {
+    let mut fields = Fields::new(body);
+    while let Some(field) = fields.next().map_err(|damage| damaged("WriteRequest", damage))? {
+        match (field.number, field.value) {
+            (1, Value::Bytes(series)) => walk_series(series, request)?,
+            (3, Value::Bytes(metadata)) => {
+                request.summary.metadata += 1;
+                let utf8 = check_metadata(metadata).map_err(|damage| damaged("MetricMetadata", damage))?;
+                count_utf8(utf8, "metadata", request);
+            }
+            (1 | 3, _) => return Err(damaged("WriteRequest", field.wrong_type())),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn walk_series<'body, S: FnMut(&str, &[Sample])>(
+    message: &'body [u8],
+    request: &mut Request<'body, '_, S>,
+) -> Result<(), WireError> {
+    request.begin_series()?;
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.next().map_err(|damage| damaged("TimeSeries", damage))? {
+        match (field.number, field.value) {
+            (1, Value::Bytes(label)) => {
+                let (name, value) = read_label(label).map_err(|damage| damaged("Label", damage))?;
+                request.label(name, value);
+            }
+            (2, Value::Bytes(sample)) => {
+                let sample = read_sample(sample).map_err(|damage| damaged("Sample", damage))?;
+                request.sample(sample.timestamp.0, sample.value)?;
+            }
+            (3, Value::Bytes(exemplar)) => {
+                request.summary.exemplars += 1;
+                let utf8 = check_exemplar(exemplar).map_err(|damage| damaged("Exemplar", damage))?;
+                count_utf8(utf8, "exemplar", request);
+            }
+            (4, Value::Bytes(histogram)) => request.histogram(histogram)?,
+            (1..=4, _) => return Err(damaged("TimeSeries", field.wrong_type())),
+            _ => {}
+        }
+    }
+    request.end_series()
+}
+
+/// Name and value; `None` where they are not UTF-8.
+///
+/// Protobuf calls such a message invalid as a whole. It is answered more narrowly: senders pass on
+/// label values of others, and one bad value must not cost a batch of two thousand series.
+#[inline]
+fn read_label(message: &[u8]) -> Result<(Option<&str>, Option<&str>), Damage> {
+    if let Some((name, value)) = read_plain_label(message) {
+        return Ok((Some(name), Some(value)));
+    }
+    let mut label = (Some(""), Some(""));
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.next()? {
+        match (field.number, field.value) {
+            // A later value replaces an earlier one, but not a fault.
+            (1, Value::Bytes(name)) => label.0 = label.0.and(str::from_utf8(name).ok()),
+            (2, Value::Bytes(value)) => label.1 = label.1.and(str::from_utf8(value).ok()),
+            (1 | 2, _) => return Err(field.wrong_type()),
+            _ => {}
+        }
+    }
+    Ok(label)
+}
+
+/// The form that encoders write: name, then value, each shorter than 128 bytes.
+#[inline]
+fn read_plain_label(message: &[u8]) -> Option<(&str, &str)> {
+    let [0x0a, name_length @ 0..0x80, rest @ ..] = message else { return None };
+    let name_length = usize::from(*name_length);
+    let [0x12, value_length @ 0..0x80, value @ ..] = rest.get(name_length..)? else { return None };
+    if value.len() != usize::from(*value_length) {
+        return None;
+    }
+    // One check for both texts: keys and lengths are ASCII here, so no character reaches across them.
+    let text = str::from_utf8(message).ok()?;
+    Some((text.get(2..2 + name_length)?, text.get(4 + name_length..)?))
+}
+
+/// Value and timestamp. In 2.0 field 3 is the start timestamp, an unknown field here.
+#[inline]
+fn read_sample(message: &[u8]) -> Result<Sample, Damage> {
+    let (mut timestamp, mut value) = (0, 0.0);
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.next()? {
+        match (field.number, field.value) {
+            (1, Value::Fixed64(bits)) => value = f64::from_bits(bits),
+            (2, Value::Varint(number)) => timestamp = number as i64,
+            (1 | 2, _) => return Err(field.wrong_type()),
+            _ => {}
+        }
+    }
+    Ok(Sample::new(timestamp, value))
+}
+
+/// Whether all strings are UTF-8.
+fn check_exemplar(message: &[u8]) -> Result<bool, Damage> {
+    let mut utf8 = true;
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.next()? {
+        match (field.number, field.value) {
+            (1, Value::Bytes(label)) => {
+                let (name, value) = read_label(label)?;
+                utf8 &= name.is_some() && value.is_some();
+            }
+            (2, Value::Fixed64(_)) | (3, Value::Varint(_)) => {}
+            (1..=3, _) => return Err(field.wrong_type()),
+            _ => {}
+        }
+    }
+    Ok(utf8)
+}
+
+/// Whether all strings are UTF-8.
+fn check_metadata(message: &[u8]) -> Result<bool, Damage> {
+    let mut utf8 = true;
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.next()? {
+        match (field.number, field.value) {
+            (1, Value::Varint(_)) => {}
+            (2 | 4 | 5, Value::Bytes(text)) => utf8 &= str::from_utf8(text).is_ok(),
+            (1 | 2 | 4 | 5, _) => return Err(field.wrong_type()),
+            _ => {}
+        }
+    }
+    Ok(utf8)
+}
+
+fn count_utf8<S: FnMut(&str, &[Sample])>(utf8: bool, what: &str, request: &mut Request<'_, '_, S>) {
+    if !utf8 {
+        request.summary.invalid.add(InvalidReason::Utf8, 0, || format!("{what}: a text is not UTF-8"));
+    }
+}

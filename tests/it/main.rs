@@ -1,0 +1,14 @@
+//! All integration tests, in one binary: one link, one support library.
+//!
+//! Tests against real peers (Prometheus, Alertmanager, ...) find their binaries through
+//! `support::peers` and say so when they skip. (`cfg(test)` always holds here; it tells clippy that
+//! helpers are test code as well.)
+
+#[cfg(test)]
+mod promql_corpus;
+
+#[cfg(test)]
+mod promql_prometheus;
+
+#[cfg(test)]
+mod support;
