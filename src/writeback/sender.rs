@@ -29,6 +29,8 @@ pub(super) struct Sender {
     config: Config,
     shared: Arc<Shared>,
     failing: LogLimit,
+    /// A failure was logged and its end was not.
+    failure_told: bool,
     rejecting: LogLimit,
 }
 
@@ -49,6 +51,7 @@ impl Sender {
             config,
             shared,
             failing: LogLimit::default(),
+            failure_told: false,
             rejecting: LogLimit::default(),
         }
     }
@@ -169,7 +172,7 @@ impl Sender {
         state.in_flight = 0;
         self.shared.publish_pending(&state);
         drop(state);
-        if matches!(fate, Fate::Sent) && attempts > 0 {
+        if matches!(fate, Fate::Sent) && std::mem::take(&mut self.failure_told) {
             tracing::info!(target_name = %self.config.name, attempts, "remote write works again");
         }
     }
@@ -203,6 +206,7 @@ impl Sender {
 
     fn log_retry(&mut self, batch: &[StepSeries], attempt: u32, wait: Duration, cause: &RetryCause) {
         if let Some(unsaid) = self.failing.permit(Instant::now()) {
+            self.failure_told = true;
             tracing::warn!(
                 target_name = %self.config.name,
                 url = %self.config.url,
