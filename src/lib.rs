@@ -52,6 +52,10 @@ pub mod train;
 
 // --- IO shell ---
 
+pub mod telemetry;
+
+pub mod writeback;
+
 pub mod table;
 
 pub mod demo;
