@@ -40,6 +40,10 @@ pub mod promql;
 
 // --- IO shell ---
 
+pub mod telemetry;
+
+pub mod writeback;
+
 pub mod demo;
 
 pub mod cli;

@@ -12,3 +12,9 @@ mod promql_prometheus;
 
 #[cfg(test)]
 mod support;
+
+#[cfg(test)]
+mod writeback_prometheus;
+
+#[cfg(test)]
+mod writeback_receiver;
