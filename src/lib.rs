@@ -38,11 +38,25 @@ pub mod window;
 
 pub mod promql;
 
+pub mod score;
+
+pub mod features;
+
+pub mod calibrate;
+
+pub mod explain;
+
+pub mod model;
+
+pub mod train;
+
 // --- IO shell ---
 
 pub mod telemetry;
 
 pub mod writeback;
+
+pub mod table;
 
 pub mod demo;
 

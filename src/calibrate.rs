@@ -1,0 +1,25 @@
+//! What a score means: how rare, how severe.
+//!
+//! - [`Tail`]: raw score -> tail probability, from scores of normal operation;
+//! - [`AnomalyScore`]: tail probability -> 0 to 1, a sixth for every factor of ten;
+//! - [`Severity`], [`SeverityTracker`]: anomaly scores over time -> level, with persistence and hysteresis.
+//!
+//! Promised: a higher raw score never gets a higher probability; a probability is never rarer than
+//! the number of scores can support; levels do not flap.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod anomaly_score;
+
+mod pareto;
+
+mod severity;
+
+mod tail;
+
+mod tracker;
+
+pub use anomaly_score::AnomalyScore;
+pub use severity::{InvalidThresholds, Severity, Thresholds};
+pub use tail::{InvalidTail, Tail, TailError, TailParts};
+pub use tracker::{CheckedPersistence, InvalidPersistence, Persistence, SeverityTracker};

@@ -1,0 +1,295 @@
+//! Severity over time: persistence on the way in, hysteresis on the way out.
+//!
+//! A level is **entered** when `n` of the last `m` steps reached its threshold. It is **held** until
+//! `clear_after` steps in a row stayed below its threshold minus `margin`. The severity of a step is the
+//! highest level that is entered or held. So
+//! - one strange step alone raises nothing (with n > 1), and a gap in a strange episode ends nothing;
+//! - a level once entered lasts at least `clear_after` steps;
+//! - leaving a high level does not end the episode: the lower levels are held on their own terms.
+//!
+//! A step without a score counts as below every threshold: it supports nothing, and an entity that falls
+//! silent is normal again after `clear_after` steps. (That it is silent is not for a score to say.)
+
+use std::collections::VecDeque;
+
+use super::{AnomalyScore, Severity, Thresholds};
+use crate::series::TimestampMs;
+
+/// The most steps a tracker remembers.
+const MAX_STEPS: usize = 1000;
+
+/// When levels are entered and left, as written by a person; [`Persistence::check`] it to use it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Persistence {
+    /// Steps that must reach a threshold ...
+    pub n: usize,
+    /// ... among this many last ones.
+    pub m: usize,
+    /// Steps in a row that end a level.
+    pub clear_after: usize,
+    /// How far below the threshold a step must be to help ending a level.
+    pub margin: f64,
+}
+
+/// A [`Persistence`] with `1 <= n <= m <= 1000`, `1 <= clear_after <= 1000`, `0 <= margin <= 1`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CheckedPersistence(Persistence);
+
+/// Why a persistence cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum InvalidPersistence {
+    /// `n` of `m` is no choice.
+    #[error("{n} of {m} steps: must be 1 <= n <= m <= {MAX_STEPS}")]
+    Steps {
+        /// Steps that must reach the threshold.
+        n: usize,
+        /// Steps looked at.
+        m: usize,
+    },
+    /// A level would never end, or before it began.
+    #[error("clear_after is {given}, must be within 1 to {MAX_STEPS}")]
+    ClearAfter {
+        /// The setting.
+        given: usize,
+    },
+    /// The margin is not a distance of scores.
+    #[error("margin is {given}, must be within 0 to 1")]
+    Margin {
+        /// The setting.
+        given: f64,
+    },
+}
+
+/// The state of one entity and detector.
+#[derive(Clone, Debug)]
+pub struct SeverityTracker {
+    thresholds: Thresholds,
+    persistence: Persistence,
+    /// The last steps, oldest first; at most `m` or `clear_after`, whichever is more.
+    steps: VecDeque<Step>,
+    severity: Severity,
+    /// First step of the present episode; none while normal.
+    since: Option<TimestampMs>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    at: TimestampMs,
+    /// None for a step without a score.
+    score: Option<AnomalyScore>,
+}
+
+// === impl Persistence ===
+
+/// 3 of 5 steps to enter, 3 in a row to leave; the margin of 0.05 is half of a factor of two in rarity.
+impl Default for Persistence {
+    fn default() -> Self {
+        Self { n: 3, m: 5, clear_after: 3, margin: 0.05 }
+    }
+}
+
+impl Persistence {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// The first setting that is out of its range.
+    pub fn check(self) -> Result<CheckedPersistence, InvalidPersistence> {
+        let Self { n, m, clear_after, margin } = self;
+        if n < 1 || n > m || m > MAX_STEPS {
+            return Err(InvalidPersistence::Steps { n, m });
+        }
+        if !(1..=MAX_STEPS).contains(&clear_after) {
+            return Err(InvalidPersistence::ClearAfter { given: clear_after });
+        }
+        if !(0.0..=1.0).contains(&margin) {
+            return Err(InvalidPersistence::Margin { given: margin });
+        }
+        Ok(CheckedPersistence(self))
+    }
+}
+
+// === impl SeverityTracker ===
+
+impl SeverityTracker {
+    /// An entity without a past: normal.
+    #[must_use]
+    pub fn new(thresholds: Thresholds, persistence: CheckedPersistence) -> Self {
+        let CheckedPersistence(persistence) = persistence;
+        Self { thresholds, persistence, steps: VecDeque::new(), severity: Severity::Normal, since: None }
+    }
+
+    /// Takes the score of the step `at` (none when the entity has none at that step); gives the severity of
+    /// that step. Steps come in order; one that is not after the last changes nothing.
+    ///
+    /// The tracker knows no step length: a caller whose entity skipped steps reports them as missing.
+    pub fn update(&mut self, score: Option<AnomalyScore>, at: TimestampMs) -> Severity {
+        if self.steps.back().is_some_and(|last| at <= last.at) {
+            return self.severity;
+        }
+        if self.steps.len() == self.persistence.m.max(self.persistence.clear_after) {
+            self.steps.pop_front();
+        }
+        self.steps.push_back(Step { at, score });
+        let severity = Severity::LEVELS
+            .into_iter()
+            .rev()
+            .find(|&level| self.enters(level) || (level <= self.severity && self.holds(level)))
+            .unwrap_or_default();
+        self.since = match severity {
+            Severity::Normal => None,
+            level => self.since.or_else(|| self.first_support(level)),
+        };
+        self.severity = severity;
+        severity
+    }
+
+    /// The severity of the last step.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// When the present episode began: the first of the steps that made it leave normal. None while
+    /// normal. Going from one level to another does not begin a new episode.
+    #[must_use]
+    pub fn since(&self) -> Option<TimestampMs> {
+        self.since
+    }
+
+    /// Whether enough of the last `m` steps reached the level.
+    fn enters(&self, level: Severity) -> bool {
+        let threshold = self.thresholds.of(level);
+        let reached = self.last(self.persistence.m).filter(|step| step.reached(threshold)).count();
+        reached >= self.persistence.n
+    }
+
+    /// Whether one of the last `clear_after` steps was not clearly below the level.
+    fn holds(&self, level: Severity) -> bool {
+        let threshold = self.thresholds.of(level) - self.persistence.margin;
+        self.last(self.persistence.clear_after).any(|step| step.reached(threshold))
+    }
+
+    /// The oldest of the last `m` steps that reached the level.
+    fn first_support(&self, level: Severity) -> Option<TimestampMs> {
+        let threshold = self.thresholds.of(level);
+        self.last(self.persistence.m).filter(|step| step.reached(threshold)).last().map(|step| step.at)
+    }
+
+    /// The last steps, newest first.
+    fn last(&self, count: usize) -> impl Iterator<Item = &Step> {
+        self.steps.iter().rev().take(count)
+    }
+}
+
+// === impl Step ===
+
+impl Step {
+    fn reached(&self, threshold: f64) -> bool {
+        self.score.is_some_and(|score| score.value() >= threshold)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn score(value: f64) -> Option<AnomalyScore> {
+        Some(AnomalyScore::from_tail_probability(10.0_f64.powf(-6.0 * value)))
+    }
+
+    /// Runs scores in hundredths, one a minute, none for a missing step; gives the severities.
+    fn run(tracker: &mut SeverityTracker, scores: &[Option<u8>]) -> Vec<u8> {
+        let step = |(i, s): (usize, &Option<u8>)| {
+            let at = TimestampMs(60_000 * (i as i64 + 1));
+            tracker.update(s.and_then(|s| score(f64::from(s) / 100.0)), at).number()
+        };
+        scores.iter().enumerate().map(step).collect()
+    }
+
+    fn tracker() -> SeverityTracker {
+        SeverityTracker::new(Thresholds::default(), CheckedPersistence::default())
+    }
+
+    #[test]
+    fn three_of_five_steps_enter_and_three_in_a_row_leave() {
+        let scores = [90, 10, 90, 10, 90, 10, 10, 90, 10, 10, 10, 10].map(Some);
+        let mut tracker = tracker();
+        assert_eq!(run(&mut tracker, &scores[..8]), [0, 0, 0, 0, 3, 3, 3, 3]);
+        assert_eq!(tracker.since(), Some(TimestampMs(60_000)));
+        assert_eq!(run(&mut self::tracker(), &scores), [0, 0, 0, 0, 3, 3, 3, 3, 3, 3, 0, 0]);
+    }
+
+    /// 0.77 is within the margin of high, 0.5 is clearly below it but still medium.
+    #[test]
+    fn levels_are_left_one_by_one() {
+        let scores = [85, 85, 85, 77, 77, 77, 50, 50, 50, 37, 37, 37, 29, 29, 29].map(Some);
+        let mut tracker = tracker();
+        let seen = run(&mut tracker, &scores);
+        assert_eq!(seen, [0, 0, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 0]);
+        assert_eq!(tracker.since(), None);
+    }
+
+    #[test]
+    fn an_entity_that_falls_silent_is_normal_again() {
+        let scores = [Some(90), Some(90), None, Some(90), None, None, None, Some(90)];
+        assert_eq!(run(&mut tracker(), &scores), [0, 0, 0, 3, 3, 3, 0, 0]);
+    }
+
+    #[test]
+    fn a_step_that_is_not_new_changes_nothing() {
+        let mut tracker = tracker();
+        for _ in 0..5 {
+            assert_eq!(tracker.update(score(0.9), TimestampMs(60_000)), Severity::Normal);
+        }
+    }
+
+    #[test]
+    fn ranges_are_checked() {
+        let check = |n, m, clear_after, margin| Persistence { n, m, clear_after, margin }.check();
+        assert!(check(1, 1, 1, 0.0).is_ok());
+        assert_eq!(check(4, 3, 3, 0.0), Err(InvalidPersistence::Steps { n: 4, m: 3 }));
+        assert_eq!(check(0, 3, 3, 0.0), Err(InvalidPersistence::Steps { n: 0, m: 3 }));
+        assert_eq!(check(1, 3, 0, 0.0), Err(InvalidPersistence::ClearAfter { given: 0 }));
+        assert_eq!(check(1, 3, 3, -0.1), Err(InvalidPersistence::Margin { given: -0.1 }));
+    }
+
+    fn any_persistence() -> impl Strategy<Value = Persistence> {
+        (1_usize..5, 0_usize..4, 1_usize..6, 0.0..0.2)
+            .prop_map(|(n, more, clear_after, margin)| Persistence { n, m: n + more, clear_after, margin })
+    }
+
+    proptest! {
+        /// For all scores and settings, the severity rises only to what n of the last m steps reached,
+        /// stays only where one of the last `clear_after` steps is not below the margin, a level
+        /// once entered lasts `clear_after` steps, and `since` stands exactly while not normal.
+        #[test]
+        fn severity_is_supported_and_does_not_flap(
+            persistence in any_persistence(),
+            scores in prop::collection::vec(prop::option::weighted(0.9, 0_u8..=100), 1..80),
+        ) {
+            let thresholds = Thresholds::default();
+            let mut tracker = SeverityTracker::new(thresholds, persistence.check().unwrap());
+            let Persistence { n, m, clear_after, margin } = persistence;
+            let scores: Vec<_> = scores.into_iter().map(|s| s.and_then(|s| score(f64::from(s) / 100.0))).collect();
+            let value = |i: usize| scores[i].map_or(-1.0, AnomalyScore::value);
+            let (mut previous, mut rises) = (Severity::Normal, Vec::new());
+            for (i, &score) in scores.iter().enumerate() {
+                let now = tracker.update(score, TimestampMs(i as i64));
+                let last = |count: usize| (i + 1).saturating_sub(count)..i + 1;
+                for level in Severity::LEVELS {
+                    let reached = last(m).filter(|&j| value(j) >= thresholds.of(level)).count();
+                    let held = last(clear_after).any(|j| value(j) >= thresholds.of(level) - margin);
+                    prop_assert!(now < level || reached >= n || (previous >= level && held));
+                    prop_assert!(now >= level || reached < n);
+                }
+                if now > previous {
+                    rises.push((i, now));
+                }
+                prop_assert!(rises.iter().all(|&(at, level)| i >= at + clear_after || now >= level));
+                prop_assert_eq!(tracker.since().is_some(), now > Severity::Normal);
+                previous = now;
+            }
+        }
+    }
+}

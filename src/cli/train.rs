@@ -1,0 +1,213 @@
+//! `emberwatch train`: a model from CSV files.
+
+use super::progress;
+use crate::{
+    features::{FeatureColumn, FeatureSchema, Inputs, SchemaSettings},
+    score::iforest::Hyperparams,
+    series::TimestampMs,
+    table::{self, Columns, Table},
+    train::{Reservoir, ReservoirSettings, TrainSettings, fit},
+};
+use anyhow::Context as _;
+use std::{
+    fs::Permissions,
+    io::{Write as _, stdout},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// Default length of the window where no number of steps is given.
+const WINDOW_MS: i64 = 30 * 60_000;
+
+/// However long a step is, a window has at least this many.
+const MIN_WINDOW_STEPS: usize = 6;
+
+/// Train a model on wide CSV files.
+#[derive(Debug, clap::Args)]
+pub struct TrainArgs {
+    /// CSV files (.csv or .csv.gz) with a column "timestamp", an optional column "entity", and one column
+    /// for each feature; an empty cell is a missing value
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    csv: Vec<PathBuf>,
+
+    /// Where the model is written
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+
+    /// Distance of two rows, e.g. 60s, 5m, 1h [default: the median spacing of the rows]
+    #[arg(long, value_name = "DURATION", value_parser = parse_step_ms)]
+    step: Option<i64>,
+
+    /// Length of the feature window in steps [default: 30 minutes, at least 6 steps]
+    #[arg(long, value_name = "N")]
+    window_steps: Option<usize>,
+
+    /// Name of the detector in the model
+    #[arg(long, default_value = "csv")]
+    detector: String,
+
+    /// Label that the values of the column "entity" belong to
+    #[arg(long, default_value = "instance", value_name = "LABEL")]
+    entity_label: String,
+
+    /// Minutes that local time is ahead of UTC, for the hour of the day
+    #[arg(long, default_value_t = 0, value_name = "MINUTES", allow_negative_numbers = true)]
+    utc_offset: i32,
+
+    /// Trees in each forest
+    #[arg(long, default_value_t = Hyperparams::default().n_trees, value_name = "N")]
+    trees: usize,
+
+    /// Rows each tree is grown from
+    #[arg(long, default_value_t = Hyperparams::default().subsample_size, value_name = "N")]
+    subsample: usize,
+
+    /// Seed of every random choice: the same files, settings and seed give the same model
+    #[arg(long, default_value_t = Hyperparams::default().seed, value_name = "N")]
+    seed: u64,
+
+    /// Share of the rows believed to be anomalous, which is left out of the calibration
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    contamination: f64,
+
+    /// Most rows trained on; more are sampled evenly over time
+    #[arg(long, default_value_t = ReservoirSettings::default().max_rows, value_name = "N")]
+    max_rows: usize,
+
+    /// Version the model calls itself [default: the time of training]
+    #[arg(long, value_name = "NAME")]
+    model_version: Option<String>,
+
+    /// Time of training in Unix seconds [default: now]
+    #[arg(long, env = "SOURCE_DATE_EPOCH", value_name = "SECONDS")]
+    created_at: Option<i64>,
+}
+
+/// Reads the files, trains, writes the model, and says what was done.
+///
+/// # Errors
+/// When a file cannot be read or written, or there is too little to train on.
+pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
+    let table = table::read(&args.csv, Columns::All, &args.entity_label, &progress(&args.csv))?;
+    let schema = schema(args, &table)?;
+    let settings = settings(args)?;
+    let (mut reservoir, mut warm_rows) = (
+        Reservoir::new(ReservoirSettings {
+            max_rows: args.max_rows,
+            seed: args.seed,
+            ..ReservoirSettings::default()
+        }),
+        0,
+    );
+    table::replay(&table, &schema, |inputs: &Inputs, _| warm_rows += reservoir.offer(inputs, |_| true))?;
+    let model = fit(schema, &reservoir.rows(), &settings)?;
+    let bytes = model.encode()?;
+    write_file(&args.out, &bytes)?;
+
+    let (training, schema) = (model.training(), model.schema());
+    writeln!(
+        stdout(),
+        "trained on {} rows of {} entities, {} to {}\n\
+         features: {}, step {} s, window {} steps\n\
+         dropped: {} rows in warm-up, {} rows not sampled (at most {} are used)\n\
+         model {} written to {} ({} bytes)",
+        training.rows,
+        training.entities,
+        instant(training.first),
+        instant(training.last),
+        schema.features().len(),
+        schema.step_ms() as f64 / 1000.0,
+        schema.window_steps(),
+        table.rows().len() - warm_rows,
+        warm_rows - reservoir.len(),
+        args.max_rows,
+        model.version(),
+        args.out.display(),
+        bytes.len(),
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn schema(args: &TrainArgs, table: &Table) -> anyhow::Result<FeatureSchema> {
+    let step_ms = match args.step {
+        Some(step_ms) => step_ms,
+        None => table::median_step_ms(table)
+            .context("the step cannot be inferred, because no entity has two rows; give --step")?,
+    };
+    let default_steps = || usize::try_from(WINDOW_MS / step_ms.max(1)).unwrap_or(0).max(MIN_WINDOW_STEPS);
+    let column = |name: &String| FeatureColumn { name: name.clone(), expression: String::new() };
+    Ok(FeatureSchema::new(SchemaSettings {
+        detector: args.detector.clone(),
+        by: vec![args.entity_label.clone()],
+        step_ms,
+        window_steps: args.window_steps.unwrap_or_else(default_steps),
+        utc_offset_minutes: args.utc_offset,
+        features: table.features().iter().map(column).collect(),
+    })?)
+}
+
+fn settings(args: &TrainArgs) -> anyhow::Result<TrainSettings> {
+    let created_at = match args.created_at {
+        Some(seconds) => TimestampMs(seconds.saturating_mul(1000)),
+        None => TimestampMs(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?),
+    };
+    Ok(TrainSettings {
+        hyperparams: Hyperparams { n_trees: args.trees, subsample_size: args.subsample, seed: args.seed },
+        contamination: args.contamination,
+        thresholds: crate::calibrate::Thresholds::default(),
+        version: args.model_version.clone().unwrap_or_else(|| instant(created_at)),
+        created_at,
+    })
+}
+
+/// Writes a new file and renames it: whoever reads the path sees the old model or the new one.
+fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let write = || {
+        // Readable for all as far as the umask allows: another user may run the sidecar.
+        let mut file = tempfile::Builder::new()
+            .prefix(".model-")
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        std::io::Result::Ok(())
+    };
+    write().with_context(|| format!("cannot write the model {}", path.display()))
+}
+
+fn instant(at: TimestampMs) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.to_string(), |at| at.to_string())
+}
+
+/// `60s`, `5m`, `1h`, `250ms` or plain seconds, in milliseconds.
+fn parse_step_ms(text: &str) -> Result<i64, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit_ms = match &text[digits.len()..] {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        unit => return Err(format!("unknown unit {unit:?}; use ms, s, m or h")),
+    };
+    let number: i64 = digits.parse().map_err(|_| format!("{digits:?} is not a whole number"))?;
+    number.checked_mul(unit_ms).filter(|ms| *ms > 0).ok_or_else(|| "the step must be positive".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_read_with_and_without_a_unit() {
+        let read = |text| parse_step_ms(text).ok();
+        assert_eq!([read("60"), read("60s"), read("1m"), read("60000ms")], [Some(60_000); 4]);
+        assert_eq!([read("1d"), read("-5s"), read("0"), read("s"), read("9223372036854775807h")], [None; 5]);
+    }
+}

@@ -1,0 +1,149 @@
+//! Numbers as people read them, by the unit that a feature's name ends in.
+
+/// What a feature measures, as its name says by Prometheus' naming habits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// Nothing known: the plain number.
+    None,
+    /// Already in percent (`_pct`, `_percent`).
+    Percent,
+    /// Bytes (`_bytes`, `_bytes_total`).
+    Bytes,
+    /// Bytes a second (`_bytes_per_second`).
+    BytesPerSecond,
+    /// Seconds (`_seconds`, `_seconds_total`).
+    Seconds,
+}
+
+/// Three digits are what an eye compares.
+const DIGITS: i32 = 3;
+
+const BYTE_UNITS: [(f64, &str); 5] = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")];
+
+const TIME_UNITS: [(f64, &str); 6] =
+    [(86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "us")];
+
+// === impl Unit ===
+
+impl Unit {
+    /// The unit of the feature of this name.
+    pub(super) fn of(feature: &str) -> Self {
+        let name = feature.strip_suffix("_total").unwrap_or(feature);
+        match name {
+            name if name.ends_with("_bytes_per_second") => Self::BytesPerSecond,
+            name if name.ends_with("_bytes") => Self::Bytes,
+            name if name.ends_with("_seconds") => Self::Seconds,
+            name if name.ends_with("_pct") || name.ends_with("_percent") => Self::Percent,
+            _ => Self::None,
+        }
+    }
+
+    /// `value` with its unit, three significant digits.
+    pub(super) fn show(self, value: f64) -> String {
+        if !value.is_finite() {
+            return value.to_string();
+        }
+        match self {
+            Self::None => number(value),
+            Self::Percent => format!("{} %", number(value)),
+            Self::Bytes => scaled(value, &BYTE_UNITS),
+            Self::BytesPerSecond => format!("{}/s", scaled(value, &BYTE_UNITS)),
+            Self::Seconds => scaled(value, &TIME_UNITS),
+        }
+    }
+}
+
+/// `value` in the largest of the units (descending) that it reaches; a smaller one in the last unit.
+fn scaled(value: f64, units: &[(f64, &str)]) -> String {
+    // Rounded first, so that 999.9 kB is written as 1 MB and not as 1,000 kB.
+    let value = rounded(value);
+    if value == 0.0 {
+        let base = units.iter().find(|(size, _)| *size == 1.0).map_or("", |(_, name)| name);
+        return format!("0 {base}");
+    }
+    let reached = units.iter().find(|(size, _)| value.abs() >= *size).or(units.last());
+    let &(size, name) = reached.unwrap_or(&(1.0, ""));
+    format!("{} {name}", number(value / size))
+}
+
+/// Three significant digits without needless zeros; thousands apart; very small and very large
+/// numbers as powers of ten.
+fn number(value: f64) -> String {
+    let value = rounded(value);
+    let size = value.abs();
+    if size != 0.0 && !(1e-4..1e12).contains(&size) {
+        return format!("{value:e}");
+    }
+    if size >= 1_000.0 {
+        let sign = if value < 0.0 { "-" } else { "" };
+        return format!("{sign}{}", grouped(size as u64));
+    }
+    value.to_string()
+}
+
+/// `n` with a comma between thousands.
+pub(super) fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `value` rounded to three significant digits. -0 becomes 0.
+fn rounded(value: f64) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return value + 0.0;
+    }
+    // Decimal text rounds exactly; dividing by a power of ten would leave tails like 0.30000000000000004.
+    format!("{value:.*e}", (DIGITS - 1) as usize).parse().unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_follow_the_name() {
+        for (name, unit) in [
+            ("memory_usage_pct", Unit::Percent),
+            ("node_memory_free_bytes", Unit::Bytes),
+            ("network_bytes_total", Unit::Bytes),
+            ("disk_read_bytes_per_second", Unit::BytesPerSecond),
+            ("request_duration_seconds", Unit::Seconds),
+            ("cpu_usage_avg", Unit::None),
+            ("error_ratio", Unit::None),
+        ] {
+            assert_eq!(Unit::of(name), unit, "{name}");
+        }
+    }
+
+    #[test]
+    fn numbers_as_people_read_them() {
+        for (unit, value, text) in [
+            (Unit::None, 0.97, "0.97"),
+            (Unit::None, 0.123_456, "0.123"),
+            (Unit::None, -0.0, "0"),
+            (Unit::None, 1_234_567.0, "1,230,000"),
+            (Unit::None, -1_234.0, "-1,230"),
+            (Unit::None, 0.000_012_34, "1.23e-5"),
+            (Unit::None, 2.5e15, "2.5e15"),
+            (Unit::None, f64::INFINITY, "inf"),
+            (Unit::Percent, 93.44, "93.4 %"),
+            (Unit::Bytes, 999_900.0, "1 MB"),
+            (Unit::Bytes, 512.0, "512 B"),
+            (Unit::Bytes, 0.0, "0 B"),
+            (Unit::BytesPerSecond, 1_250_000.0, "1.25 MB/s"),
+            (Unit::Seconds, 0.25, "250 ms"),
+            (Unit::Seconds, 0.0, "0 s"),
+            (Unit::Seconds, 90.0, "1.5 min"),
+            (Unit::Seconds, 2.5e-8, "0.025 us"),
+        ] {
+            assert_eq!(unit.show(value), text, "{value}");
+        }
+    }
+}

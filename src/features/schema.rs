@@ -1,0 +1,388 @@
+//! What a detector looks at: features in their order, the entity's labels, step and window.
+
+use std::fmt::Write as _;
+
+/// Limits that keep a hostile model file or a slip in a config from taking the memory. Two statistics of
+/// each feature and the calendar must fit the 256 columns of a forest.
+const MAX_FEATURES: usize = 126;
+const MAX_LABELS: usize = 32;
+const MAX_NAME_BYTES: usize = 256;
+const MAX_EXPRESSION_BYTES: usize = 16 * 1024;
+const MAX_WINDOW_STEPS: usize = 20_160;
+const MAX_STEP_MS: i64 = 24 * 3_600_000;
+const MAX_UTC_OFFSET_MINUTES: i32 = 24 * 60;
+
+/// One feature: a column of the matrix.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FeatureColumn {
+    /// Its name, unique in the schema.
+    pub name: String,
+    /// The PromQL expression it comes from; empty when it was read from a CSV column.
+    pub expression: String,
+}
+
+/// A schema as it is written down, unchecked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaSettings {
+    /// Name of the detector.
+    pub detector: String,
+    /// Labels that name an entity.
+    pub by: Vec<String>,
+    /// Distance of two evaluations.
+    pub step_ms: i64,
+    /// Length of the feature window, in steps.
+    pub window_steps: usize,
+    /// What is added to UTC before hour and day are read.
+    pub utc_offset_minutes: i32,
+    /// The features, in the order of the columns.
+    pub features: Vec<FeatureColumn>,
+}
+
+impl Default for SchemaSettings {
+    /// One minute a step, half an hour a window, UTC, no features.
+    fn default() -> Self {
+        Self {
+            detector: "default".to_owned(),
+            by: vec!["instance".to_owned()],
+            step_ms: 60_000,
+            window_steps: 30,
+            utc_offset_minutes: 0,
+            features: Vec::new(),
+        }
+    }
+}
+
+/// A checked schema: at least one feature, unique names, everything within its limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeatureSchema {
+    settings: SchemaSettings,
+}
+
+/// Why settings are not a schema.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSchema {
+    /// No feature, or too many.
+    #[error("a detector needs 1 to {MAX_FEATURES} features, this one has {0}")]
+    FeatureCount(usize),
+    /// A name is empty or too long.
+    #[error("{what} name {name:?} must have 1 to {MAX_NAME_BYTES} bytes")]
+    Name {
+        /// What is named.
+        what: &'static str,
+        /// The head of the name.
+        name: String,
+    },
+    /// A name occurs twice.
+    #[error("{what} {name:?} is listed twice")]
+    Repeated {
+        /// What is named.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// Too many entity labels.
+    #[error("an entity is named by at most {MAX_LABELS} labels, not {0}")]
+    LabelCount(usize),
+    /// An expression is too long.
+    #[error("the expression of {feature:?} has {bytes} bytes, at most {MAX_EXPRESSION_BYTES}")]
+    ExpressionTooLong {
+        /// The feature.
+        feature: String,
+        /// The expression's length.
+        bytes: usize,
+    },
+    /// The step is not usable.
+    #[error("the step must be 1 ms to one day, not {0} ms")]
+    Step(i64),
+    /// The window is not usable.
+    #[error("the window must have 2 to {MAX_WINDOW_STEPS} steps, not {0}")]
+    Window(usize),
+    /// The offset is longer than a day.
+    #[error("the UTC offset must be within a day, not {0} minutes")]
+    UtcOffset(i32),
+}
+
+/// The first thing in which two schemas differ.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaDifference {
+    /// The model knows a feature that the other side does not have.
+    #[error("feature {0:?} of the model is missing here")]
+    Missing(String),
+    /// The other side has a feature that the model does not know.
+    #[error("feature {0:?} is unknown to the model")]
+    Unknown(String),
+    /// Both have the same features in a different order.
+    #[error("feature {index} is {model:?} in the model and {here:?} here: the order is part of the schema")]
+    Order {
+        /// Column, from 0.
+        index: usize,
+        /// Name in the model.
+        model: String,
+        /// Name on the other side.
+        here: String,
+    },
+    /// A feature has another expression.
+    #[error("feature {feature:?} is {model:?} in the model and {here:?} here")]
+    Expression {
+        /// The feature.
+        feature: String,
+        /// Expression in the model.
+        model: String,
+        /// Expression on the other side.
+        here: String,
+    },
+    /// Entities are named by other labels.
+    #[error("entities are named by {model:?} in the model and by {here:?} here")]
+    By {
+        /// Labels in the model.
+        model: Vec<String>,
+        /// Labels on the other side.
+        here: Vec<String>,
+    },
+    /// Step, window or offset differ.
+    #[error("{what} is {model} in the model and {here} here")]
+    Setting {
+        /// Which setting, with its unit.
+        what: &'static str,
+        /// Value in the model.
+        model: i64,
+        /// Value on the other side.
+        here: i64,
+    },
+}
+
+// === impl FeatureSchema ===
+
+impl FeatureSchema {
+    /// Checks `settings`.
+    ///
+    /// # Errors
+    /// With the first thing that is wrong.
+    pub fn new(settings: SchemaSettings) -> Result<Self, InvalidSchema> {
+        let features = &settings.features;
+        if features.is_empty() || features.len() > MAX_FEATURES {
+            return Err(InvalidSchema::FeatureCount(features.len()));
+        }
+        if settings.by.len() > MAX_LABELS {
+            return Err(InvalidSchema::LabelCount(settings.by.len()));
+        }
+        check_names("detector", std::iter::once(&settings.detector))?;
+        check_names("entity label", settings.by.iter())?;
+        check_names("feature", features.iter().map(|feature| &feature.name))?;
+        if let Some(long) = features.iter().find(|feature| feature.expression.len() > MAX_EXPRESSION_BYTES) {
+            let bytes = long.expression.len();
+            return Err(InvalidSchema::ExpressionTooLong { feature: long.name.clone(), bytes });
+        }
+        if !(1..=MAX_STEP_MS).contains(&settings.step_ms) {
+            return Err(InvalidSchema::Step(settings.step_ms));
+        }
+        if !(2..=MAX_WINDOW_STEPS).contains(&settings.window_steps) {
+            return Err(InvalidSchema::Window(settings.window_steps));
+        }
+        if settings.utc_offset_minutes.unsigned_abs() > MAX_UTC_OFFSET_MINUTES.unsigned_abs() {
+            return Err(InvalidSchema::UtcOffset(settings.utc_offset_minutes));
+        }
+        Ok(Self { settings })
+    }
+
+    /// Name of the detector.
+    #[must_use]
+    pub fn detector(&self) -> &str {
+        &self.settings.detector
+    }
+
+    /// Labels that name an entity.
+    #[must_use]
+    pub fn by(&self) -> &[String] {
+        &self.settings.by
+    }
+
+    /// Distance of two evaluations.
+    #[must_use]
+    pub fn step_ms(&self) -> i64 {
+        self.settings.step_ms
+    }
+
+    /// Length of the feature window in steps.
+    #[must_use]
+    pub fn window_steps(&self) -> usize {
+        self.settings.window_steps
+    }
+
+    /// What is added to UTC before hour and day are read.
+    #[must_use]
+    pub fn utc_offset_minutes(&self) -> i32 {
+        self.settings.utc_offset_minutes
+    }
+
+    /// The features, in the order of the columns.
+    #[must_use]
+    pub fn features(&self) -> &[FeatureColumn] {
+        &self.settings.features
+    }
+
+    /// A hash of all that decides what a column means: XXH3-64 of [`Self::fingerprint_text`].
+    ///
+    /// The detector's name is not part of it: renaming a detector changes no input.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        xxhash_rust::xxh3::xxh3_64(self.fingerprint_text().as_bytes())
+    }
+
+    /// The text that is hashed: one `key length:value` a line, the length in bytes, so that no value
+    /// can pose as another line. Version 1 of this form never changes.
+    #[must_use]
+    pub fn fingerprint_text(&self) -> String {
+        let settings = &self.settings;
+        let mut text = String::from("emberwatch feature schema 1\n");
+        let mut line = |key: &str, value: &str| {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{key} {}:{value}", value.len());
+        };
+        line("step_ms", &settings.step_ms.to_string());
+        line("window_steps", &settings.window_steps.to_string());
+        line("utc_offset_minutes", &settings.utc_offset_minutes.to_string());
+        for label in &settings.by {
+            line("by", label);
+        }
+        for feature in &settings.features {
+            line("feature", &feature.name);
+            line("expression", &feature.expression);
+        }
+        text
+    }
+
+    /// The first thing in which `here` differs from this schema, the model's; `None` when a model
+    /// with this schema can score what `here` describes.
+    ///
+    /// A feature without an expression on either side (read from CSV) matches by its name alone.
+    #[must_use]
+    pub fn difference(&self, here: &Self) -> Option<SchemaDifference> {
+        self.name_difference(here.features().iter().map(|feature| feature.name.as_str()))
+            .or_else(|| self.expression_difference(here))
+            .or_else(|| {
+                (self.by() != here.by())
+                    .then(|| SchemaDifference::By { model: self.by().to_vec(), here: here.by().to_vec() })
+            })
+            .or_else(|| self.setting_difference(here))
+    }
+
+    /// The first difference between this schema's feature names and `names`, in their order.
+    #[must_use]
+    pub fn name_difference<'a>(&self, names: impl Iterator<Item = &'a str>) -> Option<SchemaDifference> {
+        let here: Vec<&str> = names.collect();
+        let model: Vec<&str> = self.features().iter().map(|feature| feature.name.as_str()).collect();
+        if let Some(name) = model.iter().find(|name| !here.contains(name)) {
+            return Some(SchemaDifference::Missing((*name).to_owned()));
+        }
+        if let Some(name) = here.iter().find(|name| !model.contains(name)) {
+            return Some(SchemaDifference::Unknown((*name).to_owned()));
+        }
+        model.iter().zip(&here).position(|(model, here)| model != here).map(|index| SchemaDifference::Order {
+            index,
+            model: model[index].to_owned(),
+            here: here[index].to_owned(),
+        })
+    }
+
+    fn expression_difference(&self, here: &Self) -> Option<SchemaDifference> {
+        let differing = self.features().iter().zip(here.features()).find(|(model, here)| {
+            let stated = !model.expression.is_empty() && !here.expression.is_empty();
+            stated && model.expression != here.expression
+        });
+        differing.map(|(model, here)| SchemaDifference::Expression {
+            feature: model.name.clone(),
+            model: model.expression.clone(),
+            here: here.expression.clone(),
+        })
+    }
+
+    fn setting_difference(&self, here: &Self) -> Option<SchemaDifference> {
+        let (model, here) = (&self.settings, &here.settings);
+        let pairs = [
+            ("the step in ms", model.step_ms, here.step_ms),
+            ("the window in steps", model.window_steps as i64, here.window_steps as i64),
+            ("the UTC offset in minutes", model.utc_offset_minutes.into(), here.utc_offset_minutes.into()),
+        ];
+        let (what, model, here) = pairs.into_iter().find(|(_, model, here)| model != here)?;
+        Some(SchemaDifference::Setting { what, model, here })
+    }
+}
+
+fn check_names<'a>(what: &'static str, names: impl Iterator<Item = &'a String>) -> Result<(), InvalidSchema> {
+    let mut sorted: Vec<&str> = names.map(String::as_str).collect();
+    if let Some(name) = sorted.iter().find(|name| name.is_empty() || name.len() > MAX_NAME_BYTES) {
+        return Err(InvalidSchema::Name { what, name: name.chars().take(64).collect() });
+    }
+    sorted.sort_unstable();
+    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(InvalidSchema::Repeated { what, name: pair[0].to_owned() }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema(features: &[(&str, &str)]) -> FeatureSchema {
+        let features = features
+            .iter()
+            .map(|(name, expression)| FeatureColumn {
+                name: (*name).into(),
+                expression: (*expression).into(),
+            })
+            .collect();
+        FeatureSchema::new(SchemaSettings { features, ..SchemaSettings::default() }).unwrap()
+    }
+
+    #[test]
+    fn the_fingerprint_text_is_the_documented_one() {
+        let text = schema(&[("cpu", "a + b")]).fingerprint_text();
+        assert_eq!(
+            text,
+            "emberwatch feature schema 1\nstep_ms 5:60000\nwindow_steps 2:30\nutc_offset_minutes 1:0\n\
+             by 8:instance\nfeature 3:cpu\nexpression 5:a + b\n"
+        );
+    }
+
+    #[test]
+    fn a_difference_names_the_feature() {
+        let model = schema(&[("cpu", "a"), ("mem", "b")]);
+        let cases = [
+            (schema(&[("cpu", "a")]), SchemaDifference::Missing("mem".into())),
+            (schema(&[("cpu", "a"), ("mem", "b"), ("net", "c")]), SchemaDifference::Unknown("net".into())),
+            (
+                schema(&[("mem", "b"), ("cpu", "a")]),
+                SchemaDifference::Order { index: 0, model: "cpu".into(), here: "mem".into() },
+            ),
+            (
+                schema(&[("cpu", "a"), ("mem", "z")]),
+                SchemaDifference::Expression { feature: "mem".into(), model: "b".into(), here: "z".into() },
+            ),
+        ];
+        for (here, expected) in cases {
+            assert_eq!(model.difference(&here), Some(expected));
+            assert_ne!(model.fingerprint(), here.fingerprint());
+        }
+        assert_eq!(model.difference(&schema(&[("cpu", ""), ("mem", "")])), None, "CSV columns match by name");
+    }
+
+    #[test]
+    fn wrong_settings_are_refused_with_what_is_wrong() {
+        let refuse = |change: &dyn Fn(&mut SchemaSettings)| {
+            let mut settings = SchemaSettings {
+                features: vec![FeatureColumn { name: "a".into(), expression: String::new() }],
+                ..SchemaSettings::default()
+            };
+            change(&mut settings);
+            FeatureSchema::new(settings).unwrap_err()
+        };
+        assert_eq!(refuse(&|s| s.features.clear()), InvalidSchema::FeatureCount(0));
+        let twice = InvalidSchema::Repeated { what: "feature", name: "a".into() };
+        assert_eq!(refuse(&|s| s.features.push(s.features[0].clone())), twice);
+        assert_eq!(refuse(&|s| s.step_ms = 0), InvalidSchema::Step(0));
+        assert_eq!(refuse(&|s| s.window_steps = 1), InvalidSchema::Window(1));
+        assert_eq!(refuse(&|s| s.utc_offset_minutes = i32::MIN), InvalidSchema::UtcOffset(i32::MIN));
+    }
+}

@@ -1,0 +1,388 @@
+//! What stands in a model file: the model as protocol buffers, and every check on the way back.
+
+use super::{
+    ColumnScale, Member, MemberKind, Model, ModelError, SCALED, Scales, Scaling, SelfTestRow,
+    TrainingSummary, file, self_test,
+};
+use crate::{
+    calibrate::{Severity, Tail, TailParts, Thresholds},
+    explain::Expected,
+    features::{FeatureColumn, FeatureSchema, InputLayout, SchemaSettings},
+    score::iforest::{Forest, Hyperparams, Node, Tree},
+    series::{LabelSet, TimestampMs},
+};
+use prost::Message as _;
+
+/// Types generated from `proto/model.proto`.
+mod proto {
+    #![allow(missing_docs, unreachable_pub, reason = "generated")]
+    include!(concat!(env!("OUT_DIR"), "/emberwatch.model.v1.rs"));
+}
+
+const MAX_VERSION_BYTES: usize = 256;
+
+// === impl Model ===
+
+impl Model {
+    /// The model as the bytes of its file: the same model gives the same bytes.
+    ///
+    /// # Errors
+    /// When it is larger than a file may be.
+    pub fn encode(&self) -> Result<Vec<u8>, ModelError> {
+        file::wrap(&self.to_proto().encode_to_vec())
+    }
+
+    /// Reads a model file: checks the envelope and every part, then runs the self-test.
+    ///
+    /// # Errors
+    /// With what is wrong and where. Never panics, whatever the bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, ModelError> {
+        let payload = file::unwrap(bytes)?;
+        let message = proto::Model::decode(payload.as_slice())
+            .map_err(|error| ModelError::Payload(error.to_string()))?;
+        let model = Self::from_proto(message)?;
+        model.run_self_test()?;
+        Ok(model)
+    }
+
+    fn to_proto(&self) -> proto::Model {
+        let training = self.training;
+        proto::Model {
+            version: self.version.clone(),
+            created_at_ms: self.created_at.0,
+            schema: Some(write_schema(&self.schema)),
+            fingerprint: self.schema.fingerprint(),
+            scaling: Some(write_scaling(&self.scaling)),
+            members: self.members.iter().map(write_member).collect(),
+            tail: Some(write_tail(&self.tail)),
+            thresholds: Some(proto::Thresholds {
+                low: self.thresholds.of(Severity::Low),
+                medium: self.thresholds.of(Severity::Medium),
+                high: self.thresholds.of(Severity::High),
+            }),
+            training: Some(proto::Training {
+                first_ms: training.first.0,
+                last_ms: training.last.0,
+                rows: training.rows,
+                entities: training.entities,
+                n_trees: training.hyperparams.n_trees as u32,
+                subsample_size: training.hyperparams.subsample_size as u32,
+                seed: training.hyperparams.seed,
+                contamination: training.contamination,
+            }),
+            self_test: self.self_test.iter().map(write_self_test_row).collect(),
+        }
+    }
+
+    fn from_proto(message: proto::Model) -> Result<Self, ModelError> {
+        if message.version.is_empty() || message.version.len() > MAX_VERSION_BYTES {
+            return Err(ModelError::invalid("the version", format!("{} bytes", message.version.len())));
+        }
+        let schema = read_schema(required("the schema", message.schema)?)?;
+        let computed = schema.fingerprint();
+        if message.fingerprint != computed {
+            return Err(ModelError::Fingerprint { stored: message.fingerprint, computed });
+        }
+        let layout = InputLayout { n_features: schema.features().len() };
+        let thresholds = required("the thresholds", message.thresholds)?;
+        Ok(Self {
+            version: message.version,
+            created_at: TimestampMs(message.created_at_ms),
+            scaling: read_scaling(layout, required("the scaling", message.scaling)?)?,
+            members: read_members(layout, message.members)?,
+            tail: read_tail("the final tail", message.tail)?,
+            thresholds: Thresholds::new(thresholds.low, thresholds.medium, thresholds.high)
+                .map_err(|error| ModelError::invalid("the thresholds", error))?,
+            training: read_training(required("the training summary", message.training)?)?,
+            self_test: read_self_test(layout, message.self_test)?,
+            schema,
+        })
+    }
+}
+
+fn required<T>(part: &'static str, value: Option<T>) -> Result<T, ModelError> {
+    value.ok_or_else(|| ModelError::invalid(part, "is missing"))
+}
+
+// === schema ===
+
+fn write_schema(schema: &FeatureSchema) -> proto::Schema {
+    let feature = |feature: &FeatureColumn| proto::Feature {
+        name: feature.name.clone(),
+        expression: feature.expression.clone(),
+    };
+    proto::Schema {
+        detector: schema.detector().to_owned(),
+        by: schema.by().to_vec(),
+        step_ms: schema.step_ms(),
+        window_steps: schema.window_steps() as u32,
+        utc_offset_minutes: schema.utc_offset_minutes(),
+        features: schema.features().iter().map(feature).collect(),
+    }
+}
+
+fn read_schema(schema: proto::Schema) -> Result<FeatureSchema, ModelError> {
+    let feature =
+        |feature: proto::Feature| FeatureColumn { name: feature.name, expression: feature.expression };
+    FeatureSchema::new(SchemaSettings {
+        detector: schema.detector,
+        by: schema.by,
+        step_ms: schema.step_ms,
+        window_steps: schema.window_steps as usize,
+        utc_offset_minutes: schema.utc_offset_minutes,
+        features: schema.features.into_iter().map(feature).collect(),
+    })
+    .map_err(|error| ModelError::invalid("the schema", error))
+}
+
+// === scaling ===
+
+fn write_scaling(scaling: &Scaling) -> proto::Scaling {
+    let entity = |(entity, scales): &(LabelSet, Scales)| proto::EntityScales {
+        entity: write_labels(entity),
+        scales: Some(write_scales(scales)),
+    };
+    proto::Scaling {
+        pooled: Some(write_scales(&scaling.pooled)),
+        entities: scaling.entities.iter().map(entity).collect(),
+    }
+}
+
+fn write_scales(scales: &Scales) -> proto::Scales {
+    proto::Scales {
+        center: scales.columns.iter().map(|column| column.center).collect(),
+        unit: scales.columns.iter().map(|column| column.unit).collect(),
+        expected_low: scales.expected.iter().map(|expected| expected.low).collect(),
+        expected_high: scales.expected.iter().map(|expected| expected.high).collect(),
+    }
+}
+
+fn read_scaling(layout: InputLayout, scaling: proto::Scaling) -> Result<Scaling, ModelError> {
+    const PART: &str = "the scaling";
+    let pooled = read_scales(layout, required(PART, scaling.pooled)?)?;
+    let mut entities: Vec<(LabelSet, Scales)> = Vec::with_capacity(scaling.entities.len());
+    for scales in scaling.entities {
+        let entity = read_labels(PART, &scales.entity)?;
+        if entities.last().is_some_and(|(last, _)| *last >= entity) {
+            return Err(ModelError::invalid(PART, format!("entity {entity} is out of order")));
+        }
+        entities.push((entity, read_scales(layout, required(PART, scales.scales)?)?));
+    }
+    Ok(Scaling { pooled, entities })
+}
+
+fn read_scales(layout: InputLayout, scales: proto::Scales) -> Result<Scales, ModelError> {
+    let wrong = |problem: String| ModelError::invalid("the scaling", problem);
+    let (features, columns) = (layout.n_features, layout.n_features * SCALED.len());
+    let (low, high) = (scales.expected_low, scales.expected_high);
+    for (have, want) in [
+        (scales.center.len(), columns),
+        (scales.unit.len(), columns),
+        (low.len(), features),
+        (high.len(), features),
+    ] {
+        if have != want {
+            return Err(wrong(format!("{have} numbers where the schema needs {want}")));
+        }
+    }
+    let unusable = |(center, unit): &(&f64, &f64)| !(center.is_finite() && unit.is_finite() && **unit > 0.0);
+    if let Some(column) = scales.center.iter().zip(&scales.unit).position(|pair| unusable(&pair)) {
+        let (center, unit) = (scales.center[column], scales.unit[column]);
+        return Err(wrong(format!("column {column} has center {center} and unit {unit}")));
+    }
+    let disordered = |(low, high): (&f64, &f64)| !(low.is_finite() && high.is_finite() && low <= high);
+    if let Some(feature) = low.iter().zip(&high).position(disordered) {
+        return Err(wrong(format!("feature {feature} expects {} to {}", low[feature], high[feature])));
+    }
+    Ok(Scales {
+        columns: scales
+            .center
+            .into_iter()
+            .zip(scales.unit)
+            .map(|(center, unit)| ColumnScale { center, unit })
+            .collect(),
+        expected: low.into_iter().zip(high).map(|(low, high)| Expected { low, high }).collect(),
+    })
+}
+
+fn write_labels(labels: &LabelSet) -> Vec<proto::Label> {
+    labels.iter().map(|label| proto::Label { name: label.name.into(), value: label.value.into() }).collect()
+}
+
+fn read_labels(part: &'static str, labels: &[proto::Label]) -> Result<LabelSet, ModelError> {
+    LabelSet::from_pairs(labels.iter().map(|label| (&label.name, &label.value)))
+        .map_err(|error| ModelError::invalid(part, error))
+}
+
+// === members ===
+
+fn write_member(member: &Member) -> proto::Member {
+    let kind = match member.kind {
+        MemberKind::Window => proto::MemberKind::Window,
+        MemberKind::Deviation => proto::MemberKind::Deviation,
+    };
+    proto::Member {
+        kind: kind.into(),
+        forest: Some(proto::Forest {
+            n_features: member.forest.n_features() as u32,
+            subsample_size: member.forest.subsample_size() as u32,
+            trees: member.forest.trees().iter().map(write_tree).collect(),
+        }),
+        tail: Some(write_tail(&member.tail)),
+    }
+}
+
+fn read_members(layout: InputLayout, members: Vec<proto::Member>) -> Result<Vec<Member>, ModelError> {
+    const PART: &str = "the members";
+    let kinds: Vec<_> = members.iter().map(proto::Member::kind).collect();
+    if kinds != [proto::MemberKind::Window, proto::MemberKind::Deviation] {
+        return Err(ModelError::invalid(PART, format!("{kinds:?} instead of one window and one deviation")));
+    }
+    MemberKind::ALL
+        .into_iter()
+        .zip(members)
+        .map(|(kind, member)| {
+            let forest = required(PART, member.forest)?;
+            let columns = kind.n_columns(layout);
+            if forest.n_features as usize != columns {
+                let problem = format!("a forest of {} columns instead of {columns}", forest.n_features);
+                return Err(ModelError::invalid(PART, problem));
+            }
+            let trees = forest.trees.iter().map(read_tree).collect::<Result<_, _>>()?;
+            let forest = Forest::from_trees(trees, columns, forest.subsample_size as usize)
+                .map_err(|error| ModelError::invalid(PART, error))?;
+            Ok(Member { kind, forest, tail: read_tail("a member's tail", member.tail)? })
+        })
+        .collect()
+}
+
+fn write_tree(tree: &Tree) -> proto::Tree {
+    let mut message = proto::Tree::default();
+    for node in tree.nodes() {
+        match node {
+            Node::Split { feature, threshold, .. } => {
+                message.split.push(u32::from(*feature) + 1);
+                message.threshold.push(*threshold);
+            }
+            Node::Leaf { count } => {
+                message.split.push(0);
+                message.count.push(*count);
+            }
+        }
+    }
+    message
+}
+
+/// Puts the right children back: each is the node after the end of the left part.
+fn read_tree(tree: &proto::Tree) -> Result<Tree, ModelError> {
+    let wrong = |problem: &str| ModelError::invalid("a tree", problem);
+    let mut nodes = Vec::with_capacity(tree.split.len());
+    // Splits whose left part is still open, innermost last.
+    let mut open: Vec<usize> = Vec::new();
+    let (mut thresholds, mut counts) = (tree.threshold.iter(), tree.count.iter());
+    for split in &tree.split {
+        if let Some(column) = split.checked_sub(1) {
+            let feature = u16::try_from(column).map_err(|_| wrong("a column beyond 65,535"))?;
+            let threshold = *thresholds.next().ok_or_else(|| wrong("fewer thresholds than splits"))?;
+            open.push(nodes.len());
+            nodes.push(Node::Split { feature, threshold, right: 0 });
+            continue;
+        }
+        let count = *counts.next().ok_or_else(|| wrong("fewer counts than leaves"))?;
+        nodes.push(Node::Leaf { count });
+        let next = u32::try_from(nodes.len()).map_err(|_| wrong("too many nodes"))?;
+        // This leaf ends the left part of the innermost open split; the rest is checked by the forest.
+        if let Some(Node::Split { right, .. }) = open.pop().and_then(|parent| nodes.get_mut(parent)) {
+            *right = next;
+        }
+    }
+    if thresholds.next().is_some() || counts.next().is_some() {
+        return Err(wrong("more thresholds or counts than nodes"));
+    }
+    Ok(Tree::new(nodes))
+}
+
+// === tails ===
+
+fn write_tail(tail: &Tail) -> proto::Tail {
+    let parts = tail.to_parts();
+    let (score, probability) = parts.knots.into_iter().unzip();
+    proto::Tail {
+        score,
+        probability,
+        scale: parts.scale,
+        shape: parts.shape,
+        excesses: parts.excesses,
+        n_scores: parts.n_scores,
+    }
+}
+
+fn read_tail(part: &'static str, tail: Option<proto::Tail>) -> Result<Tail, ModelError> {
+    let tail = required(part, tail)?;
+    if tail.score.len() != tail.probability.len() {
+        let problem = format!("{} scores with {} probabilities", tail.score.len(), tail.probability.len());
+        return Err(ModelError::invalid(part, problem));
+    }
+    Tail::from_parts(TailParts {
+        knots: tail.score.into_iter().zip(tail.probability).collect(),
+        scale: tail.scale,
+        shape: tail.shape,
+        excesses: tail.excesses,
+        n_scores: tail.n_scores,
+    })
+    .map_err(|error| ModelError::invalid(part, error))
+}
+
+// === summary and self-test ===
+
+fn read_training(training: proto::Training) -> Result<TrainingSummary, ModelError> {
+    let hyperparams = Hyperparams {
+        n_trees: training.n_trees as usize,
+        subsample_size: training.subsample_size as usize,
+        seed: training.seed,
+    };
+    hyperparams.check().map_err(|error| ModelError::invalid("the training summary", error))?;
+    if !(0.0..0.5).contains(&training.contamination) {
+        let problem = format!("contamination {}", training.contamination);
+        return Err(ModelError::invalid("the training summary", problem));
+    }
+    Ok(TrainingSummary {
+        first: TimestampMs(training.first_ms),
+        last: TimestampMs(training.last_ms),
+        rows: training.rows,
+        entities: training.entities,
+        hyperparams,
+        contamination: training.contamination,
+    })
+}
+
+fn write_self_test_row(row: &SelfTestRow) -> proto::SelfTestRow {
+    proto::SelfTestRow {
+        entity: write_labels(&row.entity),
+        inputs: row.inputs.clone(),
+        tail_probability: row.tail_probability,
+    }
+}
+
+fn read_self_test(
+    layout: InputLayout,
+    rows: Vec<proto::SelfTestRow>,
+) -> Result<Vec<SelfTestRow>, ModelError> {
+    const PART: &str = "the self-test";
+    if rows.is_empty() || rows.len() > self_test::MAX_ROWS {
+        return Err(ModelError::invalid(PART, format!("{} rows", rows.len())));
+    }
+    rows.into_iter()
+        .map(|row| {
+            if row.inputs.len() != layout.n_columns() {
+                let problem = format!("{} columns instead of {}", row.inputs.len(), layout.n_columns());
+                return Err(ModelError::invalid(PART, problem));
+            }
+            Ok(SelfTestRow {
+                entity: read_labels(PART, &row.entity)?,
+                inputs: row.inputs,
+                tail_probability: row.tail_probability,
+            })
+        })
+        .collect()
+}

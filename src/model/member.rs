@@ -1,0 +1,183 @@
+//! What each forest sees of a row, and which features it blames.
+
+use super::{SCALED, scaling::ColumnScale};
+use crate::{
+    calibrate::Tail,
+    features::{InputLayout, Statistic},
+    score::{
+        deviation::{N_STATISTICS, order_statistics, top_places},
+        iforest::Forest,
+    },
+};
+use ndarray::Array2;
+
+/// Further from ordinary than this is not stranger.
+const CLIP: f64 = 200.0;
+
+/// Calendar columns that the window member sees: sine and cosine of the hour. The day of the week is
+/// left out: in two weeks of training every weekday occurs twice.
+const HOUR_COLUMNS: usize = 2;
+
+/// The statistics whose order statistics the deviation member sees.
+const VIEWS: [Statistic; 3] = [Statistic::Value, Statistic::Deviation, Statistic::Spread];
+
+/// What a member looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberKind {
+    /// Scaled mean and spread of every feature, on a logarithmic scale, and the hour of the day.
+    Window,
+    /// Order statistics of the scaled values, deviations and spreads of all features.
+    Deviation,
+}
+
+/// A forest with its calibration.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// What it looks at.
+    pub kind: MemberKind,
+    /// Invariant: as many features as [`MemberKind::n_columns`].
+    pub forest: Forest,
+    /// From its raw score to a tail probability.
+    pub tail: Tail,
+}
+
+/// One row of inputs, scaled.
+#[derive(Clone, Debug)]
+pub(crate) struct ScaledRow {
+    /// For each of [`SCALED`] in turn: all features, clipped; NaN = missing.
+    z: Vec<f32>,
+    hour: [f32; HOUR_COLUMNS],
+    n_features: usize,
+}
+
+// === impl ScaledRow ===
+
+impl ScaledRow {
+    /// Scales `columns` (as [`InputLayout`]) by `scales` (feature by feature, each as [`SCALED`]).
+    pub(crate) fn new(layout: InputLayout, scales: &[ColumnScale], columns: &[f64]) -> Self {
+        let mut z = Vec::with_capacity(scales.len());
+        for (index, statistic) in SCALED.into_iter().enumerate() {
+            for feature in 0..layout.n_features {
+                let scale = scales[feature * SCALED.len() + index];
+                let scaled = scale.scaled(columns[layout.column(feature, statistic)]);
+                z.push(scaled.clamp(-CLIP, CLIP) as f32);
+            }
+        }
+        let calendar = layout.calendar();
+        let hour = [columns[calendar] as f32, columns[calendar + 1] as f32];
+        Self { z, hour, n_features: layout.n_features }
+    }
+
+    /// The row with one feature further from ordinary: by `push` units in all its statistics, upwards when
+    /// `push` is positive; the spread always grows.
+    pub(crate) fn with_fault(&self, feature: usize, push: f32) -> Self {
+        let mut faulty = self.clone();
+        let limit = CLIP as f32;
+        for (statistic, z) in SCALED.into_iter().zip(faulty.z.chunks_exact_mut(self.n_features)) {
+            let push = if statistic == Statistic::Spread { push.abs() } else { push };
+            z[feature] = (z[feature] + push).clamp(-limit, limit);
+        }
+        faulty
+    }
+
+    /// All features' deviations in one statistic.
+    fn view(&self, statistic: Statistic) -> &[f32] {
+        let index = SCALED.iter().position(|scaled| *scaled == statistic).unwrap_or(0);
+        &self.z[index * self.n_features..(index + 1) * self.n_features]
+    }
+}
+
+// === impl MemberKind ===
+
+impl MemberKind {
+    /// The members of every model, in their order.
+    pub const ALL: [Self; 2] = [Self::Window, Self::Deviation];
+
+    /// Its part in the common verdict. The deviation member counts twice: on servers, services and
+    /// applications alike that ranked incidents at least as well as equal parts, and found more of them.
+    pub(crate) fn weight(self) -> f64 {
+        match self {
+            Self::Window => 1.0 / 3.0,
+            Self::Deviation => 2.0 / 3.0,
+        }
+    }
+
+    /// Columns of the forest.
+    pub(crate) fn n_columns(self, layout: InputLayout) -> usize {
+        match self {
+            Self::Window => 2 * layout.n_features + HOUR_COLUMNS,
+            Self::Deviation => VIEWS.len() * N_STATISTICS,
+        }
+    }
+
+    /// What the forest sees of `rows`; every number is finite.
+    pub(crate) fn rows(self, layout: InputLayout, rows: &[ScaledRow]) -> Array2<f32> {
+        let mut into = Array2::zeros((rows.len(), self.n_columns(layout)));
+        for (row, mut into) in rows.iter().zip(into.rows_mut()) {
+            // Rows of a fresh array are contiguous.
+            if let Some(into) = into.as_slice_mut() {
+                self.write(row, into);
+            }
+        }
+        into
+    }
+
+    fn write(self, row: &ScaledRow, into: &mut [f32]) {
+        match self {
+            Self::Window => {
+                let level_and_spread =
+                    row.view(Statistic::Mean).iter().chain(row.view(Statistic::Spread)).copied();
+                let all = level_and_spread.map(signed_log).chain(row.hour);
+                into.iter_mut().zip(all).for_each(|(into, value)| *into = value);
+            }
+            Self::Deviation => {
+                for (statistic, into) in VIEWS.into_iter().zip(into.chunks_exact_mut(N_STATISTICS)) {
+                    order_statistics(row.view(statistic), into);
+                }
+            }
+        }
+    }
+}
+
+// === impl Member ===
+
+impl Member {
+    /// How much of the member's verdict on a row goes to each feature: shares that sum to 1, or to 0
+    /// when no feature is to blame. `x` is what the forest saw of the row.
+    pub(super) fn blame(&self, layout: InputLayout, row: &ScaledRow, x: &[f32]) -> Vec<f64> {
+        let mut shares = match self.kind {
+            MemberKind::Window => self.path_shares(layout, x),
+            MemberKind::Deviation => top_shares(row),
+        };
+        let total: f64 = shares.iter().sum();
+        if total > 0.0 {
+            shares.iter_mut().for_each(|share| *share /= total);
+        }
+        shares
+    }
+
+    /// By how much each feature's columns shortened the path.
+    fn path_shares(&self, layout: InputLayout, x: &[f32]) -> Vec<f64> {
+        let mut credit = vec![0.0; x.len()];
+        self.forest.path_credit(x, &mut credit);
+        let (means, spreads) = credit.split_at(layout.n_features);
+        means.iter().zip(spreads).map(|(mean, spread)| (-mean).max(0.0) + (-spread).max(0.0)).collect()
+    }
+}
+
+/// The squares of the largest deviations in each view: the features behind the order statistics.
+fn top_shares(row: &ScaledRow) -> Vec<f64> {
+    let mut shares = vec![0.0; row.n_features];
+    for view in VIEWS.map(|statistic| row.view(statistic)) {
+        for feature in top_places(view).into_iter().flatten() {
+            shares[feature] += f64::from(view[feature]).powi(2);
+        }
+    }
+    shares
+}
+
+/// Sign and logarithm of the size: one spike in training must not hide all smaller ones behind it. A
+/// missing value is ordinary.
+fn signed_log(z: f32) -> f32 {
+    if z.is_nan() { 0.0 } else { z.abs().ln_1p().copysign(z) }
+}

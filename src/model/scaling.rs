@@ -1,0 +1,199 @@
+//! Robust scaling: how far from ordinary a number is, in units of its ordinary variation.
+
+use crate::{
+    explain::Expected,
+    features::{InputLayout, Statistic},
+    series::LabelSet,
+};
+use ndarray::ArrayView2;
+
+/// The statistics that are scaled, in the order of the scaled columns within a feature.
+pub const SCALED: [Statistic; 4] =
+    [Statistic::Value, Statistic::Mean, Statistic::Spread, Statistic::Deviation];
+
+/// An entity with fewer training rows than this is scaled like an unknown one.
+pub(crate) const MIN_ENTITY_ROWS: usize = 128;
+
+/// Makes a median absolute deviation, or an interquartile range, of normal data its standard deviation.
+const MAD_TO_SIGMA: f64 = 1.4826;
+const IQR_TO_SIGMA: f64 = 1.0 / 1.349;
+
+/// Ordinary level and variation of one column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ColumnScale {
+    /// Median.
+    pub center: f64,
+    /// Unit of deviation. Invariant: finite and above 0.
+    pub unit: f64,
+}
+
+/// What is ordinary for one entity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scales {
+    /// Feature by feature, each as [`SCALED`].
+    pub columns: Vec<ColumnScale>,
+    /// For each feature the range of all but 5 % of its values; for explanations only.
+    pub expected: Vec<Expected>,
+}
+
+/// The scales of all columns, pooled and for each known entity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scaling {
+    /// For entities that were not in the training data.
+    pub(super) pooled: Scales,
+    /// Invariant: ascending by entity, without repeats.
+    pub(super) entities: Vec<(LabelSet, Scales)>,
+}
+
+// === impl Scaling ===
+
+impl Scaling {
+    /// Learns from `rows` (row x column of [`InputLayout`]); `entity_of` gives each row's index in
+    /// `entities`, which ascends.
+    pub(crate) fn fit(
+        layout: InputLayout,
+        rows: ArrayView2<'_, f64>,
+        entity_of: &[usize],
+        entities: &[LabelSet],
+    ) -> Self {
+        let all: Vec<usize> = (0..rows.nrows()).collect();
+        let mut by_entity: Vec<Vec<usize>> = vec![Vec::new(); entities.len()];
+        for (row, entity) in entity_of.iter().enumerate() {
+            by_entity[*entity].push(row);
+        }
+        let known = entities.iter().zip(&by_entity).filter(|(_, own)| own.len() >= MIN_ENTITY_ROWS);
+        Self {
+            pooled: scales(layout, rows, &all),
+            entities: known.map(|(entity, own)| (entity.clone(), scales(layout, rows, own))).collect(),
+        }
+    }
+
+    /// The scales of `entity`; the pooled ones when it is unknown.
+    #[must_use]
+    pub fn of(&self, entity: &LabelSet) -> &Scales {
+        match self.entities.binary_search_by(|(known, _)| known.cmp(entity)) {
+            Ok(index) => &self.entities[index].1,
+            Err(_) => &self.pooled,
+        }
+    }
+
+    /// Whether `entity` has scales of its own.
+    #[must_use]
+    pub fn knows(&self, entity: &LabelSet) -> bool {
+        self.entities.binary_search_by(|(known, _)| known.cmp(entity)).is_ok()
+    }
+}
+
+// === impl ColumnScale ===
+
+impl ColumnScale {
+    /// Median and robust unit of `values` (sorted here): 1.4826 MAD, or else IQR / 1.349, or else the
+    /// standard deviation; at least 1 % of the range and a thousandth of the median. A column without
+    /// variation or values has unit 1, so that any change shows at its own size.
+    pub(crate) fn fit(values: &mut [f64]) -> Self {
+        values.sort_unstable_by(f64::total_cmp);
+        let (Some(first), Some(last)) = (values.first(), values.last()) else {
+            return Self { center: 0.0, unit: 1.0 };
+        };
+        let (center, range) = (quantile(values, 0.5), last - first);
+        if range == 0.0 {
+            return Self { center, unit: 1.0 };
+        }
+        let mut distances: Vec<f64> = values.iter().map(|value| (value - center).abs()).collect();
+        distances.sort_unstable_by(f64::total_cmp);
+        let robust = [
+            MAD_TO_SIGMA * quantile(&distances, 0.5),
+            IQR_TO_SIGMA * (quantile(values, 0.75) - quantile(values, 0.25)),
+            standard_deviation(values),
+        ];
+        let unit = robust.into_iter().find(|unit| *unit > 0.0).unwrap_or(1.0);
+        let unit = unit.max(0.01 * range).max(0.001 * center.abs());
+        // Values at the end of the number range can overflow all of the above.
+        if unit.is_finite() { Self { center, unit } } else { Self { center, unit: f64::MAX } }
+    }
+
+    /// The scaled deviation; NaN stays NaN.
+    pub(super) fn scaled(self, value: f64) -> f64 {
+        (value - self.center) / self.unit
+    }
+}
+
+fn scales(layout: InputLayout, rows: ArrayView2<'_, f64>, chosen: &[usize]) -> Scales {
+    let mut values = Vec::with_capacity(chosen.len());
+    let mut columns = Vec::with_capacity(layout.n_features * SCALED.len());
+    let mut expected = Vec::with_capacity(layout.n_features);
+    for feature in 0..layout.n_features {
+        for statistic in SCALED {
+            let column = layout.column(feature, statistic);
+            values.clear();
+            values.extend(chosen.iter().map(|row| rows[[*row, column]]).filter(|value| value.is_finite()));
+            columns.push(ColumnScale::fit(&mut values));
+            if statistic == Statistic::Value {
+                expected.push(ordinary_range(&values));
+            }
+        }
+    }
+    Scales { columns, expected }
+}
+
+/// All but the lowest and the highest 2.5 % of the sorted values.
+fn ordinary_range(sorted: &[f64]) -> Expected {
+    if sorted.is_empty() {
+        return Expected { low: 0.0, high: 0.0 };
+    }
+    Expected { low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) }
+}
+
+/// Linear interpolation between the sorted values; there is at least one.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let place = share * (sorted.len() - 1) as f64;
+    let (below, above) = (place.floor() as usize, place.ceil() as usize);
+    sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
+}
+
+fn standard_deviation(values: &[f64]) -> f64 {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn fit(values: &[f64]) -> ColumnScale {
+        ColumnScale::fit(&mut values.to_vec())
+    }
+
+    #[test]
+    fn the_unit_is_the_first_of_the_three_that_is_not_zero() {
+        // Median 3, absolute deviations 0 1 1 2 2.
+        assert_eq!(fit(&[1.0, 2.0, 3.0, 4.0, 5.0]), ColumnScale { center: 3.0, unit: 1.4826 });
+        // More than half equal, so MAD 0; quartiles 0 and 1.
+        let iqr = fit(&[0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
+        assert_eq!(iqr, ColumnScale { center: 0.0, unit: 1.0 / 1.349 });
+        // More than three quarters equal: variance 0.1 * 0.9.
+        let std = fit(&[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+        assert!((std.unit - 0.3).abs() < 1e-12);
+    }
+
+    #[test]
+    fn floors_and_constants() {
+        assert_eq!(fit(&[7.0; 9]).unit, 1.0);
+        assert_eq!(fit(&[]), ColumnScale { center: 0.0, unit: 1.0 });
+        // MAD 1e-3: the range of 100 lifts the unit to 1.
+        assert_eq!(fit(&[0.0, 1e-3, -1e-3, 2e-3, -2e-3, 100.0 - 2e-3]).unit, 1.0);
+        // A thousandth of the median.
+        assert_eq!(fit(&[1e6 - 1.0, 1e6, 1e6 + 1.0]).unit, 1000.0);
+    }
+
+    proptest! {
+        /// For all values, the unit is finite and above zero.
+        #[test]
+        fn the_unit_is_always_usable(mut values in prop::collection::vec(prop::num::f64::NORMAL, 0..20)) {
+            let scale = ColumnScale::fit(&mut values);
+            prop_assert!(scale.unit.is_finite() && scale.unit > 0.0 && scale.center.is_finite());
+        }
+    }
+}

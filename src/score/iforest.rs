@@ -1,0 +1,56 @@
+//! The Isolation Forest of F. T. Liu, K. M. Ting, Z.-H. Zhou, "Isolation Forest", ICDM 2008.
+//!
+//! A tree splits a small sample of the rows at random until every row stands alone; a strange row
+//! is alone after few splits. In reading order:
+//! - [`Hyperparams`]: what can be chosen; checked before anything is fitted;
+//! - `random`: one generator a tree, from (seed, tree number);
+//! - `fit`: growing the trees;
+//! - [`Tree`]: the compact form, as it stands in a model file;
+//! - [`average_path_length()`], c(n);
+//! - `layout`, `walk`: the form that is scored, and the scoring;
+//! - `path_credit`: which feature shortened the path;
+//! - [`Forest`]: all of it behind one type.
+//!
+//! Differences to the paper, on purpose: a feature that is constant in a node is not chosen (the
+//! paper draws from all features, and would put all rows on one side), and c(n) uses exact harmonic
+//! numbers where the paper approximates them. scikit-learn skips constant features too, but uses the
+//! approximation (see [`average_path_length`]).
+//!
+//! Rows are `f32`, scaled by the caller. Fitting refuses values that are not finite; scoring takes
+//! them: NaN goes to the left at every split, infinities to their side.
+
+mod fit;
+
+mod forest;
+
+mod hyperparams;
+
+mod layout;
+
+mod path_credit;
+
+mod path_length;
+
+mod random;
+
+mod tree;
+
+mod walk;
+
+pub use fit::FitError;
+pub use forest::{Forest, InvalidForest};
+pub use hyperparams::{CheckedHyperparams, Hyperparams, InvalidHyperparams};
+pub use path_length::average_path_length;
+pub use tree::{InvalidTree, Node, Tree};
+
+/// The most features a forest takes. A scored tree keeps feature numbers in one byte.
+pub const MAX_FEATURES: usize = 256;
+
+/// The deepest a tree may be: a perfect tree of this depth still fits a processor's second cache.
+pub const MAX_DEPTH: u32 = 12;
+
+/// The largest sample a tree may be grown from: 2 to the power of [`MAX_DEPTH`].
+pub const MAX_SUBSAMPLE_SIZE: usize = 1 << MAX_DEPTH;
+
+/// The most trees a forest may have.
+pub const MAX_TREES: usize = 10_000;

@@ -1,0 +1,247 @@
+//! The fitted forest.
+
+use ndarray::ArrayView2;
+
+use super::{
+    InvalidTree, MAX_FEATURES, MAX_SUBSAMPLE_SIZE, MAX_TREES, Tree, average_path_length,
+    layout::{Layout, for_each_depth},
+    path_credit::add_credits,
+    walk::{sum_of_path_lengths, sums_of_path_lengths, widen},
+};
+
+/// Below this many rows a batch is scored row by row: a group of 8 costs as much for 3 rows as for 8.
+const SMALL_BATCH: usize = 4;
+
+/// A fitted Isolation Forest.
+#[derive(Clone, Debug)]
+pub struct Forest {
+    /// Invariant: each passed [`Tree::check`]; at least one.
+    trees: Vec<Tree>,
+    /// Invariant: 1 to [`MAX_FEATURES`].
+    n_features: usize,
+    /// Rows each tree was grown from. Invariant: 1 to [`MAX_SUBSAMPLE_SIZE`].
+    subsample_size: usize,
+    /// The same trees, to be scored.
+    layout: Layout,
+}
+
+/// Why trees are not a forest.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum InvalidForest {
+    /// No tree, or too many.
+    #[error("{given} trees, must be within 1 to {MAX_TREES}")]
+    Trees {
+        /// Number of trees.
+        given: usize,
+    },
+    /// No feature, or too many.
+    #[error("{given} features, must be within 1 to {MAX_FEATURES}")]
+    Features {
+        /// Number of features.
+        given: usize,
+    },
+    /// A sample no tree can have been grown from.
+    #[error("{given} rows a tree, must be within 1 to {MAX_SUBSAMPLE_SIZE}")]
+    SubsampleSize {
+        /// Rows a tree.
+        given: usize,
+    },
+    /// A tree is damaged.
+    #[error("tree {tree}: {source}")]
+    Tree {
+        /// Number of the tree, from 0.
+        tree: usize,
+        /// What is wrong with it.
+        source: InvalidTree,
+    },
+}
+
+// === impl Forest ===
+
+impl Forest {
+    /// A forest from trees in compact form, as read from a file.
+    ///
+    /// # Errors
+    /// When a number is out of its range or a tree is damaged.
+    pub fn from_trees(
+        trees: Vec<Tree>,
+        n_features: usize,
+        subsample_size: usize,
+    ) -> Result<Self, InvalidForest> {
+        if !(1..=MAX_TREES).contains(&trees.len()) {
+            return Err(InvalidForest::Trees { given: trees.len() });
+        }
+        if !(1..=MAX_FEATURES).contains(&n_features) {
+            return Err(InvalidForest::Features { given: n_features });
+        }
+        if !(1..=MAX_SUBSAMPLE_SIZE).contains(&subsample_size) {
+            return Err(InvalidForest::SubsampleSize { given: subsample_size });
+        }
+        for (tree, nodes) in trees.iter().enumerate() {
+            nodes.check(n_features, subsample_size).map_err(|source| InvalidForest::Tree { tree, source })?;
+        }
+        Ok(Self::new_unchecked(trees, n_features, subsample_size))
+    }
+
+    /// A forest from trees that keep the invariants.
+    pub(super) fn new_unchecked(trees: Vec<Tree>, n_features: usize, subsample_size: usize) -> Self {
+        let layout = Layout::new(&trees, subsample_size);
+        Self { trees, n_features, subsample_size, layout }
+    }
+
+    /// The trees in compact form.
+    #[must_use]
+    pub fn trees(&self) -> &[Tree] {
+        &self.trees
+    }
+
+    /// Number of features of a row.
+    #[must_use]
+    pub fn n_features(&self) -> usize {
+        self.n_features
+    }
+
+    /// Rows each tree was grown from: psi in the paper.
+    #[must_use]
+    pub fn subsample_size(&self) -> usize {
+        self.subsample_size
+    }
+
+    /// The path length of a row, averaged over the trees: "E(h(x))" in Liu et al. 2008.
+    ///
+    /// # Panics
+    /// When `x` has other than [`Self::n_features`] values.
+    #[must_use]
+    pub fn path_length(&self, x: &[f32]) -> f64 {
+        assert_eq!(x.len(), self.n_features, "values of the row, features of the forest");
+        let sum = for_each_depth!(&self.layout, trees => sum_of_path_lengths(trees, &widen(x)));
+        sum / self.trees.len() as f64
+    }
+
+    /// The score of a row, "s(x, psi)" in Liu et al. 2008, equation 2: `2^(-path_length / c(psi))`, near 1
+    /// for what stands apart, 0.5 for what has the average path. A forest of trees of one row has no
+    /// opinion: always 0.5.
+    ///
+    /// # Panics
+    /// When `x` has other than [`Self::n_features`] values.
+    #[must_use]
+    pub fn raw_score(&self, x: &[f32]) -> f64 {
+        self.score_of(self.path_length(x))
+    }
+
+    /// The [`Self::raw_score`] of every row, bit for bit.
+    ///
+    /// # Panics
+    /// When `rows` has other than [`Self::n_features`] columns, or `into` other than one place a row.
+    pub fn raw_scores(&self, rows: ArrayView2<'_, f32>, into: &mut [f64]) {
+        assert_eq!(rows.ncols(), self.n_features, "columns of the rows, features of the forest");
+        assert_eq!(rows.nrows(), into.len(), "rows, places for scores");
+        if rows.nrows() < SMALL_BATCH {
+            for (row, score) in rows.outer_iter().zip(into) {
+                *score = match row.as_slice() {
+                    Some(x) => self.raw_score(x),
+                    None => self.raw_score(&row.to_vec()),
+                };
+            }
+            return;
+        }
+        let n_trees = self.trees.len() as f64;
+        let finish = |row: usize, sum: f64| into[row] = self.score_of(sum / n_trees);
+        for_each_depth!(&self.layout, trees => sums_of_path_lengths(trees, rows, finish));
+    }
+
+    /// How much each feature lengthened (positive) or shortened (negative) the path of a row, averaged
+    /// over the trees. **Negative credits drive the anomaly.** They sum to [`Self::path_length`] minus
+    /// c(psi), up to rounding. `into` is overwritten.
+    ///
+    /// # Panics
+    /// When `x` or `into` has other than [`Self::n_features`] values.
+    pub fn path_credit(&self, x: &[f32], into: &mut [f64]) {
+        assert_eq!(x.len(), self.n_features, "values of the row, features of the forest");
+        assert_eq!(into.len(), self.n_features, "places for credits, features of the forest");
+        into.fill(0.0);
+        for_each_depth!(&self.layout, trees => add_credits(trees, &widen(x), into));
+        let n_trees = self.trees.len() as f64;
+        into.iter_mut().for_each(|credit| *credit /= n_trees);
+    }
+
+    fn score_of(&self, path_length: f64) -> f64 {
+        match average_path_length(self.subsample_size) {
+            0.0 => 0.5,
+            unit => (-path_length / unit).exp2(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::score::iforest::Node;
+
+    /// Of 4 rows, one is above 0.5 in feature 0; of the other three one is above 2 in feature 1.
+    fn hand_worked() -> Forest {
+        let tree = Tree::new(vec![
+            Node::Split { feature: 0, threshold: 0.5, right: 4 },
+            Node::Split { feature: 1, threshold: 2.0, right: 3 },
+            Node::Leaf { count: 2 },
+            Node::Leaf { count: 1 },
+            Node::Leaf { count: 1 },
+        ]);
+        Forest::from_trees(vec![tree], 2, 4).unwrap()
+    }
+
+    /// Depths 1, 2, 2 plus c(1) = 0, c(1) = 0, c(2) = 1; c(4) = 13/6.
+    #[test]
+    fn path_lengths_and_scores_by_hand() {
+        let forest = hand_worked();
+        for (x, length) in [([0.6, 0.0], 1.0), ([0.5, 2.1], 2.0), ([0.5, 2.0], 3.0)] {
+            assert_eq!(forest.path_length(&x), length);
+            let expected = 2.0_f64.powf(-length * 6.0 / 13.0);
+            assert!((forest.raw_score(&x) - expected).abs() < 1e-15);
+        }
+    }
+
+    /// Expected: 13/6 at the root, 1 + c(3) = 8/3 at the inner node; then 1, 2 and 3 at the ends.
+    #[test]
+    fn credits_by_hand() {
+        let forest = hand_worked();
+        for (x, credits) in [
+            ([0.6, 0.0], [1.0 - 13.0 / 6.0, 0.0]),
+            ([0.5, 2.1], [0.5, 2.0 - 8.0 / 3.0]),
+            ([0.5, 2.0], [0.5, 3.0 - 8.0 / 3.0]),
+        ] {
+            let mut into = [9.0; 2];
+            forest.path_credit(&x, &mut into);
+            assert!(into.iter().zip(credits).all(|(a, b)| (a - b).abs() < 1e-14), "{into:?} {credits:?}");
+        }
+    }
+
+    /// NaN is not above any threshold, infinities are on their side of it.
+    #[test]
+    fn values_that_are_not_finite_have_a_side() {
+        let forest = hand_worked();
+        assert_eq!(forest.path_length(&[f32::NAN, f32::NAN]), 3.0);
+        assert_eq!(forest.path_length(&[f32::INFINITY, 0.0]), 1.0);
+        assert_eq!(forest.path_length(&[f32::NEG_INFINITY, f32::INFINITY]), 2.0);
+    }
+
+    #[test]
+    fn a_forest_of_single_rows_has_no_opinion() {
+        let forest = Forest::from_trees(vec![Tree::new(vec![Node::Leaf { count: 1 }])], 1, 1).unwrap();
+        assert_eq!(forest.raw_score(&[5.0]), 0.5);
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        let leaf = || vec![Tree::new(vec![Node::Leaf { count: 1 }])];
+        let refused = |trees, features, rows| Forest::from_trees(trees, features, rows).unwrap_err();
+        assert_eq!(refused(vec![], 1, 1), InvalidForest::Trees { given: 0 });
+        assert_eq!(refused(leaf(), 0, 1), InvalidForest::Features { given: 0 });
+        assert_eq!(refused(leaf(), 257, 1), InvalidForest::Features { given: 257 });
+        assert_eq!(refused(leaf(), 1, 4097), InvalidForest::SubsampleSize { given: 4097 });
+        assert_eq!(
+            refused(leaf(), 1, 2),
+            InvalidForest::Tree { tree: 0, source: InvalidTree::Count { given: 1, expected: 2 } }
+        );
+    }
+}

@@ -1,0 +1,196 @@
+//! A tree in its compact form: what a model file holds.
+
+use super::MAX_DEPTH;
+
+/// A node of a tree.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Node {
+    /// Rows with `x[feature] > threshold` go to the node at `right`, all others to the next node.
+    Split {
+        /// Number of the feature.
+        feature: u16,
+        /// Rows above it go right.
+        threshold: f32,
+        /// Index of the right child.
+        right: u32,
+    },
+    /// The end of a path.
+    Leaf {
+        /// Training rows that ended here.
+        count: u32,
+    },
+}
+
+/// A tree: its nodes in the order in which one visits them, left before right.
+///
+/// Invariant: the left child of node i is node i + 1, its right child comes right after the last node of
+/// the left part, and every node is reached; no path is longer than [`MAX_DEPTH`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tree {
+    nodes: Vec<Node>,
+}
+
+/// Why nodes are not a tree.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum InvalidTree {
+    /// A path runs over the end of the nodes.
+    #[error("the tree ends within a branch: node {node} of {nodes} is missing")]
+    Truncated {
+        /// The missing node.
+        node: usize,
+        /// Number of nodes.
+        nodes: usize,
+    },
+    /// There are nodes behind the last branch.
+    #[error("{given} nodes, but the tree ends after {used}")]
+    LeftOver {
+        /// Number of nodes.
+        given: usize,
+        /// Number of nodes that are reached.
+        used: usize,
+    },
+    /// A right child is not where the left part ends.
+    #[error("node {node} has its right child at {right}, expected {expected}")]
+    Order {
+        /// The node.
+        node: usize,
+        /// Its right child.
+        right: u32,
+        /// Where that must be.
+        expected: usize,
+    },
+    /// A split by a feature that there is not.
+    #[error("node {node} splits by feature {feature}, there are {n_features}")]
+    Feature {
+        /// The node.
+        node: usize,
+        /// The feature.
+        feature: u16,
+        /// Number of features.
+        n_features: usize,
+    },
+    /// A threshold that is not a number.
+    #[error("node {node} has the threshold {threshold}")]
+    Threshold {
+        /// The node.
+        node: usize,
+        /// The threshold.
+        threshold: f32,
+    },
+    /// A path that is too long.
+    #[error("node {node} is deeper than {MAX_DEPTH} levels")]
+    TooDeep {
+        /// The node.
+        node: usize,
+    },
+    /// A leaf without rows.
+    #[error("leaf {node} holds no row")]
+    EmptyLeaf {
+        /// The node.
+        node: usize,
+    },
+    /// The leaves hold other than the rows of the sample.
+    #[error("the leaves hold {given} rows, the sample has {expected}")]
+    Count {
+        /// Sum over the leaves.
+        given: u64,
+        /// The sample's size.
+        expected: usize,
+    },
+}
+
+// === impl Tree ===
+
+impl Tree {
+    /// Wraps nodes; whether they are a tree is checked when a forest is made of it.
+    #[must_use]
+    pub fn new(nodes: Vec<Node>) -> Self {
+        Self { nodes }
+    }
+
+    /// The nodes, root first.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Checks the invariant, and that the tree fits a forest of this many features and rows a tree.
+    pub(super) fn check(&self, n_features: usize, subsample_size: usize) -> Result<(), InvalidTree> {
+        let mut count = 0;
+        let used = self.check_branch(0, 0, n_features, &mut count)?;
+        if used != self.nodes.len() {
+            return Err(InvalidTree::LeftOver { given: self.nodes.len(), used });
+        }
+        if count != subsample_size as u64 {
+            return Err(InvalidTree::Count { given: count, expected: subsample_size });
+        }
+        Ok(())
+    }
+
+    /// Checks the branch that starts at `node`, adds its rows to `count`; gives the node behind it. The
+    /// depth of the recursion is bounded by the check of the depth.
+    fn check_branch(
+        &self,
+        node: usize,
+        depth: u32,
+        n_features: usize,
+        count: &mut u64,
+    ) -> Result<usize, InvalidTree> {
+        match self.nodes.get(node) {
+            None => Err(InvalidTree::Truncated { node, nodes: self.nodes.len() }),
+            Some(Node::Leaf { count: 0 }) => Err(InvalidTree::EmptyLeaf { node }),
+            Some(Node::Leaf { count: rows }) => {
+                *count += u64::from(*rows);
+                Ok(node + 1)
+            }
+            Some(Node::Split { .. }) if depth == MAX_DEPTH => Err(InvalidTree::TooDeep { node }),
+            Some(&Node::Split { feature, threshold, right }) => {
+                if usize::from(feature) >= n_features {
+                    return Err(InvalidTree::Feature { node, feature, n_features });
+                }
+                if !threshold.is_finite() {
+                    return Err(InvalidTree::Threshold { node, threshold });
+                }
+                let expected = self.check_branch(node + 1, depth + 1, n_features, count)?;
+                if right as usize != expected {
+                    return Err(InvalidTree::Order { node, right, expected });
+                }
+                self.check_branch(expected, depth + 1, n_features, count)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(feature: u16, right: u32) -> Node {
+        Node::Split { feature, threshold: 0.5, right }
+    }
+
+    fn check(nodes: &[Node]) -> Result<(), InvalidTree> {
+        Tree::new(nodes.to_vec()).check(2, 3)
+    }
+
+    #[test]
+    fn damaged_trees_are_refused_with_the_place() {
+        let leaf = |count| Node::Leaf { count };
+        assert_eq!(check(&[split(1, 2), leaf(1), leaf(2)]), Ok(()));
+        assert_eq!(check(&[]), Err(InvalidTree::Truncated { node: 0, nodes: 0 }));
+        assert_eq!(check(&[split(0, 2), leaf(1)]), Err(InvalidTree::Truncated { node: 2, nodes: 2 }));
+        assert_eq!(check(&[leaf(3), leaf(1)]), Err(InvalidTree::LeftOver { given: 2, used: 1 }));
+        assert_eq!(
+            check(&[split(0, 1), leaf(1), leaf(2)]),
+            Err(InvalidTree::Order { node: 0, right: 1, expected: 2 })
+        );
+        assert_eq!(
+            check(&[split(2, 2), leaf(1), leaf(2)]),
+            Err(InvalidTree::Feature { node: 0, feature: 2, n_features: 2 })
+        );
+        assert_eq!(check(&[split(0, 2), leaf(0), leaf(3)]), Err(InvalidTree::EmptyLeaf { node: 1 }));
+        assert_eq!(check(&[leaf(2)]), Err(InvalidTree::Count { given: 2, expected: 3 }));
+        let endless = vec![split(0, 0); 50];
+        assert_eq!(check(&endless), Err(InvalidTree::TooDeep { node: 12 }));
+    }
+}

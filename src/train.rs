@@ -1,0 +1,17 @@
+//! Fitting a model to what was seen.
+//!
+//! [`Reservoir`] keeps a bounded, even sample of the past; [`fit`] turns such rows into a [`Model`].
+//!
+//! Calibration is cross-fitted: the rows are cut into four blocks of time, and each block is scored by
+//! forests that never saw it. A forest finds the rows it was grown from more ordinary than new ones, so its
+//! scores of them would promise too few alarms. The same rows, settings and seed give the same
+//! model to the last bit.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod fit;
+
+mod reservoir;
+
+pub use fit::{MIN_ROWS, TrainError, TrainSettings, fit};
+pub use reservoir::{Reservoir, ReservoirSettings, TrainingRows};

@@ -1,0 +1,245 @@
+//! From rows to a model.
+
+use super::TrainingRows;
+use crate::{
+    calibrate::{Tail, TailError, Thresholds},
+    features::{FeatureSchema, InputLayout},
+    model::{
+        Member, MemberKind, Model, N_SELF_TEST_ROWS, ScaledRow, Scaling, SelfTestRow, TrainingSummary,
+        evidence_of, weighted,
+    },
+    score::iforest::{CheckedHyperparams, FitError, Hyperparams, InvalidHyperparams},
+    series::TimestampMs,
+};
+use ndarray::{ArrayView2, Axis, Slice};
+
+/// Fewer rows than this are not trained on: 64 in each block of the cross-fit.
+pub const MIN_ROWS: usize = 256;
+
+/// Blocks of time in the cross-fit.
+const BLOCKS: usize = 4;
+
+/// One made-up fault is added for this many rows.
+const ROWS_PER_FAULT: usize = 20;
+
+/// How far a made-up fault is from ordinary: from the edge of the ordinary to far beyond anything.
+const FAULT_UNITS: (f64, f64) = (3.0, 100.0);
+
+/// How to train.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainSettings {
+    /// Settings of both forests.
+    pub hyperparams: Hyperparams,
+    /// Share of the rows, the strangest, that is left out of the calibration: 0 when the data is
+    /// believed to be normal operation.
+    pub contamination: f64,
+    /// From which scores on a row is of low, medium and high severity.
+    pub thresholds: Thresholds,
+    /// What the model calls itself; not empty.
+    pub version: String,
+    /// The present time.
+    pub created_at: TimestampMs,
+}
+
+/// Why rows cannot be trained on.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum TrainError {
+    /// Too few rows.
+    #[error("{have} rows with at least half of their window filled, at least {need} are needed to train")]
+    TooFewRows {
+        /// Rows there are.
+        have: usize,
+        /// Rows needed.
+        need: usize,
+    },
+    /// The rows do not belong to the schema.
+    #[error("the rows have {have} columns, the schema needs {want}")]
+    Columns {
+        /// Columns of the rows.
+        have: usize,
+        /// Columns of the schema's inputs.
+        want: usize,
+    },
+    /// The expected share of anomalies is not one.
+    #[error("contamination is {0}, must be at least 0 and below 0.5")]
+    Contamination(f64),
+    /// The version has no or too many letters.
+    #[error("the model version must have 1 to 256 bytes, not {0}")]
+    Version(usize),
+    /// The forests' settings are out of range.
+    #[error(transparent)]
+    Hyperparams(#[from] InvalidHyperparams),
+    /// A forest cannot be grown.
+    #[error("the forest cannot be fitted: {0}")]
+    Forest(#[from] FitError),
+    /// Scores cannot be calibrated.
+    #[error("the scores cannot be calibrated: {0}")]
+    Tail(#[from] TailError),
+}
+
+/// Trains a model on `rows`.
+///
+/// # Errors
+/// When there are too few rows or a setting is out of its range.
+pub fn fit(
+    schema: FeatureSchema,
+    rows: &TrainingRows,
+    settings: &TrainSettings,
+) -> Result<Model, TrainError> {
+    let layout = InputLayout { n_features: schema.features().len() };
+    let hyperparams = check(layout, rows, settings)?;
+    let scaling = Scaling::fit(layout, rows.values.view(), &rows.entity_of, &rows.entities);
+    let mut scaled: Vec<ScaledRow> = rows
+        .entity_of
+        .iter()
+        .zip(rows.values.rows())
+        .map(|(entity, columns)| {
+            let scales = scaling.of(&rows.entities[*entity]);
+            ScaledRow::new(layout, &scales.columns, &columns.to_vec())
+        })
+        .collect();
+    let (n, origins) = (scaled.len(), with_faults(layout, &mut scaled, settings.hyperparams.seed));
+    let member_rows = MemberKind::ALL.map(|kind| match kind {
+        MemberKind::Window => kind.rows(layout, &scaled[..n]),
+        MemberKind::Deviation => kind.rows(layout, &scaled),
+    });
+    let raw = member_rows
+        .iter()
+        .map(|rows| cross_fitted_scores(&hyperparams, rows.view(), n, &origins))
+        .collect::<Result<Vec<_>, _>>()?;
+    let normal = normal_rows(&raw, settings.contamination)?;
+    let tails = raw.iter().map(|raw| Tail::fit(&pick(raw, &normal))).collect::<Result<Vec<_>, _>>()?;
+    let evidence = combined(&raw, &tails);
+    let tail = Tail::fit(&pick(&evidence, &normal))?;
+    let members = MemberKind::ALL
+        .into_iter()
+        .zip(&member_rows)
+        .zip(tails)
+        .map(|((kind, rows), tail)| Ok(Member { kind, forest: hyperparams.fit(rows.view())?, tail }))
+        .collect::<Result<Vec<_>, FitError>>()?;
+    let mut model = Model {
+        version: settings.version.clone(),
+        created_at: settings.created_at,
+        schema,
+        scaling,
+        members,
+        tail,
+        thresholds: settings.thresholds,
+        training: summary(rows, settings),
+        self_test: Vec::new(),
+    };
+    model.self_test = self_test(&model, rows, &evidence);
+    Ok(model)
+}
+
+fn check(
+    layout: InputLayout,
+    rows: &TrainingRows,
+    settings: &TrainSettings,
+) -> Result<CheckedHyperparams, TrainError> {
+    let have = rows.values.nrows();
+    if have < MIN_ROWS {
+        return Err(TrainError::TooFewRows { have, need: MIN_ROWS });
+    }
+    if rows.values.ncols() != layout.n_columns() {
+        return Err(TrainError::Columns { have: rows.values.ncols(), want: layout.n_columns() });
+    }
+    if !(0.0..0.5).contains(&settings.contamination) {
+        return Err(TrainError::Contamination(settings.contamination));
+    }
+    if !(1..=256).contains(&settings.version.len()) {
+        return Err(TrainError::Version(settings.version.len()));
+    }
+    Ok(settings.hyperparams.check()?)
+}
+
+/// Adds a faulty copy of every twentieth row behind the rows; gives for each row, then for each copy, the
+/// row it came from.
+///
+/// A forest cannot tell far from very far beyond the rows it was grown from: one feature at 20 units
+/// would score like the rows at the edge. The copies, each with one feature pushed out by a random number
+/// of units, stretch the trees over the region where faults are.
+fn with_faults(layout: InputLayout, rows: &mut Vec<ScaledRow>, seed: u64) -> Vec<usize> {
+    let n = rows.len();
+    let copied: Vec<usize> = (0..n).step_by(ROWS_PER_FAULT).collect();
+    let (low, high) = (FAULT_UNITS.0.ln(), FAULT_UNITS.1.ln());
+    for row in &copied {
+        let draw = xxhash_rust::xxh3::xxh3_64_with_seed(&row.to_le_bytes(), seed);
+        let feature = (draw >> 32) as usize % layout.n_features;
+        let fraction = (draw & 0xffff) as f64 / 65_536.0;
+        let units = (low + fraction * (high - low)).exp() as f32;
+        let up = draw >> 16 & 1 == 0;
+        rows.push(rows[*row].with_fault(feature, if up { units } else { -units }));
+    }
+    (0..n).chain(copied).collect()
+}
+
+/// Scores the first `n` rows, each by a forest that was grown from the other blocks of time.
+fn cross_fitted_scores(
+    hyperparams: &CheckedHyperparams,
+    rows: ArrayView2<'_, f32>,
+    n: usize,
+    origins: &[usize],
+) -> Result<Vec<f64>, FitError> {
+    let mut scores = vec![0.0; n];
+    for block in 0..BLOCKS {
+        let own = n * block / BLOCKS..n * (block + 1) / BLOCKS;
+        let others: Vec<usize> = (0..rows.nrows()).filter(|row| !own.contains(&origins[*row])).collect();
+        let forest = hyperparams.fit(rows.select(Axis(0), &others).view())?;
+        forest.raw_scores(rows.slice_axis(Axis(0), Slice::from(own.clone())), &mut scores[own]);
+    }
+    Ok(scores)
+}
+
+/// The rows that stay when the strangest `contamination` of them is left out.
+fn normal_rows(raw: &[Vec<f64>], contamination: f64) -> Result<Vec<usize>, TailError> {
+    let n = raw.first().map_or(0, Vec::len);
+    let left_out = (contamination * n as f64).floor() as usize;
+    let mut order: Vec<usize> = (0..n).collect();
+    if left_out > 0 {
+        let tails = raw.iter().map(|raw| Tail::fit(raw)).collect::<Result<Vec<_>, _>>()?;
+        let evidence = combined(raw, &tails);
+        order.sort_by(|a, b| evidence[*a].total_cmp(&evidence[*b]));
+        order.truncate(n - left_out);
+        order.sort_unstable();
+    }
+    Ok(order)
+}
+
+/// The weighted evidence of the members for each row.
+fn combined(raw: &[Vec<f64>], tails: &[Tail]) -> Vec<f64> {
+    let n = raw.first().map_or(0, Vec::len);
+    (0..n)
+        .map(|row| weighted(raw.iter().zip(tails).map(|(raw, tail)| evidence_of(tail.probability(raw[row])))))
+        .collect()
+}
+
+fn pick(values: &[f64], rows: &[usize]) -> Vec<f64> {
+    rows.iter().map(|row| values[*row]).collect()
+}
+
+fn summary(rows: &TrainingRows, settings: &TrainSettings) -> TrainingSummary {
+    TrainingSummary {
+        first: rows.at.first().copied().unwrap_or_default(),
+        last: rows.at.last().copied().unwrap_or_default(),
+        rows: rows.at.len() as u64,
+        entities: rows.entities.len() as u64,
+        hyperparams: settings.hyperparams,
+        contamination: settings.contamination,
+    }
+}
+
+/// Rows from the most ordinary to the strangest, with what the finished model says of them.
+fn self_test(model: &Model, rows: &TrainingRows, evidence: &[f64]) -> Vec<SelfTestRow> {
+    let mut order: Vec<usize> = (0..evidence.len()).collect();
+    order.sort_by(|a, b| evidence[*a].total_cmp(&evidence[*b]));
+    (0..N_SELF_TEST_ROWS)
+        .map(|place| {
+            let row = order[place * (order.len() - 1) / (N_SELF_TEST_ROWS - 1)];
+            let entity = rows.entities[rows.entity_of[row]].clone();
+            let inputs = rows.values.row(row).to_vec();
+            let tail_probability = model.score_columns(&entity, &inputs);
+            SelfTestRow { entity, inputs, tail_probability }
+        })
+        .collect()
+}

@@ -1,0 +1,179 @@
+//! `emberwatch train` and `emberwatch score` on files, as a user runs them.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+fn emberwatch(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_emberwatch"))
+        .args(arguments)
+        .env("SOURCE_DATE_EPOCH", "1700000000")
+        .output()
+        .unwrap()
+}
+
+fn noise(n: usize) -> f64 {
+    (n as f64 * 0.618_033_988_749_895).fract() - 0.5
+}
+
+/// One row a minute of two machines; the CPU of the first is high in `fault`.
+fn table(start: usize, rows: usize, fault: std::ops::Range<usize>) -> String {
+    let mut text = "timestamp,entity,cpu,memory,network\n".to_owned();
+    for row in start..start + rows {
+        for (machine, size) in [("a", 1.0), ("b", 50.0)] {
+            let cpu = if machine == "a" && fault.contains(&row) { 0.95 } else { 0.3 + noise(row) / 20.0 };
+            let memory = size * (4.0 + noise(row * 3) / 10.0);
+            let network = size * (1000.0 + 200.0 * noise(row * 5 + 1));
+            let timestamp = 1_600_000_000 + row * 60;
+            text.push_str(&format!("{timestamp},{machine},{cpu},{memory},{network}\n"));
+        }
+    }
+    text
+}
+
+struct Files {
+    folder: tempfile::TempDir,
+}
+
+impl Files {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = self.path(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn train(&self, csv: &str, model: &str) -> Output {
+        emberwatch(&["train", "--csv", csv, "--out", &self.path(model), "--trees", "50"])
+    }
+}
+
+/// What standard error says of a failed run.
+fn refusal(output: &Output) -> String {
+    assert!(!output.status.success());
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn a_planted_fault_is_found_explained_and_nothing_else() {
+    let files = Files::new();
+    let train = files.write("train.csv", &table(0, 2000, 0..0));
+    let trained = files.train(&train, "model.ewm");
+    let said = String::from_utf8_lossy(&trained.stdout).into_owned();
+    assert!(trained.status.success() && said.contains("trained on 3972 rows of 2 entities"), "{said}");
+
+    let test = files.write("test.csv", &table(2000, 300, 2200..2220));
+    let scores = files.path("scores.csv");
+    let scored =
+        emberwatch(&["score", "--model", &files.path("model.ewm"), "--csv", &test, "--out", &scores]);
+    assert!(scored.status.success(), "{}", String::from_utf8_lossy(&scored.stderr));
+
+    let mut csv = csv::Reader::from_path(scores).unwrap();
+    let header: Vec<String> = csv.headers().unwrap().iter().map(str::to_owned).collect();
+    let expected =
+        ["timestamp", "entity", "anomaly_score", "anomaly_severity", "tail_probability", "explanation"];
+    assert_eq!(header, expected);
+    let rows: Vec<csv::StringRecord> = csv.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 600, "one row for each input row");
+    for (index, row) in rows.iter().enumerate() {
+        assert_eq!(&row[0], (1_600_000_000 + (2000 + index / 2) * 60).to_string());
+        assert_eq!(&row[1], ["a", "b"][index % 2], "in input order");
+    }
+    assert!(rows[0][5].starts_with("warming up: 1 of 15"), "{:?}", rows[0]);
+
+    let severity = |row: usize| rows[row][3].parse::<u8>().unwrap();
+    // The machine's rows are the even ones. Three of five steps raise a level.
+    let during: Vec<u8> = (200..220).map(|step| severity(2 * step)).collect();
+    assert!(during[3..].iter().all(|severity| *severity >= 2), "{during:?}");
+    assert!(rows[2 * 205][5].starts_with("cpu 0.95, expected 0.2"), "{}", &rows[2 * 205][5]);
+    let false_alarms = (0..600).filter(|row| !(row % 2 == 0 && *row >= 400) && severity(*row) >= 2).count();
+    assert_eq!(false_alarms, 0);
+}
+
+#[test]
+fn the_same_data_gives_the_same_model_compressed_or_in_several_files() {
+    let files = Files::new();
+    let whole = files.write("whole.csv", &table(0, 600, 0..0));
+    assert!(files.train(&whole, "whole.ewm").status.success());
+
+    let packed = files.path("packed.csv.gz");
+    let mut encoder =
+        flate2::write::GzEncoder::new(fs::File::create(&packed).unwrap(), flate2::Compression::fast());
+    encoder.write_all(table(0, 600, 0..0).as_bytes()).unwrap();
+    encoder.finish().unwrap();
+    assert!(files.train(&packed, "packed.ewm").status.success());
+
+    let (late, early) =
+        (files.write("2.csv", &table(300, 300, 0..0)), files.write("1.csv", &table(0, 300, 0..0)));
+    let parts = ["train", "--csv", &late, &early, "--trees", "50", "--out", &files.path("parts.ewm")];
+    assert!(emberwatch(&parts).status.success());
+
+    let read = |name: &str| fs::read(files.path(name)).unwrap();
+    assert!(read("whole.ewm") == read("packed.ewm"), "compressed");
+    assert!(read("whole.ewm") == read("parts.ewm"), "several files in any order");
+}
+
+#[test]
+fn what_is_wrong_with_a_table_is_said_with_file_line_and_column() {
+    let files = Files::new();
+    let cases = [
+        ("", "the file is empty"),
+        ("timestamp,cpu\n", "no row"),
+        ("time,cpu\n1,2\n", "no column \"timestamp\""),
+        ("timestamp,entity\n1,a\n", "no feature column"),
+        ("timestamp,cpu,cpu\n1,2,3\n", "line 1: column 3 is called \"cpu\" like column 2"),
+        ("timestamp,cpu\n60,1\n120,1,5\n", "line 3: the row has 3 cells, the header has 2"),
+        ("timestamp,cpu\n60,1\n120,fast\n", "line 3: column \"cpu\": \"fast\" is not a number"),
+        ("timestamp,cpu\nyesterday,1\n", "line 2: column \"timestamp\": \"yesterday\""),
+        ("timestamp,cpu\n120,1\n60,1\n", "line 3: the timestamp lies before that of line 2"),
+        ("timestamp,cpu\n60,1\n60,2\n", "already given in"),
+        ("timestamp,cpu\n60,1\n", "give --step"),
+        ("timestamp,cpu\n60,1\n120,\n180,NaN\n", "at least 256 are needed"),
+    ];
+    for (text, expected) in cases {
+        let path = files.write("wrong.csv", text);
+        let said = refusal(&files.train(&path, "none.ewm"));
+        assert!(said.contains(expected), "{text:?}: {said}");
+    }
+    assert!(!Path::new(&files.path("none.ewm")).exists());
+    let missing: PathBuf = files.folder.path().join("absent.csv");
+    assert!(refusal(&files.train(&missing.display().to_string(), "none.ewm")).contains("absent.csv"));
+}
+
+#[test]
+fn a_table_that_does_not_belong_to_the_model_is_refused() {
+    let files = Files::new();
+    let train = files.write("train.csv", &table(0, 300, 0..0));
+    assert!(files.train(&train, "model.ewm").status.success());
+    let score = |text: &str| {
+        let test = files.write("test.csv", text);
+        emberwatch(&[
+            "score",
+            "--model",
+            &files.path("model.ewm"),
+            "--csv",
+            &test,
+            "--out",
+            &files.path("s.csv"),
+        ])
+    };
+    let said = refusal(&score("timestamp,cpu,network\n60,1,2\n"));
+    assert!(said.contains("no column \"memory\", which the model has"), "{said}");
+    let said = refusal(&score("timestamp,cpu,memory,network\n0,1,2,3\n300,1,2,3\n"));
+    assert!(said.contains("300 s apart, the model was trained on rows 60 s apart"), "{said}");
+    let extra = score("timestamp,label,network,memory,cpu\n0,0,1,2,3\n60,0,1,2,3\n");
+    assert!(extra.status.success());
+    assert!(String::from_utf8_lossy(&extra.stdout).contains("left out: column label"));
+}

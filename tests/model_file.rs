@@ -1,0 +1,268 @@
+//! Model files: what is written is read back, and what is damaged is refused with what and where.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use emberwatch::{
+    calibrate::Thresholds,
+    features::{FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, Inputs, SchemaSettings},
+    model::{Model, ModelError},
+    score::iforest::Hyperparams,
+    series::{LabelSet, TimestampMs},
+    train::{MIN_ROWS, Reservoir, ReservoirSettings, TrainError, TrainSettings, fit},
+};
+use ndarray::Array2;
+
+const STEP_MS: i64 = 60_000;
+const FEATURES: [&str; 4] = ["cpu", "memory", "disk", "network"];
+
+/// A number that looks random but is not: the fraction of a multiple of the golden ratio.
+fn noise(n: usize) -> f64 {
+    (n as f64 * 0.618_033_988_749_895).fract() - 0.5
+}
+
+fn schema() -> FeatureSchema {
+    let features = FEATURES.map(|name| FeatureColumn {
+        name: name.to_owned(),
+        expression: format!("avg by (instance) ({name})"),
+    });
+    let settings = SchemaSettings { features: features.into(), window_steps: 6, ..SchemaSettings::default() };
+    FeatureSchema::new(settings).unwrap()
+}
+
+/// Two machines of different size; `fault` changes the values of the first at a step.
+fn replay(steps: usize, fault: impl Fn(usize, &mut [f64]), mut each: impl FnMut(&Inputs)) {
+    let mut windows = FeatureWindows::new(&schema());
+    let entities: Vec<LabelSet> =
+        ["a", "b"].map(|name| LabelSet::from_pairs([("instance", name)]).unwrap()).into();
+    for step in 0..steps {
+        let mut values = Array2::from_shape_fn((2, FEATURES.len()), |(row, feature)| {
+            let size = if row == 0 { 1.0 } else { 100.0 };
+            size * (10.0 + noise(step * 7 + row * 3 + feature * 11))
+        });
+        fault(step, values.row_mut(0).as_slice_mut().unwrap());
+        let at = TimestampMs(step as i64 * STEP_MS);
+        let matrix =
+            FeatureMatrix { at, entities: entities.clone(), values, ambiguous: vec![0; FEATURES.len()] };
+        each(&windows.push(&matrix).unwrap());
+    }
+}
+
+fn settings(n_trees: usize, subsample_size: usize) -> TrainSettings {
+    TrainSettings {
+        hyperparams: Hyperparams { n_trees, subsample_size, seed: 42 },
+        contamination: 0.0,
+        thresholds: Thresholds::default(),
+        version: "test".to_owned(),
+        created_at: TimestampMs(1_700_000_000_000),
+    }
+}
+
+fn train(n_trees: usize, subsample_size: usize) -> Model {
+    let mut reservoir = Reservoir::new(ReservoirSettings::default());
+    replay(
+        1000,
+        |_, _| {},
+        |inputs| {
+            reservoir.offer(inputs, |_| true);
+        },
+    );
+    fit(schema(), &reservoir.rows(), &settings(n_trees, subsample_size)).unwrap()
+}
+
+#[test]
+fn training_twice_gives_the_same_bytes_and_decoding_gives_the_same_model() {
+    let bytes = train(20, 64).encode().unwrap();
+    assert_eq!(bytes, train(20, 64).encode().unwrap());
+    let again = Model::decode(&bytes).unwrap();
+    assert_eq!(again.encode().unwrap(), bytes);
+    assert_eq!(again.schema(), &schema());
+}
+
+/// For all truncations of a model file, decoding says that it is truncated and how long it should be.
+#[test]
+fn every_truncation_is_refused() {
+    let bytes = train(2, 8).encode().unwrap();
+    for have in 0..bytes.len() {
+        match Model::decode(&bytes[..have]) {
+            Err(ModelError::Truncated { have: said, need }) => assert!(said == have && need > have),
+            other => panic!("{have} bytes: {other:?}"),
+        }
+    }
+}
+
+/// For all flips of one bit of a model file, decoding gives an error.
+#[test]
+fn every_flipped_bit_is_refused() {
+    let mut bytes = train(2, 8).encode().unwrap();
+    for bit in 0..bytes.len() * 8 {
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        assert!(Model::decode(&bytes).is_err(), "bit {bit}");
+        bytes[bit / 8] ^= 1 << (bit % 8);
+    }
+}
+
+/// For all flips of one byte of the *payload* under a right checksum, decoding never panics.
+#[test]
+fn no_flip_behind_the_checksum_panics() {
+    let good = train(2, 8).encode().unwrap();
+    let payload = snap::raw::Decoder::new().decompress_vec(&good[16..good.len() - 4]).unwrap();
+    for at in 0..payload.len() {
+        let mut altered = payload.clone();
+        altered[at] ^= 0xff;
+        // Whether this is still a model is not for this test to say.
+        let _ = Model::decode(&wrap(&altered));
+    }
+}
+
+/// The envelope as docs/model-format.md describes it, written a second time.
+fn wrap(payload: &[u8]) -> Vec<u8> {
+    let packed = snap::raw::Encoder::new().compress_vec(payload).unwrap();
+    let mut bytes = b"EMBRWTCH\x01\0\0\0".to_vec();
+    bytes.extend_from_slice(&u32::try_from(packed.len()).unwrap().to_le_bytes());
+    bytes.extend_from_slice(&packed);
+    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
+    bytes
+}
+
+#[test]
+fn each_damage_has_its_own_message() {
+    let good = train(2, 8).encode().unwrap();
+    let refuse = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = good.clone();
+        change(&mut bytes);
+        Model::decode(&bytes).unwrap_err().to_string()
+    };
+    assert!(refuse(&|bytes| bytes[..8].copy_from_slice(b"PK\x03\x04xxxx")).contains("no model file"));
+    assert!(refuse(&|bytes| bytes[8] = 2).contains("model format 2 is not known here"));
+    assert!(refuse(&|bytes| bytes[40] ^= 1).contains("altered"));
+    assert!(refuse(&|bytes| bytes.push(0)).contains("1 bytes behind its end"));
+    assert!(refuse(&|bytes| bytes[12..16].copy_from_slice(&[0xff; 4])).contains("at most"));
+    // A snappy block that claims four gigabytes.
+    let bomb = |bytes: &mut Vec<u8>| {
+        bytes.truncate(12);
+        bytes.extend_from_slice(&5_u32.to_le_bytes());
+        bytes.extend_from_slice(&[0xff, 0xff, 0xff, 0xff, 0x0f]);
+        let checksum = crc32fast::hash(bytes);
+        bytes.extend_from_slice(&checksum.to_le_bytes());
+    };
+    assert!(refuse(&bomb).contains("at most"));
+}
+
+#[test]
+fn a_model_that_scores_otherwise_than_when_it_was_saved_is_refused() {
+    let good = train(2, 8).encode().unwrap();
+    let mut payload = snap::raw::Decoder::new().decompress_vec(&good[16..good.len() - 4]).unwrap();
+    // The last field of the last self-test row is its expected result, eight bytes.
+    let last = payload.len() - 8;
+    payload[last] ^= 1;
+    assert!(matches!(Model::decode(&wrap(&payload)), Err(ModelError::SelfTest { row: 7, .. })));
+}
+
+#[test]
+fn a_model_of_two_forests_of_100_trees_of_256_rows_is_within_twice_100_kilobytes() {
+    let bytes = train(100, 256).encode().unwrap().len();
+    // Calibration, scaling and self-test included.
+    assert!(bytes < 200_000, "{bytes}");
+}
+
+/// A file written by the first release of format 1 is read for ever.
+#[test]
+fn the_golden_file_loads() {
+    let model = Model::decode(include_bytes!("data/model-v1.ewm")).unwrap();
+    assert_eq!(model.version(), "golden");
+    assert_eq!(model.training().rows, 1996);
+    assert_eq!(model.schema().features()[2].name, "disk");
+}
+
+#[test]
+fn too_few_rows_say_how_many_are_needed() {
+    let mut reservoir = Reservoir::new(ReservoirSettings::default());
+    replay(
+        100,
+        |_, _| {},
+        |inputs| {
+            reservoir.offer(inputs, |_| true);
+        },
+    );
+    let error = fit(schema(), &reservoir.rows(), &settings(10, 64)).unwrap_err();
+    // Of 100 steps two are needed to fill half of the window; two machines.
+    assert_eq!(error, TrainError::TooFewRows { have: 196, need: MIN_ROWS });
+}
+
+/// Inflating one feature of one machine: it is scored as rare, and that feature is named first, in at
+/// least 95 of 100 cases; the machine 100 times as large beside it stays ordinary.
+#[test]
+fn an_inflated_feature_is_found_and_named_first() {
+    let model = train(100, 256);
+    let (mut named, mut cases) = (0, 0);
+    for case in 0..100 {
+        let inflated = case % FEATURES.len();
+        let fault = |step: usize, values: &mut [f64]| {
+            if step >= 60 + case {
+                values[inflated] += 8.0 + case as f64 / 10.0;
+            }
+        };
+        let mut last = None;
+        replay(62 + case, fault, |inputs| last = Some(model.score(inputs)));
+        let scored = last.unwrap();
+        assert!(scored[1].tail_probability > 1e-3, "case {case}: {scored:?}");
+        assert!(scored[0].tail_probability < 1e-2, "case {case}: {scored:?}");
+        cases += 1;
+        named += usize::from(scored[0].contributions.first().is_some_and(|first| first.feature == inflated));
+    }
+    assert!(named * 100 >= cases * 95, "{named} of {cases}");
+}
+
+#[test]
+fn a_missing_feature_is_ordinary_and_named() {
+    let model = train(50, 128);
+    let mut last = None;
+    replay(60, |_, values| values[2] = f64::NAN, |inputs| last = Some(model.score(inputs)));
+    let scored = last.unwrap();
+    assert_eq!((scored[0].missing.as_slice(), scored[1].missing.as_slice()), (&[2][..], &[][..]));
+    assert!(scored[0].tail_probability > 0.01);
+}
+
+/// For all entities, the score does not depend on which others are scored with it.
+#[test]
+fn neighbours_change_no_bit() {
+    let model = train(20, 64);
+    replay(
+        40,
+        |_, _| {},
+        |inputs| {
+            let together = model.score(inputs);
+            for (row, expected) in together.iter().enumerate() {
+                let alone = Inputs {
+                    at: inputs.at,
+                    entities: vec![inputs.entities[row].clone()],
+                    values: inputs.values.select(ndarray::Axis(0), &[row]),
+                    present: inputs.present.select(ndarray::Axis(0), &[row]),
+                    filled_steps: vec![inputs.filled_steps[row]],
+                    warm: vec![true],
+                };
+                let single = model.score(&alone)[0].tail_probability;
+                assert_eq!(single.to_bits(), expected.tail_probability.to_bits());
+            }
+        },
+    );
+}
+
+/// Writes the golden file: `EMBERWATCH_GOLDEN=PATH cargo test golden`. Only for a new format version.
+#[test]
+fn the_golden_file_can_be_written_again() {
+    let mut reservoir = Reservoir::new(ReservoirSettings::default());
+    replay(
+        1000,
+        |_, _| {},
+        |inputs| {
+            reservoir.offer(inputs, |_| true);
+        },
+    );
+    let settings = TrainSettings { version: "golden".to_owned(), ..settings(10, 32) };
+    let bytes = fit(schema(), &reservoir.rows(), &settings).unwrap().encode().unwrap();
+    if let Ok(path) = std::env::var("EMBERWATCH_GOLDEN") {
+        std::fs::write(path, &bytes).unwrap();
+    }
+    assert!(Model::decode(&bytes).is_ok());
+}
