@@ -1,5 +1,7 @@
 //! The command line: one file a subcommand.
 
+pub mod check_config;
+
 pub mod demo;
 
 pub mod score;
@@ -23,6 +25,8 @@ enum Command {
     Train(train::TrainArgs),
     /// Score a CSV file with a model
     Score(score::ScoreArgs),
+    /// Check a config file: print every problem at once, or what it amounts to
+    CheckConfig(check_config::CheckConfigArgs),
 }
 
 impl Cli {
@@ -34,6 +38,7 @@ impl Cli {
         match self.command {
             Command::Train(args) => train::run(&args),
             Command::Score(args) => score::run(&args),
+            Command::CheckConfig(args) => check_config::run(&args),
         }
     }
 }

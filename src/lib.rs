@@ -54,9 +54,19 @@ pub mod pipeline;
 
 // --- IO shell ---
 
+pub mod config;
+
 pub mod telemetry;
 
+pub mod shards;
+
+pub mod receive;
+
 pub mod writeback;
+
+pub mod api;
+
+pub mod server;
 
 pub mod table;
 

@@ -13,6 +13,6 @@ mod matcher;
 mod sample;
 
 pub use batch::{SampleBatch, SeriesEntry, series_hash};
-pub use label_set::{InvalidLabels, LabelRef, LabelSet, LabelSetBuilder, METRIC_NAME};
+pub use label_set::{InvalidLabels, LabelRef, LabelSet, LabelSetBuilder, Labels, METRIC_NAME};
 pub use matcher::{InvalidMatcher, LabelMatcher, MatchOp};
 pub use sample::{STALE_NAN, Sample, TimestampMs, is_stale_marker};

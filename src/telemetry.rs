@@ -1,3 +1,24 @@
-//! What the process says of itself.
+//! What the process says of itself: metrics and log.
+//!
+//! Every metric stands in one table ([`Metrics`]), which `docs/metrics.md` repeats; a test compares
+//! the two. Every other shell module may use this one.
+
+mod exposition;
+
+mod labels;
+
+mod log;
+
+mod metrics;
+
+mod process;
 
 pub mod writeback;
+
+pub use exposition::{Exposition, encode};
+pub use labels::{
+    BuildLabels, DetectorLabel, DetectorSeverityLabels, HandlerCodeLabels, HandlerLabel, MessageCodeLabels,
+    MessageLabel, ModelLabels, ReasonLabel, ShardLabel, StepCauseLabel, TrainingStateLabels,
+};
+pub use log::{LogFormat, LogSettings, UnknownLogFormat, init as init_log};
+pub use metrics::{MetricRow, Metrics, TRAINING_STATES};

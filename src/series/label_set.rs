@@ -230,6 +230,15 @@ pub struct Labels<'a> {
     rest: &'a str,
 }
 
+impl<'a> Labels<'a> {
+    /// The labels in a canonical text, as [`LabelSetBuilder::finish`] writes it; of any other text some
+    /// arbitrary (but finite) list.
+    #[must_use]
+    pub fn of_canonical_text(text: &'a str) -> Self {
+        Self { rest: text }
+    }
+}
+
 impl<'a> Iterator for Labels<'a> {
     type Item = LabelRef<'a>;
 

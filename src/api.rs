@@ -1,0 +1,111 @@
+//! The HTTP endpoints beside the receiver: operation and reading.
+//!
+//! | route | answer |
+//! |---|---|
+//! | `GET /` | what is here, in words |
+//! | `GET /metrics` | all metrics |
+//! | `GET /-/healthy` | 200 while the process lives |
+//! | `GET /-/ready` | 200 when it takes and judges data, else 503 |
+//! | `POST /-/reload`, `PUT` | reloads config and models; 403 unless `--web.enable-lifecycle` |
+//! | `GET /api/v1/anomalies` | the anomalies of the last evaluated step, as JSON |
+//!
+//! Handlers only read shared state and pass requests on; nothing is computed here.
+
+mod anomalies;
+
+mod lifecycle;
+
+use crate::telemetry::{self, Exposition, HandlerCodeLabels, HandlerLabel, Metrics};
+use anomalies::anomalies;
+pub use anomalies::{AnomalyReport, AnomalySnapshot, ContributionReport};
+use arc_swap::ArcSwap;
+use axum::{
+    Router,
+    extract::{MatchedPath, Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{HeaderMap, StatusCode, header};
+pub use lifecycle::{Readiness, ReloadRequest, ReloadResult};
+use std::{any::Any, sync::Arc, time::Instant};
+use tokio::sync::mpsc;
+use tower_http::catch_panic::CatchPanicLayer;
+
+const INDEX: &str = "\
+Emberwatch: anomaly detection for Prometheus
+
+POST /api/v1/write       Remote-Write receiver, 1.0 and 2.0
+GET  /api/v1/anomalies   current anomalies, as JSON
+GET  /metrics            metrics of this process
+GET  /-/healthy          200 while the process lives
+GET  /-/ready            200 when it is ready
+POST /-/reload           reload config and models (needs --web.enable-lifecycle)
+";
+
+/// What the handlers read.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// All metrics.
+    pub metrics: Arc<Metrics>,
+    /// Whether the process is ready; whoever wires it sets it.
+    pub readiness: Readiness,
+    /// What the last evaluated step found; whoever evaluates swaps it.
+    pub anomalies: Arc<ArcSwap<AnomalySnapshot>>,
+    /// Where reloads are asked for; `None` when they are not enabled.
+    pub reload: Option<mpsc::Sender<ReloadRequest>>,
+}
+
+/// The routes of this module.
+pub fn router(api: Api) -> Router {
+    Router::new()
+        .route("/", get(async || INDEX))
+        .route("/metrics", get(metrics))
+        .route("/-/healthy", get(async || "Emberwatch is healthy.\n"))
+        .route("/-/ready", get(lifecycle::ready))
+        .route("/-/reload", axum::routing::post(lifecycle::reload).put(lifecycle::reload))
+        .route("/api/v1/anomalies", get(anomalies))
+        .with_state(api)
+}
+
+/// What goes around all routes of the process: counts and times each request, and turns a panic of a
+/// handler into a 500 that is counted.
+pub fn instrument(routes: Router, metrics: &Arc<Metrics>) -> Router {
+    let panics = metrics.http_panics.clone();
+    let answer_panic = move |cause: Box<dyn Any + Send>| {
+        panics.inc();
+        tracing::error!(cause = panic_text(&*cause), "a request handler panicked; answered 500");
+        (StatusCode::INTERNAL_SERVER_ERROR, "internal error\n").into_response()
+    };
+    routes
+        .layer(CatchPanicLayer::custom(answer_panic))
+        .layer(middleware::from_fn_with_state(Arc::clone(metrics), count_request))
+}
+
+async fn count_request(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    // The route, not the path: a client cannot make new label values.
+    let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str);
+    let handler = route.to_owned();
+    let response = next.run(request).await;
+    let elapsed = started.elapsed().as_secs_f64();
+    metrics.http_request_duration.get_or_create(&HandlerLabel { handler: handler.clone() }).observe(elapsed);
+    let labels = HandlerCodeLabels { handler, code: response.status().as_u16() };
+    metrics.http_requests.get_or_create(&labels).inc();
+    response
+}
+
+async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let format = Exposition::for_accept(accept);
+    match telemetry::encode(&api.metrics, format) {
+        Ok(text) => ([(header::CONTENT_TYPE, format.content_type())], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+/// The text a panic was raised with.
+fn panic_text(cause: &(dyn Any + Send)) -> &str {
+    let owned = cause.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| cause.downcast_ref::<&str>().copied()).unwrap_or("not text")
+}

@@ -1,0 +1,95 @@
+//! `emberwatch check-config [FILE]`: every problem of a config file, or what it amounts to.
+
+use crate::config::{self, Config, Detector, format_duration, format_size};
+use clap::Args;
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// Check a config file: print every problem at once, or what it amounts to
+#[derive(Args, Clone, Debug, PartialEq)]
+pub struct CheckConfigArgs {
+    /// The file to check
+    #[arg(value_name = "FILE", conflicts_with = "config_file")]
+    file: Option<PathBuf>,
+
+    /// The same, as the flag of `run`
+    #[arg(long = "config.file", value_name = "FILE")]
+    config_file: Option<PathBuf>,
+}
+
+/// Runs the subcommand; the exit code is 1 when the file is not a valid config.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn run(args: &CheckConfigArgs) -> anyhow::Result<ExitCode> {
+    let path = args.file.as_deref().or(args.config_file.as_deref()).unwrap_or(Path::new("config.yaml"));
+    let valid = check(path, &mut io::stdout().lock())?;
+    Ok(if valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Checks the config file at `path` and writes the outcome to `out`. Returns whether it is valid.
+///
+/// # Errors
+/// When `out` cannot be written; a file that cannot be read is an outcome, not an error.
+pub fn check(path: &Path, out: &mut impl Write) -> io::Result<bool> {
+    let file = path.display();
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => {
+            writeln!(out, "{file}: cannot be read: {error}")?;
+            return Ok(false);
+        }
+    };
+    match config::parse(&text) {
+        Ok(config) => {
+            writeln!(out, "{file}: valid")?;
+            write_summary(&config, out)?;
+            Ok(true)
+        }
+        Err(problems) => {
+            for problem in &problems.0 {
+                writeln!(out, "{file}:{problem}")?;
+            }
+            let count = problems.0.len();
+            writeln!(out, "{file}: {count} {}", if count == 1 { "problem" } else { "problems" })?;
+            Ok(false)
+        }
+    }
+}
+
+fn write_summary(config: &Config, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "a step every {}", format_duration(config.step))?;
+    for detector in &config.detectors {
+        write_detector(detector, config, out)?;
+    }
+    let storage = &config.storage;
+    let bytes = format_size(storage.max_bytes as u64);
+    writeln!(
+        out,
+        "raw samples: at most {} series and {bytes} in {} shards",
+        storage.max_series, storage.shards
+    )?;
+    match &config.remote_write {
+        Some(target) => writeln!(out, "scores go to {}", target.url()),
+        None => writeln!(out, "scores are not written back: there is no remote_write"),
+    }
+}
+
+fn write_detector(detector: &Detector, config: &Config, out: &mut impl Write) -> io::Result<()> {
+    let (schema, steps) = (&detector.schema, detector.schema.window_steps());
+    let features = schema.features().len();
+    // A feature window keeps one 64-bit value a step.
+    let bytes = (features * steps * size_of::<f64>()) as u64;
+    let window = config.step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX));
+    writeln!(
+        out,
+        "detector {}: {features} features by {}, windows of {} ({steps} steps), about {} an entity",
+        schema.detector(),
+        schema.by().join(", "),
+        format_duration(window),
+        format_size(bytes),
+    )
+}

@@ -1,0 +1,149 @@
+//! From a document to the sections of a [`Config`].
+
+use super::{
+    detectors::detectors,
+    remote_write::remote_write,
+    section::Section,
+    settings::{Config, Models, Storage, Training},
+};
+use crate::{receive, score::iforest::Hyperparams, train::ReservoirSettings, wire::Limits};
+use std::{path::PathBuf, time::Duration};
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The whole document; `None` when a part could not be read, which has been noted.
+pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
+    // Every part is read before any is given up on: all problems are wanted.
+    let step = root.duration("step", 15 * SECOND, SECOND..=HOUR);
+    let settle_timeout = root.duration("settle_timeout", 30 * SECOND, Duration::ZERO..=HOUR);
+    let receive = receive(root.section("receive"));
+    let storage = storage(root.section("storage"));
+    let remote_write = remote_write(&mut root);
+    let models = models(root.section("models"));
+    let training = training(root.section("training"));
+    let detectors = detectors(&mut root, step);
+    let external_labels = external_labels(root.section("external_labels"));
+    root.finish();
+    Some(Config {
+        step,
+        settle_timeout,
+        receive,
+        storage,
+        remote_write,
+        models,
+        training: training?,
+        detectors,
+        external_labels,
+    })
+}
+
+fn receive(mut section: Section<'_>) -> receive::Config {
+    let default = receive::Config::default();
+    let limits = default.limits.clone();
+    let config = receive::Config {
+        limits: Limits {
+            max_compressed_bytes: section.size(
+                "max_request_bytes",
+                limits.max_compressed_bytes,
+                1024..=1 << 30,
+            ),
+            max_decoded_bytes: section.size("max_decoded_bytes", limits.max_decoded_bytes, 1024..=1 << 30),
+            max_series: section.number("max_series_per_request", limits.max_series, 1..=10_000_000),
+            max_samples: section.number("max_samples_per_request", limits.max_samples, 1..=10_000_000),
+            max_labels_per_series: section.number(
+                "max_labels_per_series",
+                limits.max_labels_per_series,
+                1..=1000,
+            ),
+            max_label_name_bytes: section.size(
+                "max_label_name_bytes",
+                limits.max_label_name_bytes,
+                1..=1 << 20,
+            ),
+            max_label_value_bytes: section.size(
+                "max_label_value_bytes",
+                limits.max_label_value_bytes,
+                1..=1 << 20,
+            ),
+            ..limits
+        },
+        max_pending_bytes: section.size("max_pending_bytes", default.max_pending_bytes, 1 << 20..=1 << 40),
+        body_timeout: section.duration("body_timeout", default.body_timeout, SECOND..=HOUR),
+        retry_after: section.duration("retry_after", default.retry_after, SECOND..=HOUR),
+        own_metrics: default.own_metrics,
+    };
+    section.finish();
+    config
+}
+
+fn storage(mut section: Section<'_>) -> Storage {
+    let default = Storage::default();
+    let storage = Storage {
+        shards: section.number("shards", default.shards, 1..=256),
+        shard_queue_capacity: section.number(
+            "shard_queue_capacity",
+            default.shard_queue_capacity,
+            2..=65_536,
+        ),
+        max_series: section.number("max_series", default.max_series, 1..=1_000_000_000),
+        max_bytes: section.size("max_bytes", default.max_bytes, 1 << 20..=1 << 44),
+        max_ahead: section.duration("max_ahead", default.max_ahead, SECOND..=DAY),
+    };
+    section.finish();
+    storage
+}
+
+fn models(mut section: Section<'_>) -> Models {
+    let default = Models::default();
+    let models = Models {
+        path: section.text("path").map_or(default.path, |text| PathBuf::from(text.value)),
+        keep_versions: section.number("keep_versions", default.keep_versions, 1..=10_000),
+    };
+    section.finish();
+    models
+}
+
+fn training(mut section: Section<'_>) -> Option<Training> {
+    let forest = Hyperparams::default();
+    let warm_up = section.duration("warm_up", 1800 * SECOND, SECOND..=90 * DAY);
+    let max_rows = section.number("max_rows", ReservoirSettings::default().max_rows, 256..=10_000_000);
+    let hyperparams = Hyperparams {
+        n_trees: section.number("n_trees", forest.n_trees, 1..=10_000),
+        subsample_size: section.number("subsample_size", forest.subsample_size, 2..=4096),
+        seed: section.number("seed", forest.seed, 0..=u64::MAX),
+    };
+    // The training data is believed to be normal operation unless said otherwise: a share that is
+    // left out although it was normal makes the rest look rarer than it is.
+    let contamination = section.number("contamination", 0.0, 0.0..=0.4999);
+    let checked = hyperparams.check().map_err(|error| section.note_here(&error.to_string(), "write less"));
+    section.finish();
+    Some(Training { warm_up, max_rows, hyperparams: checked.ok()?, contamination })
+}
+
+fn external_labels(section: Section<'_>) -> Vec<(String, String)> {
+    let mut labels = Vec::new();
+    for (name, value) in section.free_entries() {
+        if !is_label_name(&name.value) {
+            section.note(
+                &name,
+                "is not a label name",
+                "use letters, digits and _, not starting with a digit or __",
+            );
+        } else if name.value == "detector" {
+            section.note(&name, "names the detector in every score series", "use another label name");
+        } else {
+            labels.push((name.value, value.value));
+        }
+    }
+    labels.sort();
+    labels
+}
+
+/// Whether `text` can be a label of a score series: Prometheus' classic grammar without the
+/// reserved prefix.
+pub(super) fn is_label_name(text: &str) -> bool {
+    let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    starts && !text.starts_with("__") && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}

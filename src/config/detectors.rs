@@ -1,0 +1,242 @@
+//! The `detectors` list.
+
+use super::{
+    check::is_label_name,
+    section::{Section, Text, nearest},
+    settings::Detector,
+    units::{format_duration, parse_duration},
+};
+use crate::{
+    calibrate::{CheckedPersistence, Persistence, Severity, Thresholds},
+    features::{FeatureColumn, FeatureSchema, PRESETS, SchemaSettings, preset},
+    promql::{self, ParseError, Plan},
+};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+
+/// Window of the window statistics where a detector says nothing.
+const DEFAULT_WINDOW: Duration = Duration::from_secs(30 * 60);
+
+/// Most steps a window can have: a week at a step of one minute.
+const MAX_WINDOW_STEPS: usize = 10_080;
+
+/// The preset of the detector that stands in where a config has none.
+const DEFAULT_PRESET: &str = "node_exporter";
+
+/// The detectors of a document; without any, one that watches node_exporters. Those that could not be
+/// read are left out and noted.
+pub(super) fn detectors(root: &mut Section<'_>, step: Duration) -> Vec<Detector> {
+    let Some(sections) = root.sections("detectors") else {
+        return default_detector(step).into_iter().collect();
+    };
+    if sections.is_empty() {
+        root.note_at("detectors", "is an empty list; leave the key out to watch node_exporters");
+    }
+    let mut names = BTreeSet::new();
+    let mut detectors = Vec::new();
+    for mut section in sections {
+        let name = name(&mut section);
+        if !names.insert(name.clone()) {
+            section.note_here(
+                &format!("another detector is named {name:?} too"),
+                "give each detector its own name",
+            );
+        }
+        detectors.extend(detector(section, name, step));
+    }
+    detectors
+}
+
+fn default_detector(step: Duration) -> Option<Detector> {
+    let settings = SchemaSettings {
+        detector: "node".to_owned(),
+        step_ms: milliseconds(step),
+        window_steps: steps(DEFAULT_WINDOW, step),
+        features: preset(DEFAULT_PRESET)?.columns(),
+        ..SchemaSettings::default()
+    };
+    Some(Detector {
+        schema: FeatureSchema::new(settings).ok()?,
+        model: None,
+        thresholds: Thresholds::default(),
+        persistence: CheckedPersistence::default(),
+    })
+}
+
+fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<Detector> {
+    let settings = SchemaSettings {
+        detector: name,
+        by: by(&mut section),
+        step_ms: milliseconds(step),
+        window_steps: window_steps(&mut section, step),
+        utc_offset_minutes: section.number("utc_offset_minutes", 0, -1440..=1440),
+        features: features(&mut section),
+    };
+    let model = section.text("model").map(|text| PathBuf::from(text.value));
+    let thresholds = thresholds(section.section("thresholds"));
+    let persistence = persistence(section.section("persistence"));
+    // An empty list has been noted with what to write; other findings are the schema's own.
+    let schema = match FeatureSchema::new(settings.clone()) {
+        Ok(schema) => Some(schema),
+        Err(_) if settings.features.is_empty() || settings.detector.is_empty() => None,
+        Err(invalid) => {
+            section.note_at("", &invalid.to_string());
+            None
+        }
+    };
+    section.finish();
+    Some(Detector { schema: schema?, model, thresholds: thresholds?, persistence: persistence? })
+}
+
+fn milliseconds(step: Duration) -> i64 {
+    i64::try_from(step.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A name that can also be a directory and a label value: nothing that could leave the models path.
+fn name(section: &mut Section<'_>) -> String {
+    const HINT: &str = "use 1 to 64 letters, digits, _ and -, such as node";
+    let Some(text) = section.text("name") else {
+        section.note_here("name is missing", HINT);
+        return String::new();
+    };
+    let plain = text.value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    if !plain || !(1..=64).contains(&text.value.len()) {
+        section.note(&text, &format!("{:?} cannot name a detector", text.value), HINT);
+    }
+    text.value
+}
+
+fn by(section: &mut Section<'_>) -> Vec<String> {
+    let Some(texts) = section.texts("by") else { return vec!["instance".to_owned()] };
+    if texts.is_empty() {
+        section.note_here("by must name at least one label", "write, for example, by: [instance]");
+    }
+    let mut names = BTreeSet::new();
+    for text in texts {
+        if !is_label_name(&text.value) || text.value == "detector" {
+            let hint = "name labels of your series, such as instance; not detector, which scores carry";
+            section.note(&text, &format!("{:?} cannot name an entity", text.value), hint);
+        } else if names.contains(&text.value) {
+            section.note(&text, &format!("{:?} is named twice", text.value), "name each label once");
+        }
+        names.insert(text.value);
+    }
+    names.into_iter().collect()
+}
+
+/// The preset's features in its order, replaced and followed by the detector's own.
+fn features(section: &mut Section<'_>) -> Vec<FeatureColumn> {
+    let chosen = section.text("preset");
+    let mut features = match &chosen {
+        Some(text) => preset_features(section, text),
+        None => Vec::new(),
+    };
+    let own = section.section("features");
+    for (name, expression) in own.free_entries() {
+        check_feature(&own, &name, &expression);
+        match features.iter_mut().find(|feature| feature.name == name.value) {
+            Some(feature) => feature.expression = expression.value,
+            None => features.push(FeatureColumn { name: name.value, expression: expression.value }),
+        }
+    }
+    if features.is_empty() && chosen.is_none() {
+        section
+            .note_here("has no features", "write preset: node_exporter, or features with PromQL expressions");
+    }
+    features
+}
+
+fn preset_features(section: &Section<'_>, chosen: &Text) -> Vec<FeatureColumn> {
+    if let Some(preset) = preset(&chosen.value) {
+        return preset.columns();
+    }
+    let known = PRESETS.map(|preset| preset.name);
+    let hint = match nearest(&chosen.value, &known) {
+        Some(name) => format!("did you mean {name:?}?"),
+        None => format!("presets are {}", known.join(", ")),
+    };
+    section.note(chosen, &format!("there is no preset {:?}", chosen.value), &hint);
+    Vec::new()
+}
+
+fn check_feature(own: &Section<'_>, name: &Text, expression: &Text) {
+    if !is_label_name(&name.value) {
+        own.note(name, "is not a feature name", "use letters, digits and _, not starting with a digit");
+    }
+    match promql::parse(&expression.value).and_then(|parsed| Plan::new(&parsed)) {
+        Ok(plan) if plan.lookahead_ms() > 0 => {
+            own.note(
+                expression,
+                "looks ahead of its step",
+                "a step is evaluated when it has come: look back only",
+            );
+        }
+        Ok(_) => {}
+        Err(error) => note_expression(own, expression, &error),
+    }
+}
+
+/// The place inside the expression is counted from where the expression begins.
+fn note_expression(own: &Section<'_>, expression: &Text, error: &ParseError) {
+    let message = format!("expression {}:{}: {}", error.line(), error.column(), error.message());
+    let hint = error.hint().unwrap_or("docs/configuration.md says which PromQL is supported");
+    own.note(expression, &message, hint);
+}
+
+fn window_steps(section: &mut Section<'_>, step: Duration) -> usize {
+    let longest = step.saturating_mul(MAX_WINDOW_STEPS as u32);
+    let Some(text) = section.text("window") else { return steps(DEFAULT_WINDOW, step) };
+    let wanted = parse_duration(&text.value);
+    match wanted {
+        Some(window) if (step * 2..=longest).contains(&window) => steps(window, step),
+        Some(_) => {
+            let (low, high) = (format_duration(step * 2), format_duration(longest));
+            let hint = format!("at a step of {} write {low} to {high}", format_duration(step));
+            section.note(&text, &format!("{} is out of range", text.value), &hint);
+            2
+        }
+        None => {
+            section.note(
+                &text,
+                &format!("{:?} is not a duration", text.value),
+                "write, for example, 30m or 1h30m",
+            );
+            2
+        }
+    }
+}
+
+/// Steps in `window`, rounded up; at least two, so that there is a spread and a trend.
+fn steps(window: Duration, step: Duration) -> usize {
+    usize::try_from(window.as_millis().div_ceil(step.as_millis().max(1))).unwrap_or(usize::MAX).max(2)
+}
+
+fn thresholds(mut section: Section<'_>) -> Option<Thresholds> {
+    let default = Thresholds::default();
+    let mut level = |key, severity| section.number(key, default.of(severity), 0.0..=1.0);
+    let (low, medium, high) =
+        (level("low", Severity::Low), level("medium", Severity::Medium), level("high", Severity::High));
+    let checked = Thresholds::new(low, medium, high);
+    if checked.is_err() {
+        let message = format!("low {low}, medium {medium}, high {high} do not ascend from above 0");
+        section.note_here(&message, "write, for example, { low: 0.35, medium: 0.4, high: 0.8 }");
+    }
+    section.finish();
+    checked.ok()
+}
+
+fn persistence(mut section: Section<'_>) -> Option<CheckedPersistence> {
+    let default = Persistence::default();
+    let m = section.number("m", default.m, 1..=1000);
+    let persistence = Persistence {
+        n: section.number("n", default.n.min(m), 1..=1000),
+        m,
+        clear_after: section.number("clear_after", default.clear_after, 1..=1000),
+        margin: section.number("margin", default.margin, 0.0..=1.0),
+    };
+    let checked = persistence.check();
+    if let Err(invalid) = checked {
+        section.note_at("", &invalid.to_string());
+    }
+    section.finish();
+    checked.ok()
+}

@@ -1,0 +1,117 @@
+//! Checked settings: what a [`super::parse`]d config says. Plain data.
+
+use crate::{
+    calibrate::{CheckedPersistence, Thresholds},
+    features::FeatureSchema,
+    receive,
+    score::iforest::CheckedHyperparams,
+    window, writeback,
+};
+use std::{path::PathBuf, time::Duration};
+
+/// The whole config.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Distance between two evaluations, in the time of the data; whole milliseconds, at least 1 s.
+    pub step: Duration,
+    /// Longest wait, by the wall clock, for series that are late for a step.
+    pub settle_timeout: Duration,
+    /// Limits of the Remote-Write receiver.
+    pub receive: receive::Config,
+    /// The windows of raw samples.
+    pub storage: Storage,
+    /// Where scores go; without it they are only served by the API.
+    pub remote_write: Option<writeback::Config>,
+    /// Where model files live.
+    pub models: Models,
+    /// How the sidecar trains models from the stream.
+    pub training: Training,
+    /// What is judged; names are unique.
+    pub detectors: Vec<Detector>,
+    /// Labels added to every score series, by name.
+    pub external_labels: Vec<(String, String)>,
+}
+
+/// The windows of raw samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// Number of shards; each has one owner task.
+    pub shards: usize,
+    /// Batches that may wait for one shard before requests are refused with 503.
+    pub shard_queue_capacity: usize,
+    /// Most series held, over all shards.
+    pub max_series: usize,
+    /// Most bytes held by labels and raw samples, over all shards.
+    pub max_bytes: usize,
+    /// Samples further ahead of the wall clock are refused.
+    pub max_ahead: Duration,
+}
+
+/// Where model files live: `<path>/<detector>/<version>.ewm` and a pointer to the current one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Models {
+    /// The directory; relative to the working directory of the process.
+    pub path: PathBuf,
+    /// Versions kept of each detector, the current one included.
+    pub keep_versions: usize,
+}
+
+/// How the sidecar trains where no model exists.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Training {
+    /// Time of data gathered before the first model is trained.
+    pub warm_up: Duration,
+    /// Most rows kept of each detector (a seeded, time-stratified reservoir).
+    pub max_rows: usize,
+    /// Of the forests; the seed is also that of the reservoir.
+    pub hyperparams: CheckedHyperparams,
+    /// Expected share of anomalies in the training data.
+    pub contamination: f64,
+}
+
+/// What is judged, by what, and how strictly.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detector {
+    /// Name, entity labels, and features; every expression compiles.
+    pub schema: FeatureSchema,
+    /// A fixed model file; `None` means the current one under [`Models::path`].
+    pub model: Option<PathBuf>,
+    /// Where severities begin.
+    pub thresholds: Thresholds,
+    /// How long a score must stay high.
+    pub persistence: CheckedPersistence,
+}
+
+// === defaults ===
+
+impl Default for Storage {
+    fn default() -> Self {
+        let window = window::Config::default();
+        Self {
+            shards: 2,
+            shard_queue_capacity: 64,
+            max_series: window.max_series,
+            max_bytes: window.max_bytes,
+            max_ahead: Duration::from_millis(window.max_ahead_ms.unsigned_abs()),
+        }
+    }
+}
+
+impl Storage {
+    /// The settings of one shard's store: its share of the limits.
+    #[must_use]
+    pub fn shard_window(&self, retention_ms: i64) -> window::Config {
+        window::Config {
+            retention_ms,
+            max_ahead_ms: i64::try_from(self.max_ahead.as_millis()).unwrap_or(i64::MAX),
+            max_series: self.max_series.div_ceil(self.shards),
+            max_bytes: self.max_bytes / self.shards,
+        }
+    }
+}
+
+impl Default for Models {
+    fn default() -> Self {
+        Self { path: PathBuf::from("models"), keep_versions: 10 }
+    }
+}

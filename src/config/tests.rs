@@ -1,0 +1,128 @@
+use super::{Config, parse};
+use crate::calibrate::Severity;
+use insta::assert_snapshot;
+use proptest::prelude::*;
+use std::time::Duration;
+
+fn valid(text: &str) -> Config {
+    parse(text).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn problems(text: &str) -> String {
+    parse(text).map(|_| "valid".to_owned()).unwrap_or_else(|problems| problems.to_string())
+}
+
+#[test]
+fn the_empty_file_is_a_config_that_watches_node_exporters() {
+    for text in ["", "\n# only a comment\n", "{}", "detectors:\n"] {
+        let config = valid(text);
+        assert_eq!(config.step, Duration::from_secs(15));
+        assert!(config.remote_write.is_none());
+        let [detector] = config.detectors.as_slice() else { panic!("{:?}", config.detectors) };
+        assert_eq!((detector.schema.detector(), detector.schema.window_steps()), ("node", 120));
+        assert!(detector.schema.features().iter().any(|feature| feature.name == "cpu_usage_avg"));
+    }
+}
+
+#[test]
+fn what_is_written_is_what_is_read() {
+    let config = valid(
+        r#"
+step: 1m
+settle_timeout: 1m30s
+storage: { shards: 4, max_bytes: 512MiB, max_series: 1000 }
+remote_write:
+  - url: http://127.0.0.1:9090/api/v1/write
+    headers: { X-Scope-OrgID: ops }
+    queue_config: { max_samples_per_send: 500, sample_age_limit: 2h }
+training: { warm_up: 1d, n_trees: 50, seed: 7 }
+detectors:
+  - name: api
+    preset: http
+    by: [service, instance]
+    window: 1h
+    model: fixed.ewm
+    features:
+      request_rate: sum by (service, instance) (rate(my_requests_total[5m]))
+      queue: sum by (service, instance) (queue_length)
+    thresholds: { low: 0.3, high: 0.9 }
+    persistence: { n: 1, m: 2, clear_after: 4 }
+external_labels: { site: b, cluster: a }
+"#,
+    );
+    assert_eq!((config.step.as_secs(), config.settle_timeout.as_secs()), (60, 90));
+    assert_eq!(config.storage.shard_window(1000).max_bytes, 128 << 20);
+    assert_eq!(config.remote_write.unwrap().url().path(), "/api/v1/write");
+    assert_eq!((config.training.warm_up.as_secs(), config.training.hyperparams.get().n_trees), (86_400, 50));
+    let detector = &config.detectors[0];
+    assert_eq!(detector.schema.by(), ["instance", "service"]);
+    assert_eq!(detector.schema.window_steps(), 60);
+    // The preset's order, its first feature replaced, the own one last.
+    let names: Vec<&str> = detector.schema.features().iter().map(|feature| feature.name.as_str()).collect();
+    assert_eq!(names, ["request_rate", "error_ratio", "response_time_p95", "queue"]);
+    assert!(detector.schema.features()[0].expression.contains("my_requests_total"));
+    assert_eq!(detector.thresholds.of(Severity::Medium), 0.4);
+    assert_eq!(config.external_labels, [("cluster".into(), "a".into()), ("site".into(), "b".into())]);
+}
+
+#[test]
+fn all_problems_are_reported_at_once_in_the_order_of_the_file() {
+    assert_snapshot!(problems(
+        r"step: 15
+setle_timeout: 30s
+storage:
+  shards: 0
+  max_bytes: 1.5GiB
+remote_write:
+  - url: localhost:9090
+    queue_config: { min_backoff: 10s, max_backoff: 1s, capacity: many }
+    headers: { Content-Type: text/plain }
+detectors:
+  - name: node
+    preset: node_exporters
+    by: [instance, 0job]
+  - name: node
+    features:
+      cpu: sum(rate(node_cpu_seconds_total[5m]
+      old: up offset -5m
+    tresholds: { high: 0.9 }
+    thresholds: { low: 0.5 }
+    persistence: { n: 6 }
+external_labels: { detector: x }
+"
+    ));
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_says_what_belongs_there() {
+    assert_snapshot!(problems(
+        "step: [15s]\nstorage: 5\nreceive: [a]\ndetectors: { name: node }\nexternal_labels: { a: [b] }\nremote_write:\n  - {}\n"
+    ));
+}
+
+#[test]
+fn broken_yaml_is_one_problem_with_its_place() {
+    assert_snapshot!(problems("step: 15s\ndetectors:\n  - name: \"node\n"));
+    assert_snapshot!(problems("step: 15s\nstep: 30s\n"));
+}
+
+#[test]
+fn secrets_are_written_once_and_one_way() {
+    assert_snapshot!(problems(
+        "remote_write:
+  - url: http://a/b
+    basic_auth: { username: me, password: x, password_file: y }
+    authorization: { type: Digest, credentials: z }
+"
+    ));
+}
+
+proptest! {
+    /// For all texts, checking neither panics nor returns without either a config or a problem.
+    #[test]
+    fn no_text_panics(text in "(step|detectors|features|by|name|storage|[-:{}\\[\\], \n'\"&*!|>#]|[a-z0-9]{1,4}){0,40}") {
+        if let Err(problems) = parse(&text) {
+            prop_assert!(!problems.0.is_empty());
+        }
+    }
+}

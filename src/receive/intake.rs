@@ -1,0 +1,155 @@
+//! From a body to one batch a shard, with buffers that are used again.
+
+use crate::{
+    series::{Labels, METRIC_NAME, SampleBatch, TimestampMs, series_hash},
+    shards::{Append, Appended, NoPlace, ShardMessage, Shards},
+    wire::{self, Decoder, Limits, MessageType, WireError, WriteSummary},
+};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::{sync::oneshot, time::Instant};
+
+/// Intakes kept for later requests: about as many as decode at the same time.
+const MAX_KEPT: usize = 16;
+
+/// An intake that grew beyond this is not kept: one large request must not hold memory for ever.
+const MAX_KEPT_BYTES: usize = 4 << 20;
+
+/// The buffers of one request: decompressed message, decoder, a batch for each shard.
+#[derive(Debug)]
+pub(super) struct Intake {
+    message: Vec<u8>,
+    decoder: Decoder,
+    batches: Vec<SampleBatch>,
+    own_metrics: Arc<[String]>,
+    own_samples: u64,
+}
+
+/// A bounded stock of [`Intake`]s. An intake that is not put back, because its request failed or
+/// panicked, is replaced by a new one.
+#[derive(Debug)]
+pub(super) struct IntakePool {
+    kept: Mutex<Vec<Intake>>,
+    shards: usize,
+    own_metrics: Arc<[String]>,
+}
+
+// === impl Intake ===
+
+impl Intake {
+    /// Decodes `body` and files its samples under the shards that own them.
+    pub(super) fn decode(
+        &mut self,
+        message: MessageType,
+        body: &[u8],
+        limits: &Limits,
+        shards: &Shards,
+    ) -> Result<WriteSummary, WireError> {
+        wire::decompress(body, limits, &mut self.message)?;
+        let Self { batches, own_metrics, own_samples, .. } = self;
+        self.decoder.decode(message, &self.message, limits, &mut |labels, samples| {
+            if is_own(labels, own_metrics) {
+                *own_samples += samples.len() as u64;
+            } else {
+                let hash = series_hash(labels, shards.hash_seed());
+                batches[shards.shard_of(hash)].push(hash, labels, samples.iter().copied());
+            }
+        })
+    }
+
+    /// Sends every batch that is not empty to its shard, or none when there is no place for all.
+    pub(super) fn send(
+        &mut self,
+        shards: &Shards,
+        now: TimestampMs,
+        arrival: Instant,
+    ) -> Result<Vec<(usize, oneshot::Receiver<Appended>)>, NoPlace> {
+        let filled: Vec<usize> =
+            (0..self.batches.len()).filter(|shard| !self.batches[*shard].is_empty()).collect();
+        let places = shards.reserve(filled.iter().copied())?;
+        let send = |(shard, place): (usize, crate::shards::Place<'_>)| {
+            let (reply, answer) = oneshot::channel();
+            let batch = std::mem::take(&mut self.batches[shard]);
+            place.send(ShardMessage::Append(Append { batch, now, arrival, reply }));
+            (shard, answer)
+        };
+        Ok(filled.into_iter().zip(places).map(send).collect())
+    }
+
+    /// Takes back the memory of a batch that its shard is done with.
+    pub(super) fn recycle(&mut self, shard: usize, batch: SampleBatch) {
+        self.batches[shard] = batch;
+    }
+
+    /// Samples of our own output that were left out.
+    pub(super) fn own_samples(&self) -> u64 {
+        self.own_samples
+    }
+
+    fn clear(&mut self) {
+        self.message.clear();
+        self.batches.iter_mut().for_each(SampleBatch::clear);
+        self.own_samples = 0;
+    }
+
+    fn capacity_bytes(&self) -> usize {
+        self.message.capacity()
+            + self.decoder.capacity_bytes()
+            + self.batches.iter().map(SampleBatch::capacity_bytes).sum::<usize>()
+    }
+}
+
+/// Whether canonical `labels` name one of our own series.
+fn is_own(labels: &str, own_metrics: &[String]) -> bool {
+    let name = Labels::of_canonical_text(labels).find(|label| label.name >= METRIC_NAME);
+    name.is_some_and(|label| label.name == METRIC_NAME && own_metrics.iter().any(|own| own == label.value))
+}
+
+// === impl IntakePool ===
+
+impl IntakePool {
+    pub(super) fn new(shards: usize, own_metrics: Vec<String>) -> Self {
+        Self { kept: Mutex::default(), shards, own_metrics: own_metrics.into() }
+    }
+
+    /// An empty intake.
+    pub(super) fn take(&self) -> Intake {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.unwrap_or_else(|| Intake {
+            message: Vec::new(),
+            decoder: Decoder::default(),
+            batches: (0..self.shards).map(|_| SampleBatch::default()).collect(),
+            own_metrics: Arc::clone(&self.own_metrics),
+            own_samples: 0,
+        })
+    }
+
+    /// Keeps `intake` for a later request, unless there are enough or it has grown too large.
+    pub(super) fn put_back(&self, mut intake: Intake) {
+        if intake.capacity_bytes() > MAX_KEPT_BYTES {
+            return;
+        }
+        intake.clear();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < MAX_KEPT {
+            kept.push(intake);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::series::LabelSet;
+
+    #[test]
+    fn own_series_are_told_by_their_metric_name_alone() {
+        let own = ["anomaly_score".to_owned()];
+        let is_own = |pairs: &[(&str, &str)]| {
+            is_own(LabelSet::from_pairs(pairs.iter().copied()).unwrap().canonical_text(), &own)
+        };
+        assert!(is_own(&[(METRIC_NAME, "anomaly_score"), ("A", "x"), ("instance", "a")]));
+        assert!(!is_own(&[(METRIC_NAME, "anomaly_scores")]));
+        assert!(!is_own(&[(METRIC_NAME, "up"), ("job", "anomaly_score")]));
+        assert!(!is_own(&[("job", "anomaly_score")]));
+    }
+}

@@ -1,0 +1,171 @@
+//! The mailboxes of the shard tasks.
+//!
+//! Each shard of series is owned by one task; whoever wants something of it sends a message and waits
+//! for the reply. Mailboxes are bounded, and a request that concerns several shards reserves its
+//! places in all of them before it sends to any: it is taken whole or refused whole.
+
+use crate::{
+    series::{SampleBatch, TimestampMs},
+    window::AppendCounts,
+};
+use std::sync::Arc;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+
+/// What a shard task is asked to do.
+#[derive(Debug)]
+pub enum ShardMessage {
+    /// Append a batch to the windows.
+    Append(Append),
+}
+
+/// A batch for the windows of one shard.
+#[derive(Debug)]
+pub struct Append {
+    /// The samples, all of series that belong to this shard.
+    pub batch: SampleBatch,
+    /// The wall clock when the request had arrived.
+    pub now: TimestampMs,
+    /// The same moment on the monotonic clock: where the latency of a score is measured from.
+    pub arrival: Instant,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Appended>,
+}
+
+/// The answer to [`Append`].
+#[derive(Debug)]
+pub struct Appended {
+    /// What became of the samples.
+    pub counts: AppendCounts,
+    /// The batch, for its memory to be used again.
+    pub batch: SampleBatch,
+}
+
+/// Why nothing could be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoPlace {
+    /// The mailbox of a shard is full.
+    #[error("shard {shard} has {waiting} messages waiting")]
+    Full {
+        /// Number of the shard.
+        shard: usize,
+        /// Messages in its mailbox.
+        waiting: usize,
+    },
+    /// A shard task has ended: the process is shutting down.
+    #[error("shard {shard} has ended")]
+    Ended {
+        /// Number of the shard.
+        shard: usize,
+    },
+}
+
+/// The sending ends of all mailboxes. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Shards {
+    mailboxes: Arc<[mpsc::Sender<ShardMessage>]>,
+    hash_seed: u64,
+}
+
+/// A reserved place in the mailbox of one shard; dropped unused, it is free again.
+pub type Place<'a> = mpsc::Permit<'a, ShardMessage>;
+
+// === impl Shards ===
+
+impl Shards {
+    /// `count` mailboxes for `capacity` messages each, with their receiving ends in shard order.
+    ///
+    /// `hash_seed` is the seed of [`crate::series::series_hash`] in this process. `count` and
+    /// `capacity` must not be 0.
+    #[must_use]
+    pub fn new(count: usize, capacity: usize, hash_seed: u64) -> (Self, Vec<mpsc::Receiver<ShardMessage>>) {
+        debug_assert!(count > 0 && capacity > 0);
+        let (mailboxes, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel(capacity)).unzip();
+        (Self { mailboxes: mailboxes.into(), hash_seed }, receivers)
+    }
+
+    /// Number of shards.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.mailboxes.len()
+    }
+
+    /// Seed of the series hashes.
+    #[must_use]
+    pub fn hash_seed(&self) -> u64 {
+        self.hash_seed
+    }
+
+    /// The shard that owns a series.
+    #[must_use]
+    pub fn shard_of(&self, series_hash: u128) -> usize {
+        // The high half: the low one places series inside the shard's table.
+        ((series_hash >> 64) as u64 % self.mailboxes.len() as u64) as usize
+    }
+
+    /// One place in the mailbox of each of `shards`, or none at all.
+    ///
+    /// # Errors
+    /// When one of them has no place left; nothing stays reserved then.
+    pub fn reserve(&self, shards: impl IntoIterator<Item = usize>) -> Result<Vec<Place<'_>>, NoPlace> {
+        let place = |shard: usize| {
+            let mailbox = &self.mailboxes[shard];
+            mailbox.try_reserve().map_err(|error| match error {
+                mpsc::error::TrySendError::Full(()) => {
+                    NoPlace::Full { shard, waiting: mailbox.max_capacity() }
+                }
+                mpsc::error::TrySendError::Closed(()) => NoPlace::Ended { shard },
+            })
+        };
+        shards.into_iter().map(place).collect()
+    }
+
+    /// The sending end of one shard, for messages that may wait for their place.
+    #[must_use]
+    pub fn mailbox(&self, shard: usize) -> &mpsc::Sender<ShardMessage> {
+        &self.mailboxes[shard]
+    }
+
+    /// Messages waiting in each mailbox (reserved places included), and how many can.
+    pub fn queues(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.mailboxes
+            .iter()
+            .map(|mailbox| (mailbox.max_capacity() - mailbox.capacity(), mailbox.max_capacity()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn append() -> ShardMessage {
+        let (reply, _) = oneshot::channel();
+        ShardMessage::Append(Append {
+            batch: SampleBatch::default(),
+            now: TimestampMs(0),
+            arrival: Instant::now(),
+            reply,
+        })
+    }
+
+    /// For two shards of which one is full, a request for both takes no place in either.
+    #[test]
+    fn places_are_taken_in_all_shards_or_in_none() {
+        let (shards, mut receivers) = Shards::new(2, 1, 0);
+        shards.reserve([1]).unwrap().remove(0).send(append());
+        let refused = shards.reserve([0, 1]).map(|places| places.len());
+        assert_eq!(refused, Err(NoPlace::Full { shard: 1, waiting: 1 }));
+        assert_eq!(shards.queues().collect::<Vec<_>>(), [(0, 1), (1, 1)]);
+        assert!(receivers[1].try_recv().is_ok());
+        assert_eq!(shards.reserve([0, 1]).map(|places| places.len()), Ok(2));
+    }
+
+    #[test]
+    fn a_shard_that_ended_is_told_from_a_full_one() {
+        let (shards, receivers) = Shards::new(1, 1, 0);
+        drop(receivers);
+        assert_eq!(shards.reserve([0]).map(|places| places.len()), Err(NoPlace::Ended { shard: 0 }));
+    }
+}

@@ -1,0 +1,382 @@
+//! The table of all metrics.
+
+use super::{
+    labels::{
+        BuildLabels, DetectorLabel, DetectorSeverityLabels, HandlerCodeLabels, HandlerLabel,
+        MessageCodeLabels, MessageLabel, ModelLabels, ReasonLabel, ShardLabel, StepCauseLabel,
+        TrainingStateLabels,
+    },
+    process::ProcessCollector,
+    writeback::WritebackMetrics,
+};
+use prometheus_client::{
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Metric, Registry},
+};
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError, atomic::AtomicU64},
+};
+
+/// A gauge of seconds.
+type Seconds = Gauge<f64, AtomicU64>;
+
+/// A histogram per label set.
+type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+
+/// Brings gauges up to date.
+type Update = Box<dyn Fn(&Metrics) + Send>;
+
+/// Values of `training_state{state}`, in the order in which a detector passes through them.
+pub const TRAINING_STATES: [&str; 3] = ["gathering", "training", "trained"];
+
+/// All metrics of the process. Cloned handles share their values.
+pub struct Metrics {
+    registry: Registry,
+    rows: Vec<MetricRow>,
+    at_scrape: Mutex<Vec<Update>>,
+
+    /// HTTP answers.
+    pub http_requests: Family<HandlerCodeLabels, Counter>,
+    /// Time from request head to answer.
+    pub http_request_duration: Histograms<HandlerLabel>,
+    /// Open connections.
+    pub http_connections: Gauge,
+    /// Handlers that panicked.
+    pub http_panics: Counter,
+
+    /// Remote-Write requests.
+    pub receive_requests: Family<MessageCodeLabels, Counter>,
+    /// Bytes of Remote-Write bodies, as sent.
+    pub receive_bytes: Counter,
+    /// Bytes of bodies being read or decoded.
+    pub receive_pending_bytes: Gauge,
+    /// Time to decompress, decode and route one request.
+    pub receive_decode_duration: Histogram,
+    /// Samples decoded.
+    pub samples_received: Family<MessageLabel, Counter>,
+    /// Native histograms decoded.
+    pub histograms_received: Family<MessageLabel, Counter>,
+    /// Exemplars seen.
+    pub exemplars_received: Family<MessageLabel, Counter>,
+    /// Metadata entries seen.
+    pub metadata_received: Family<MessageLabel, Counter>,
+    /// Series refused while decoding.
+    pub series_invalid: Family<ReasonLabel, Counter>,
+    /// Own output that came back.
+    pub own_samples_ignored: Counter,
+
+    /// Samples appended as newest of their series.
+    pub samples_appended: Counter,
+    /// Samples taken behind the newest of their series.
+    pub samples_out_of_order: Counter,
+    /// Repeats of samples that were there.
+    pub samples_duplicate: Counter,
+    /// Samples refused by the windows.
+    pub samples_dropped: Family<ReasonLabel, Counter>,
+    /// Samples that came after their step.
+    pub samples_late: Counter,
+    /// Staleness markers taken.
+    pub stale_markers: Counter,
+    /// Series seen for the first time.
+    pub series_created: Counter,
+    /// Series held.
+    pub series: Gauge,
+    /// Bytes held by labels and raw samples.
+    pub window_bytes: Gauge,
+    /// Batches waiting for each shard.
+    pub shard_queue_length: Family<ShardLabel, Gauge>,
+    /// Batches that can wait for each shard.
+    pub shard_queue_capacity: Gauge,
+
+    /// Evaluated steps.
+    pub steps_evaluated: Family<StepCauseLabel, Counter>,
+    /// Time to evaluate one step.
+    pub step_evaluation_duration: Histogram,
+    /// Time from the newest sample of a step to its scores handed to write-back.
+    pub score_latency: Histogram,
+    /// The newest evaluated step.
+    pub last_step_timestamp: Seconds,
+    /// Entities known.
+    pub entities: Family<DetectorLabel, Gauge>,
+    /// Entities without enough window for a score.
+    pub entities_warming_up: Family<DetectorLabel, Gauge>,
+    /// Entities that are anomalous now.
+    pub anomalies: Family<DetectorSeverityLabels, Gauge>,
+
+    /// Live models, value 1.
+    pub model_info: Family<ModelLabels, Gauge>,
+    /// Whether the last reload of the models succeeded.
+    pub model_last_reload_successful: Gauge,
+    /// When models were last loaded.
+    pub model_last_reload_success_timestamp: Seconds,
+    /// Rows gathered for training.
+    pub training_rows: Family<DetectorLabel, Gauge>,
+    /// Where training stands; see [`Metrics::set_training_state`].
+    pub training_state: Family<TrainingStateLabels, Gauge>,
+
+    /// The way back to Prometheus.
+    pub remote_write: WritebackMetrics,
+
+    /// Whether the last reload of the config succeeded.
+    pub config_last_reload_successful: Gauge,
+    /// When the config was last loaded.
+    pub config_last_reload_success_timestamp: Seconds,
+}
+
+/// One line of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetricRow {
+    /// Full name, as it is scraped.
+    pub name: String,
+    /// `counter`, `gauge`, `histogram`.
+    pub kind: &'static str,
+    /// Label names, with commas.
+    pub labels: &'static str,
+    /// What it tells.
+    pub help: &'static str,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    /// All metrics, at zero.
+    #[must_use]
+    #[rustfmt::skip] // One line a metric: it is a table.
+    pub fn new() -> Self {
+        let mut t = Table::default();
+        t.constant("build_info", "version", "1, with the version of this program.",
+            BuildLabels { version: env!("CARGO_PKG_VERSION") });
+        Self {
+            http_requests: t.counters("http_requests", "handler, code", "HTTP requests by route and status code."),
+            http_request_duration: t.histograms("http_request_duration_seconds", "handler", "Time from request head to answer.", short),
+            http_connections: t.gauge("http_connections", "Open connections."),
+            http_panics: t.counter("http_panics", "Handlers that panicked and were answered with 500: each is a bug."),
+
+            receive_requests: t.counters("receive_requests", "message, code", "Remote-Write requests by message (v1, v2, unknown) and status code."),
+            receive_bytes: t.counter("receive_bytes", "Bytes of Remote-Write bodies, compressed."),
+            receive_pending_bytes: t.gauge("receive_pending_bytes", "Bytes of Remote-Write bodies being read or decoded now."),
+            receive_decode_duration: t.histogram("receive_decode_duration_seconds", "Time to decompress, decode and route one request.", short),
+            samples_received: t.counters("samples_received", "message", "Samples decoded, the ignored ones included."),
+            histograms_received: t.counters("histograms_received", "message", "Native histograms decoded; each becomes a sample of its count and one of its sum."),
+            exemplars_received: t.counters("exemplars_received", "message", "Exemplars seen; they are not kept."),
+            metadata_received: t.counters("metadata_received", "message", "Metadata entries seen."),
+            series_invalid: t.counters("series_invalid", "reason", "Series and histograms refused while decoding."),
+            own_samples_ignored: t.counter("own_samples_ignored", "Samples of this program's own score series that came back and were ignored."),
+
+            samples_appended: t.counter("samples_appended", "Samples appended as the newest of their series."),
+            samples_out_of_order: t.counter("samples_out_of_order", "Samples taken to their place behind the newest of their series."),
+            samples_duplicate: t.counter("samples_duplicate", "Repeats of samples that were there already."),
+            samples_dropped: t.counters("samples_dropped", "reason", "Samples refused by the windows."),
+            samples_late: t.counter("samples_late", "Samples taken after their step had been evaluated."),
+            stale_markers: t.counter("stale_markers", "Staleness markers taken."),
+            series_created: t.counter("series_created", "Series seen for the first time."),
+            series: t.gauge("series", "Series held in the windows."),
+            window_bytes: t.gauge("window_bytes", "Bytes held by labels and raw samples."),
+            shard_queue_length: t.gauges("shard_queue_length", "shard", "Messages waiting for each shard."),
+            shard_queue_capacity: t.gauge("shard_queue_capacity", "Messages that can wait for each shard."),
+
+            steps_evaluated: t.counters("steps_evaluated", "cause", "Evaluated steps: all awaited series had come (complete), or the wait ended first (timeout)."),
+            step_evaluation_duration: t.histogram("step_evaluation_duration_seconds", "Time to evaluate one step of all detectors.", short),
+            score_latency: t.histogram("score_latency_seconds", "Time from the newest sample of a step to its scores handed to write-back.", long),
+            last_step_timestamp: t.gauge("last_step_timestamp_seconds", "Data time of the newest evaluated step."),
+            entities: t.gauges("entities", "detector", "Entities known to each detector."),
+            entities_warming_up: t.gauges("entities_warming_up", "detector", "Entities whose windows are not filled enough for a score."),
+            anomalies: t.gauges("anomalies", "detector, severity", "Entities that are anomalous at the last evaluated step."),
+
+            model_info: t.gauges("model_info", "detector, version", "1, with the version of each live model."),
+            model_last_reload_successful: t.gauge("model_last_reload_successful", "Whether the last reload of the models succeeded."),
+            model_last_reload_success_timestamp: t.gauge("model_last_reload_success_timestamp_seconds", "When the models were last loaded."),
+            training_rows: t.gauges("training_rows", "detector", "Rows gathered for training."),
+            training_state: t.gauges("training_state", "detector, state", "1 for the state a detector's training is in (gathering, training, trained), else 0."),
+
+            config_last_reload_successful: t.gauge("config_last_reload_successful", "Whether the last reload of the config succeeded."),
+            config_last_reload_success_timestamp: t.gauge("config_last_reload_success_timestamp_seconds", "When the config was last loaded."),
+
+            remote_write: t.writeback(),
+            at_scrape: Mutex::default(),
+            rows: t.rows_with_process(),
+            registry: t.registry,
+        }
+    }
+
+    /// The table itself, sorted by name: what `docs/metrics.md` must say.
+    #[must_use]
+    pub fn rows(&self) -> &[MetricRow] {
+        &self.rows
+    }
+
+    /// Calls `update` before each scrape, for gauges that are cheaper to read than to keep.
+    pub fn at_scrape(&self, update: impl Fn(&Self) + Send + 'static) {
+        self.at_scrape.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(update));
+    }
+
+    /// Says that the training of `detector` is in `state`, one of [`TRAINING_STATES`].
+    pub fn set_training_state(&self, detector: &str, state: &str) {
+        for each in TRAINING_STATES {
+            let labels = TrainingStateLabels { detector: detector.to_owned(), state: each };
+            self.training_state.get_or_create(&labels).set(i64::from(each == state));
+        }
+    }
+
+    /// The registry, brought up to date.
+    pub(super) fn scrape(&self) -> &Registry {
+        for update in self.at_scrape.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            update(self);
+        }
+        &self.registry
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").field("rows", &self.rows.len()).finish_non_exhaustive()
+    }
+}
+
+/// 0.1 ms to 13 s: what one step or request takes.
+fn short() -> Histogram {
+    Histogram::new(exponential_buckets(0.0001, 2.0, 18))
+}
+
+/// 5 ms to 5 min, with a bound at the promised second: what a score may take to leave.
+fn long() -> Histogram {
+    Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0])
+}
+
+// === the table under construction ===
+
+struct Table {
+    registry: Registry,
+    rows: Vec<MetricRow>,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self { registry: Registry::with_prefix("emberwatch"), rows: Vec::new() }
+    }
+}
+
+impl Table {
+    fn add<M: Metric + Clone>(
+        &mut self,
+        kind: &'static str,
+        name: &str,
+        labels: &'static str,
+        help: &'static str,
+        metric: M,
+    ) -> M {
+        // The client library adds `_total` to counters and the full stop to every help text.
+        let suffix = if kind == "counter" { "_total" } else { "" };
+        self.rows.push(MetricRow { name: format!("emberwatch_{name}{suffix}"), kind, labels, help });
+        self.registry.register(name, help.trim_end_matches('.'), metric.clone());
+        metric
+    }
+
+    fn counter(&mut self, name: &str, help: &'static str) -> Counter {
+        self.add("counter", name, "", help, Counter::default())
+    }
+
+    fn counters<L: LabelSet>(
+        &mut self,
+        name: &str,
+        labels: &'static str,
+        help: &'static str,
+    ) -> Family<L, Counter> {
+        self.add("counter", name, labels, help, Family::default())
+    }
+
+    fn gauge<G: Metric + Clone + Default>(&mut self, name: &str, help: &'static str) -> G {
+        self.add("gauge", name, "", help, G::default())
+    }
+
+    fn gauges<L: LabelSet>(
+        &mut self,
+        name: &str,
+        labels: &'static str,
+        help: &'static str,
+    ) -> Family<L, Gauge> {
+        self.add("gauge", name, labels, help, Family::default())
+    }
+
+    fn constant<L: LabelSet>(&mut self, name: &str, labels: &'static str, help: &'static str, value: L) {
+        let family: Family<L, Gauge> = self.gauges(name, labels, help);
+        family.get_or_create(&value).set(1);
+    }
+
+    fn histogram(&mut self, name: &str, help: &'static str, new: fn() -> Histogram) -> Histogram {
+        self.add("histogram", name, "", help, new())
+    }
+
+    fn histograms<L: LabelSet>(
+        &mut self,
+        name: &str,
+        labels: &'static str,
+        help: &'static str,
+        new: fn() -> Histogram,
+    ) -> Histograms<L> {
+        self.add("histogram", name, labels, help, Family::new_with_constructor(new))
+    }
+
+    /// The metrics of the sender, which registers them itself.
+    #[rustfmt::skip] // One line a metric.
+    fn writeback(&mut self) -> WritebackMetrics {
+        for (name, kind, labels, help) in [
+            ("bytes_total", "counter", "", "Bytes of request bodies, compressed, repeats included."),
+            ("highest_sent_timestamp_seconds", "gauge", "", "Timestamp of the newest sample the target took."),
+            ("samples_dropped_total", "counter", "reason", "Samples given up without an answer from the target."),
+            ("samples_failed_total", "counter", "", "Samples the target refused for good."),
+            ("samples_pending", "gauge", "", "Samples queued or in flight."),
+            ("samples_retried_total", "counter", "", "Samples sent again, once for every repeat."),
+            ("samples_total", "counter", "", "Samples the target took."),
+            ("sent_batch_duration_seconds", "histogram", "", "Time from the start of a request to its outcome."),
+        ] {
+            self.rows.push(MetricRow { name: format!("emberwatch_remote_write_{name}"), kind, labels, help });
+        }
+        WritebackMetrics::register(&mut self.registry)
+    }
+
+    /// Adds the process' own metrics, which bear no prefix, and hands out the rows.
+    fn rows_with_process(&mut self) -> Vec<MetricRow> {
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.extend(ProcessCollector::rows());
+        rows.sort_by(|a, b| a.name.cmp(&b.name));
+        rows
+    }
+}
+
+/// What can be the label set of a family.
+trait LabelSet:
+    prometheus_client::encoding::EncodeLabelSet
+    + Clone
+    + Eq
+    + std::hash::Hash
+    + fmt::Debug
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<L> LabelSet for L where
+    L: prometheus_client::encoding::EncodeLabelSet
+        + Clone
+        + Eq
+        + std::hash::Hash
+        + fmt::Debug
+        + Send
+        + Sync
+        + 'static
+{
+}
