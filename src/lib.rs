@@ -50,6 +50,8 @@ pub mod model;
 
 pub mod train;
 
+pub mod pipeline;
+
 // --- IO shell ---
 
 pub mod config;

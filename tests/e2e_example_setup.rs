@@ -1,6 +1,7 @@
 //! The shipped example set-up, started as the README says: a real Prometheus with our rules, a real
 //! Alertmanager, and the way from a high `anomaly_severity` to a firing alert and back.
 
+#[cfg(test)]
 #[path = "support/peers.rs"]
 mod peers;
 

@@ -1,5 +1,6 @@
 //! The shipped rules, judged by Prometheus' own promtool, and their metrics by our own table.
 
+#[cfg(test)]
 #[path = "support/peers.rs"]
 mod peers;
 

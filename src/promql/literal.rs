@@ -31,10 +31,13 @@ fn unsigned(digits: &str, radix: u32) -> Option<f64> {
 /// The text without its underscores, if each stands between two digits (or after `0x`).
 fn without_underscores(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
+    let hexadecimal = bytes.get(1).is_some_and(|b| matches!(b, b'x' | b'X'));
     for (at, _) in text.match_indices('_') {
         let before = at.checked_sub(1).and_then(|at| bytes.get(at));
         let after = bytes.get(at + 1);
-        let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+        let digit = |byte: Option<&u8>| {
+            byte.is_some_and(|b| if hexadecimal { b.is_ascii_hexdigit() } else { b.is_ascii_digit() })
+        };
         let prefix = at == 2 && before.is_some_and(|b| matches!(b, b'x' | b'X'));
         if !(digit(before) || prefix) || !digit(after) {
             return None;
@@ -184,7 +187,10 @@ mod tests {
         for (text, value) in valid {
             assert_eq!(number(text), Some(value), "{text}");
         }
-        for text in ["", ".", "1e", "0x", "1_", "_1", "1__0", "1e999", "1.2.3", "0xg", "infinity", "nan"] {
+        for text in [
+            "", ".", "1e", "0x", "1_", "_1", "1__0", "1_e3", "1e_3", "1e999", "1.2.3", "0xg", "infinity",
+            "nan",
+        ] {
             assert_eq!(number(text), None, "{text}");
         }
     }

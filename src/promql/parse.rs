@@ -1,12 +1,11 @@
 //! From tokens to a tree: recursive descent, binary operators by precedence.
 
+mod binary;
+
 mod selector;
 
 use super::{
-    ast::{
-        Arithmetic, Binary, BinaryOp, Comparison, Expr, Group, Grouping, Kind, Matching, Name, Node,
-        POWER_PRECEDENCE, SetOp, Side,
-    },
+    ast::{Binary, Expr, Grouping, Kind, Name, Node, POWER_PRECEDENCE},
     error::{Fault, ParseError, Span},
     lex::{Lexed, Token, lex, quoted},
 };
@@ -159,7 +158,7 @@ impl Parser {
             let matching = self.matching()?;
             // Only `^` groups to the right.
             let right = self.expression(precedence + u8::from(precedence != POWER_PRECEDENCE))?;
-            left = binary(Binary { op, op_span, left, right, returns_bool, matching })?;
+            left = binary::node(Binary { op, op_span, left, right, returns_bool, matching })?;
         }
         self.depth -= 1;
         Ok(left)
@@ -310,79 +309,6 @@ impl Parser {
         }
         Ok((names, self.expect_symbol(")", "\",\" or \")\"")?))
     }
-}
-
-// === binary operators ===
-
-impl Parser {
-    fn binary_op(&self) -> Option<BinaryOp> {
-        let word;
-        let written = match self.peek() {
-            Token::Symbol(symbol) => *symbol,
-            Token::Word(_) => {
-                word = self.keyword()?;
-                word.as_str()
-            }
-            _ => return None,
-        };
-        Some(match written {
-            "+" => BinaryOp::Arithmetic(Arithmetic::Add),
-            "-" => BinaryOp::Arithmetic(Arithmetic::Subtract),
-            "*" => BinaryOp::Arithmetic(Arithmetic::Multiply),
-            "/" => BinaryOp::Arithmetic(Arithmetic::Divide),
-            "%" => BinaryOp::Arithmetic(Arithmetic::Modulo),
-            "^" => BinaryOp::Arithmetic(Arithmetic::Power),
-            "atan2" => BinaryOp::Arithmetic(Arithmetic::Atan2),
-            "==" => BinaryOp::Comparison(Comparison::Equal),
-            "!=" => BinaryOp::Comparison(Comparison::NotEqual),
-            ">" => BinaryOp::Comparison(Comparison::Greater),
-            ">=" => BinaryOp::Comparison(Comparison::GreaterOrEqual),
-            "<" => BinaryOp::Comparison(Comparison::Less),
-            "<=" => BinaryOp::Comparison(Comparison::LessOrEqual),
-            "and" => BinaryOp::Set(SetOp::And),
-            "or" => BinaryOp::Set(SetOp::Or),
-            "unless" => BinaryOp::Set(SetOp::Unless),
-            _ => return None,
-        })
-    }
-
-    /// `on (..)` or `ignoring (..)`, with `group_left (..)` or `group_right (..)`.
-    fn matching(&mut self) -> Result<Option<Matching>, Fault> {
-        let on = self.eat_keyword("on");
-        if !on && !self.eat_keyword("ignoring") {
-            return match self.keyword().as_deref() {
-                Some(group @ ("group_left" | "group_right")) => {
-                    Err(Fault::new(self.span(), format!("{group} needs on(..) or ignoring(..) before it"))
-                        .hint(format!("write for example on (instance) {group} ()")))
-                }
-                _ => Ok(None),
-            };
-        }
-        let (labels, _) = self.label_names()?;
-        let many = if self.eat_keyword("group_left") {
-            Some(Side::Left)
-        } else if self.eat_keyword("group_right") {
-            Some(Side::Right)
-        } else {
-            None
-        };
-        let group = match many {
-            Some(many) if self.at_symbol("(") => Some(Group { many, include: self.label_names()?.0 }),
-            Some(many) => Some(Group { many, include: Vec::new() }),
-            None => None,
-        };
-        Ok(Some(Matching { on, labels, group }))
-    }
-}
-
-fn binary(binary: Binary) -> Result<Node, Fault> {
-    let span = binary.left.span.to(binary.right.span);
-    let height = binary.left.height.max(binary.right.height) + 1;
-    // A chain `a + a + ...` grows the tree without nesting the parser.
-    if height > MAX_HEIGHT {
-        return Err(too_deep(binary.op_span));
-    }
-    Ok(Node { span, height, kind: Kind::Binary(Box::new(binary)) })
 }
 
 fn height_of(args: &[Node]) -> usize {

@@ -11,6 +11,7 @@ mod promql_corpus;
 mod promql_prometheus;
 
 #[cfg(test)]
+#[path = "../support/support.rs"]
 mod support;
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ mod data;
 
 mod expressions;
 
+mod mutation;
+
 mod random;
 
 use crate::support::{
@@ -36,6 +38,8 @@ const TOLERANCE: f64 = 1e-12;
 enum Answer {
     Scalar(f64),
     Vector(BTreeMap<BTreeMap<String, String>, f64>),
+    /// A range vector or a string: nothing that a feature can be.
+    OtherType,
     /// The expression itself is refused.
     Refused(String),
     /// The data does not allow the operation.
@@ -83,6 +87,22 @@ fn answers_are_those_of_prometheus() {
     eprintln!("{} expressions, {compared} values compared", evaluated.len());
     assert!(compared > 20_000, "only {compared} values compared: the data is not there");
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+}
+
+/// For all expressions with a small mistake in them: what we accept, Prometheus accepts.
+#[test]
+fn mistakes_are_mistakes_to_prometheus_too() {
+    let Some(binary) = peers::find("prometheus") else { return };
+    let (address, _prometheus) = prometheus(&binary);
+    let lenient: Vec<_> = mutation::expressions(42, 3000)
+        .into_iter()
+        .filter(|text| parse(text).and_then(|expr| Plan::new(&expr)).is_ok())
+        .filter_map(|text| match query(address, &text, TimestampMs(0)) {
+            Answer::Refused(message) => Some(format!("{text}\n  {message}")),
+            _ => None,
+        })
+        .collect();
+    assert!(lenient.is_empty(), "{}", lenient.join("\n"));
 }
 
 /// Without the judge: what is meant to be evaluated plans, what is meant to be refused does not.
@@ -148,7 +168,7 @@ fn query(address: SocketAddr, text: &str, at: TimestampMs) -> Answer {
             };
             Answer::Vector(result.as_array().unwrap().iter().map(element).collect())
         }
-        other => panic!("result of type {other:?}"),
+        _ => Answer::OtherType,
     }
 }
 
@@ -227,7 +247,7 @@ fn value_count(answer: &Answer) -> usize {
     match answer {
         Answer::Scalar(_) => 1,
         Answer::Vector(elements) => elements.len(),
-        Answer::Refused(_) | Answer::Failed(_) => 0,
+        Answer::OtherType | Answer::Refused(_) | Answer::Failed(_) => 0,
     }
 }
 

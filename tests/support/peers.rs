@@ -6,7 +6,6 @@ use std::{env, path::PathBuf};
 ///
 /// Where it is absent this says that the test is skipped and returns `None`; with
 /// `EMBERWATCH_REQUIRE_PEERS=1`, as in CI, it panics instead.
-#[expect(clippy::print_stdout, reason = "the test's report is where a skip is said")]
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let folders = env::var_os("EMBERWATCH_PEERS").into_iter().chain(env::var_os("PATH"));
     let found = folders

@@ -1,4 +1,5 @@
 use super::*;
+use crate::promql::ast::{Group, Side};
 use proptest::prelude::*;
 
 /// The tree with every grouping written as parentheses: shows what binds to what.

@@ -89,6 +89,11 @@ impl Checker {
         }
     }
 
+    /// An argument that may be left out.
+    fn scalar_or(&mut self, default: f64, node: Option<&Node>, role: &str) -> Result<Scalar, Fault> {
+        node.map_or(Ok(Scalar::Number(default)), |node| self.scalar(node, role))
+    }
+
     /// A number known beforehand: leaves are evaluated apart from the rest of the expression.
     fn constant(&mut self, node: &Node, role: &str) -> Result<f64, Fault> {
         match self.scalar(node, role)? {
@@ -154,17 +159,9 @@ impl Checker {
             return Err(Fault::new(name.span, format!("unknown function {}", quoted(&name.text))));
         };
         let role = &format!("as argument of {}", name.text);
-        let wrong_count =
-            |wanted: &str| Fault::new(span, format!("{} takes {wanted}, {} given", name.text, args.len()));
-        match (function, args) {
-            (Function::Unsupported(instead), _) => {
-                let fault = Fault::new(name.span, format!("function {:?} is not supported", name.text));
-                Err(match instead {
-                    Some(instead) => fault.hint(instead),
-                    None => fault,
-                })
-            }
-            (Function::Range(function), [range]) => self.range(range, role, function),
+        match (&function, args) {
+            (Function::Unsupported(instead), _) => Err(unsupported(name, *instead)),
+            (Function::Range(function), [range]) => self.range(range, role, *function),
             (Function::QuantileOverTime, [q, range]) => {
                 let q = self.constant(q, role)?;
                 self.range(range, role, RangeFunction::QuantileOverTime(q))
@@ -173,28 +170,14 @@ impl Checker {
                 let ahead = self.constant(ahead, role)?;
                 self.range(range, role, RangeFunction::PredictLinear(ahead))
             }
-            (Function::Elementwise(function), [of]) => Ok(elementwise(function, self.vector(of, role)?)),
-            (Function::Clamp, [of, min, max]) => {
-                let of = self.vector(of, role)?;
-                let (min, max) = (self.scalar(min, role)?, self.scalar(max, role)?);
-                Ok(elementwise(Elementwise::Clamp { min, max }, of))
+            (Function::Elementwise(function), [of]) => {
+                Ok(elementwise(function.clone(), self.vector(of, role)?))
             }
-            (Function::ClampMin, [of, min]) => {
-                let (of, min) = (self.vector(of, role)?, self.scalar(min, role)?);
-                Ok(elementwise(Elementwise::Clamp { min, max: Scalar::Number(f64::INFINITY) }, of))
-            }
-            (Function::ClampMax, [of, max]) => {
-                let (of, max) = (self.vector(of, role)?, self.scalar(max, role)?);
-                Ok(elementwise(Elementwise::Clamp { min: Scalar::Number(f64::NEG_INFINITY), max }, of))
-            }
-            (Function::Round, [of]) => {
-                let of = self.vector(of, role)?;
-                Ok(elementwise(Elementwise::Round { to_nearest: Scalar::Number(1.0) }, of))
-            }
-            (Function::Round, [of, to_nearest]) => {
-                let (of, to_nearest) = (self.vector(of, role)?, self.scalar(to_nearest, role)?);
-                Ok(elementwise(Elementwise::Round { to_nearest }, of))
-            }
+            (Function::Clamp, [of, min, max]) => self.clamp(of, Some(min), Some(max), role),
+            (Function::ClampMin, [of, min]) => self.clamp(of, Some(min), None, role),
+            (Function::ClampMax, [of, max]) => self.clamp(of, None, Some(max), role),
+            (Function::Round, [of]) => self.round(of, None, role),
+            (Function::Round, [of, to_nearest]) => self.round(of, Some(to_nearest), role),
             (Function::HistogramQuantile, [q, of]) => {
                 let (q, of) = (self.scalar(q, role)?, Box::new(self.vector(of, role)?));
                 Ok(Typed::Vector(Vector::HistogramQuantile { q, of }))
@@ -203,21 +186,30 @@ impl Checker {
             (Function::Vector, [of]) => Ok(Typed::Vector(Vector::OfScalar(self.scalar(of, role)?))),
             (Function::Time, []) => Ok(Typed::Scalar(Scalar::Time)),
             (Function::Pi, []) => Ok(Typed::Scalar(Scalar::Number(std::f64::consts::PI))),
-            (Function::Time | Function::Pi, _) => Err(wrong_count("no arguments")),
-            (Function::Round, _) => Err(wrong_count("1 or 2 arguments")),
-            (Function::Clamp, _) => Err(wrong_count("3 arguments")),
-            (
-                Function::QuantileOverTime
-                | Function::PredictLinear
-                | Function::ClampMin
-                | Function::ClampMax
-                | Function::HistogramQuantile,
-                _,
-            ) => Err(wrong_count("2 arguments")),
-            (Function::Range(_) | Function::Elementwise(_) | Function::Scalar | Function::Vector, _) => {
-                Err(wrong_count("1 argument"))
+            _ => {
+                let wanted = function.arguments();
+                Err(Fault::new(span, format!("{} takes {wanted}, {} given", name.text, args.len())))
             }
         }
+    }
+
+    fn clamp(
+        &mut self,
+        of: &Node,
+        min: Option<&Node>,
+        max: Option<&Node>,
+        role: &str,
+    ) -> Result<Typed, Fault> {
+        let of = self.vector(of, role)?;
+        let min = self.scalar_or(f64::NEG_INFINITY, min, role)?;
+        let max = self.scalar_or(f64::INFINITY, max, role)?;
+        Ok(elementwise(Elementwise::Clamp { min, max }, of))
+    }
+
+    fn round(&mut self, of: &Node, to_nearest: Option<&Node>, role: &str) -> Result<Typed, Fault> {
+        let of = self.vector(of, role)?;
+        let to_nearest = self.scalar_or(1.0, to_nearest, role)?;
+        Ok(elementwise(Elementwise::Round { to_nearest }, of))
     }
 
     fn aggregate(
@@ -248,6 +240,14 @@ impl Checker {
         };
         let of = Box::new(self.vector(of, role)?);
         Ok(Typed::Vector(Vector::Aggregate { op, grouping: grouping.clone(), of }))
+    }
+}
+
+fn unsupported(name: &Name, instead: Option<&str>) -> Fault {
+    let fault = Fault::new(name.span, format!("function {:?} is not supported", name.text));
+    match instead {
+        Some(instead) => fault.hint(instead),
+        None => fault,
     }
 }
 

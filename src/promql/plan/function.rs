@@ -31,6 +31,24 @@ pub(super) enum Function {
     Unsupported(Option<&'static str>),
 }
 
+impl Function {
+    /// How many arguments it takes, in words.
+    pub(super) fn arguments(&self) -> &'static str {
+        match self {
+            Self::Time | Self::Pi => "no arguments",
+            Self::Range(_) | Self::Elementwise(_) | Self::Scalar | Self::Vector => "1 argument",
+            Self::Round => "1 or 2 arguments",
+            Self::Clamp => "3 arguments",
+            Self::QuantileOverTime
+            | Self::PredictLinear
+            | Self::ClampMin
+            | Self::ClampMax
+            | Self::HistogramQuantile => "2 arguments",
+            Self::Unsupported(_) => "other arguments",
+        }
+    }
+}
+
 /// The function of that name; names distinguish case.
 pub(super) fn lookup(name: &str) -> Option<Function> {
     range_function(name)

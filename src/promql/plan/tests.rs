@@ -144,6 +144,17 @@ fn other_vectors_than_the_leaves_are_an_error() {
     );
 }
 
+#[test]
+fn the_deepest_trees_are_evaluated() {
+    for text in [
+        "a + ".repeat(199) + "a",
+        "abs(".repeat(198) + "a" + &")".repeat(198),
+        "-(".repeat(66) + "a" + &")".repeat(66),
+    ] {
+        assert!(evaluate(&text, &[("__name__=a,l=1", 1.0)]).is_ok(), "{}", &text[..20]);
+    }
+}
+
 proptest! {
     /// For all values and all ways to split them over shards, a merged sum is the same to the last bit.
     #[test]

@@ -1,0 +1,38 @@
+//! The core as a few calls: samples in, verdicts out, no clock, no task, no file.
+//!
+//! ```text
+//! shards:  Store::append ... LeafTable::evaluate --gather--> Evaluator::step -> verdicts -> series
+//!             |                                                  |
+//!          Progress --merge--> StepClock::tick                training_due -> TrainingJob::run -> Model
+//! ```
+//!
+//! `app` spreads these over tasks; [`Replay`] runs them one after the other. Both give the same
+//! series to the last bit, whatever the number of shards: leaves are merged in label order, and a
+//! model trained after step T scores from the step after it on, never by chance of timing.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod clock;
+
+mod detector;
+
+mod evaluator;
+
+mod judge;
+
+mod leaves;
+
+mod replay;
+
+mod training;
+
+mod verdict;
+
+pub use clock::{ClockConfig, StepCause, StepClock, Tick, merge_progress};
+pub use detector::{CompiledFeature, Detector, DetectorSettings, InvalidDetector, compile_feature};
+pub use evaluator::Evaluator;
+pub use judge::Judge;
+pub use leaves::{LeafPlaces, LeafTable};
+pub use replay::Replay;
+pub use training::{TrainingJob, TrainingPolicy};
+pub use verdict::{DetectorStep, FeatureContribution, Verdict, names};

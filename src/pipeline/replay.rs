@@ -1,0 +1,105 @@
+//! The whole core in one place, one call after the other: for tests, for judging a recorded stream,
+//! and as the shortest description of what `app` does with tasks.
+
+use super::{
+    clock::{ClockConfig, StepClock, Tick, merge_progress},
+    detector::Detector,
+    evaluator::Evaluator,
+    leaves::LeafTable,
+    verdict::DetectorStep,
+};
+use crate::{
+    model::Model,
+    series::{SampleBatch, TimestampMs},
+    window::{self, AppendCounts, Store},
+};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// Shards, clock, detectors and models without tasks.
+#[derive(Debug)]
+pub struct Replay {
+    stores: Vec<Store>,
+    table: LeafTable,
+    clock: StepClock,
+    evaluator: Evaluator,
+    models: BTreeMap<String, Arc<Model>>,
+}
+
+// === impl Replay ===
+
+impl Replay {
+    /// A core with `shards` stores (at least one) that has seen nothing. The retention is what the
+    /// detectors' expressions look back on, whatever `window` says.
+    #[must_use]
+    pub fn new(detectors: Vec<Detector>, clock: ClockConfig, window: window::Config, shards: usize) -> Self {
+        let (evaluator, table) = Evaluator::new(detectors);
+        let config = window::Config { retention_ms: table.retention_ms(), ..window };
+        let stores = (0..shards.max(1)).map(|_| Store::new(config, table.selectors())).collect();
+        Self { stores, table, clock: StepClock::new(clock), evaluator, models: BTreeMap::new() }
+    }
+
+    /// Puts a model in place for the steps to come.
+    pub fn set_model(&mut self, detector: &str, model: Arc<Model>) {
+        self.models.insert(detector.to_owned(), model);
+    }
+
+    /// The model that scores for `detector`.
+    #[must_use]
+    pub fn model(&self, detector: &str) -> Option<&Arc<Model>> {
+        self.models.get(detector)
+    }
+
+    /// Takes a batch; each series goes to the shard that its hash names.
+    pub fn append(&mut self, batch: &SampleBatch) -> AppendCounts {
+        let shards = self.stores.len() as u64;
+        let mut parts: Vec<SampleBatch> = self.stores.iter().map(|_| SampleBatch::default()).collect();
+        for entry in batch.iter() {
+            let shard = ((entry.hash >> 64) as u64 % shards) as usize;
+            parts[shard].push(entry.hash, entry.labels, entry.samples.iter().copied());
+        }
+        let mut counts = AppendCounts::default();
+        for (store, part) in self.stores.iter_mut().zip(&parts) {
+            // A recording holds nothing from the future: its own end is the present.
+            counts.add(&store.append(part, TimestampMs::MAX));
+        }
+        counts
+    }
+
+    /// Evaluates every step that the data has passed, oldest first; `waited` is how long, in all, the
+    /// stream has been waited for (see [`StepClock`]).
+    pub fn evaluate(&mut self, waited: Duration) -> Vec<(TimestampMs, Vec<DetectorStep>)> {
+        let mut steps = Vec::new();
+        loop {
+            let progress = merge_progress(self.stores.iter().map(Store::progress));
+            match self.clock.tick(progress, waited) {
+                Tick::Wait { .. } => return steps,
+                Tick::Begin(step) => self.begin(step),
+                Tick::Due(step, _) => steps.push((step, self.step(step))),
+            }
+        }
+    }
+
+    fn step(&mut self, at: TimestampMs) -> Vec<DetectorStep> {
+        let parts = self.stores.iter_mut().map(|store| self.table.evaluate(store, at)).collect();
+        let leaves = self.table.gather(parts);
+        let steps = self.evaluator.step(&leaves, at, |detector| self.models.get(detector).cloned());
+        let empty = leaves.iter().all(Vec::is_empty);
+        let next_sample = || self.stores.iter().filter_map(|store| store.next_after(at)).min();
+        let next = self.clock.next(at, empty.then(next_sample).flatten());
+        self.stores.iter_mut().for_each(|store| store.mark_evaluated(at));
+        self.begin(next);
+        for job in self.evaluator.training_due(at, |detector| self.models.get(detector).cloned()) {
+            let detector = job.detector().to_owned();
+            // A failed training keeps the model before it, as in the running sidecar.
+            if let Ok(model) = job.run() {
+                self.models.insert(detector, Arc::new(model));
+            }
+        }
+        steps
+    }
+
+    fn begin(&mut self, step: TimestampMs) {
+        self.clock.begin(step);
+        self.stores.iter_mut().for_each(|store| store.begin_step(step));
+    }
+}

@@ -1,0 +1,95 @@
+//! What one evaluation says.
+
+use crate::{
+    calibrate::{AnomalyScore, Severity},
+    series::{LabelSet, STALE_NAN, TimestampMs},
+};
+
+/// Names of the series that are written back.
+pub mod names {
+    /// How rare the window is, 0..1.
+    pub const ANOMALY_SCORE: &str = "anomaly_score";
+    /// 0 none, 1 low, 2 medium, 3 high.
+    pub const ANOMALY_SEVERITY: &str = "anomaly_severity";
+    /// The score from which a detector speaks of an anomaly.
+    pub const ANOMALY_THRESHOLD: &str = "anomaly_threshold";
+    /// All of them: what the receiver knows as our own output when it comes back.
+    pub const OWN: [&str; 3] = [ANOMALY_SCORE, ANOMALY_SEVERITY, ANOMALY_THRESHOLD];
+    /// The label that names the detector.
+    pub const DETECTOR: &str = "detector";
+}
+
+/// The share one feature has in an anomaly.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureContribution {
+    /// Feature name.
+    pub feature: String,
+    /// 0..1 over all features of the verdict.
+    pub share: f64,
+}
+
+/// All that one evaluation says of one entity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// Labels of the entity.
+    pub entity: LabelSet,
+    /// The step.
+    pub at: TimestampMs,
+    /// Calibrated score.
+    pub anomaly_score: AnomalyScore,
+    /// Share of normal windows that look at least this odd.
+    pub tail_probability: f64,
+    /// After persistence and hysteresis.
+    pub severity: Severity,
+    /// When the present episode began.
+    pub since: Option<TimestampMs>,
+    /// What drove the score, largest first; empty when nothing stands out.
+    pub contributions: Vec<FeatureContribution>,
+    /// Features without a value at this step.
+    pub missing: Vec<String>,
+    /// In plain words; empty for a verdict below every threshold.
+    pub explanation: String,
+}
+
+/// The outcome of one detector at one step.
+#[derive(Clone, Debug, Default)]
+pub struct DetectorStep {
+    /// Verdicts, by ascending entity labels.
+    pub verdicts: Vec<Verdict>,
+    /// Entities that were scored before and are not there any more.
+    pub gone: Vec<LabelSet>,
+    /// Entities whose windows are not filled enough, or that no model knows yet.
+    pub warming_up: usize,
+    /// Features whose expression failed at this step, with the reason.
+    pub failed_features: Vec<(String, String)>,
+}
+
+impl DetectorStep {
+    /// The series to write back for this step: score and severity of every verdict, a stale marker
+    /// for every entity that went, and the detector's threshold.
+    #[must_use]
+    pub fn series(&self, detector: &str, threshold: f64) -> Vec<(LabelSet, f64)> {
+        let mut series = Vec::with_capacity(self.verdicts.len() * 2 + self.gone.len() * 2 + 1);
+        for verdict in &self.verdicts {
+            let severity = f64::from(verdict.severity.number());
+            series.push((
+                named(names::ANOMALY_SCORE, detector, &verdict.entity),
+                verdict.anomaly_score.value(),
+            ));
+            series.push((named(names::ANOMALY_SEVERITY, detector, &verdict.entity), severity));
+        }
+        for entity in &self.gone {
+            series.push((named(names::ANOMALY_SCORE, detector, entity), STALE_NAN));
+            series.push((named(names::ANOMALY_SEVERITY, detector, entity), STALE_NAN));
+        }
+        if !self.verdicts.is_empty() {
+            series.push((named(names::ANOMALY_THRESHOLD, detector, &LabelSet::empty()), threshold));
+        }
+        series.sort_by(|a, b| a.0.cmp(&b.0));
+        series
+    }
+}
+
+fn named(name: &str, detector: &str, entity: &LabelSet) -> LabelSet {
+    entity.with(crate::series::METRIC_NAME, name).with(names::DETECTOR, detector)
+}
