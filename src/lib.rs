@@ -38,9 +38,9 @@ pub mod window;
 
 pub mod promql;
 
-pub mod score;
-
 pub mod features;
+
+pub mod score;
 
 pub mod calibrate;
 
@@ -54,9 +54,9 @@ pub mod pipeline;
 
 // --- IO shell ---
 
-pub mod config;
-
 pub mod telemetry;
+
+pub mod config;
 
 pub mod shards;
 
@@ -64,11 +64,11 @@ pub mod receive;
 
 pub mod writeback;
 
+pub mod table;
+
 pub mod api;
 
 pub mod server;
-
-pub mod table;
 
 pub mod demo;
 

@@ -153,3 +153,19 @@ fn a_shutdown_answers_what_is_in_flight_and_refuses_what_comes_after() {
     assert_eq!(sender.join().unwrap(), 204);
     assert!(std::net::TcpStream::connect(server.address).is_err());
 }
+
+#[test]
+fn http_2_with_prior_knowledge_is_served_on_the_same_port() {
+    use http_body_util::Full;
+    use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+
+    let server = Server::start();
+    let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<Full<bytes::Bytes>>();
+    let uri = format!("http://{}/api/v1/write", server.address);
+    let request = http::Request::post(uri).body(Full::from(body(T))).unwrap();
+    let response = server.block_on(client.request(request)).unwrap();
+    assert_eq!(
+        (response.status(), response.version()),
+        (http::StatusCode::NO_CONTENT, http::Version::HTTP_2)
+    );
+}

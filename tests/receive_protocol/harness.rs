@@ -146,6 +146,10 @@ impl Server {
         self.runtime.spawn(task);
     }
 
+    pub(crate) fn block_on<T>(&self, task: impl Future<Output = T>) -> T {
+        self.runtime.block_on(task)
+    }
+
     /// A connection that has sent nothing yet.
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();

@@ -221,3 +221,25 @@ fn a_request_spread_over_many_shards_is_counted_in_one_answer() {
     assert_eq!(server.write_v1(&request.encode_to_vec()).status, 204);
     assert_eq!(server.metric("emberwatch_samples_appended_total"), 100.0);
 }
+
+/// The first captured request of each is a plain one of 300 samples; see `tests/data/wire/README.md`.
+#[test]
+fn requests_captured_from_real_senders_are_taken_whole() {
+    const V2: &str = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
+    let window = window::Config { max_ahead_ms: i64::MAX, ..window::Config::default() };
+    for (file, content_type, written) in [
+        ("prometheus-3.5.3-v1.bin", "application/x-protobuf", None),
+        ("prometheus-3.5.3-v1-metadata.bin", "application/x-protobuf", None),
+        ("prometheus-3.5.3-v1-histograms.bin", "application/x-protobuf", None),
+        ("vmagent-1.145-v1.bin", "application/x-protobuf", None),
+        ("vmagent-1.145-v1-metadata.bin", "application/x-protobuf", None),
+        ("prometheus-3.5.3-v2.bin", V2, Some([300, 0, 0])),
+        ("prometheus-3.5.3-v2-histograms.bin", V2, Some([3, 4, 0])),
+    ] {
+        let server = Server::with(Options { window, ..Options::default() });
+        let body = std::fs::read(format!("tests/data/wire/{file}")).unwrap();
+        let headers = [("Content-Type", content_type), ("Content-Encoding", "snappy")];
+        let response = server.request("POST", "/api/v1/write", &headers, &body);
+        assert_eq!((response.status, response.written()), (204, written), "{file}: {}", response.body);
+    }
+}
