@@ -44,9 +44,9 @@ impl Collector for ProcessCollector {
             read("/proc/self/status").and_then(|text| parse_resident_bytes(&text)),
             stat.as_ref().zip(boot).map(|(stat, boot)| boot + stat.seconds_after_boot),
         ];
+        // Unlike the registry, the encoder adds no full stop to a help text.
         for ((name, kind, help), value) in HELP.into_iter().zip(values) {
             let Some(value) = value else { continue };
-            let help = help.trim_end_matches('.');
             if kind == "counter" {
                 let counter = ConstCounter::new(value);
                 counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;

@@ -1,0 +1,32 @@
+//! The receiver and the endpoints beside it, byte by byte through a real socket.
+//!
+//! Tests are named after the lines of the Remote-Write specifications that they hold; behind the
+//! receiver stand the real window stores.
+
+#[cfg(test)]
+#[path = "receive_protocol/harness.rs"]
+mod harness;
+
+#[cfg(test)]
+#[path = "receive_protocol/messages.rs"]
+mod messages;
+
+#[cfg(test)]
+#[path = "receive_protocol/negotiation.rs"]
+mod negotiation;
+
+#[cfg(test)]
+#[path = "receive_protocol/outcomes.rs"]
+mod outcomes;
+
+#[cfg(test)]
+#[path = "receive_protocol/limits.rs"]
+mod limits;
+
+#[cfg(test)]
+#[path = "receive_protocol/connections.rs"]
+mod connections;
+
+#[cfg(test)]
+#[path = "receive_protocol/endpoints.rs"]
+mod endpoints;

@@ -1,0 +1,168 @@
+//! The endpoints beside the receiver.
+
+use crate::harness::{Options, Server};
+use emberwatch::{
+    api::{AnomalyReport, AnomalySnapshot, ContributionReport},
+    series::{LabelSet, TimestampMs},
+};
+use std::sync::Arc;
+
+fn report(detector: &str, severity: u8) -> AnomalyReport {
+    AnomalyReport {
+        detector: detector.to_owned(),
+        entity: LabelSet::from_pairs([("instance", "a:9100")]).unwrap(),
+        score: 0.75,
+        severity,
+        tail_probability: 0.0001,
+        one_in: 10_000.0,
+        since: TimestampMs(1_700_000_000_000),
+        at: TimestampMs(1_700_000_060_000),
+        explanation: "cpu_usage_avg is 0.97, usually 0.1 to 0.3".to_owned(),
+        contributions: vec![ContributionReport { feature: "cpu_usage_avg".to_owned(), share: 1.0 }],
+        missing_features: vec!["disk_usage_pct".to_owned()],
+        model_version: "v1".to_owned(),
+    }
+}
+
+#[test]
+fn f1_healthy_always_and_ready_when_told() {
+    let server = Server::start();
+    assert_eq!(server.get("/-/healthy").status, 200);
+    assert_eq!(server.get("/-/ready").status, 503);
+    server.readiness.set(true);
+    assert_eq!(server.get("/-/ready").status, 200);
+    for path in ["/-/healthy", "/-/ready"] {
+        let head = server.request("HEAD", path, &[], &[]);
+        assert_eq!((head.status, head.body.as_str()), (200, ""));
+    }
+    server.readiness.set(false);
+    assert_eq!(server.get("/-/ready").status, 503);
+}
+
+#[test]
+fn f2_reload_is_403_unless_enabled_and_never_a_get() {
+    let server = Server::with(Options { enable_lifecycle: false, ..Options::default() });
+    let refused = server.request("POST", "/-/reload", &[], &[]);
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("--web.enable-lifecycle"), "{}", refused.body);
+    let get = server.get("/-/reload");
+    assert_eq!(get.status, 405);
+    let allow = get.header("Allow").unwrap_or_default();
+    assert!(allow.contains("POST") && allow.contains("PUT"), "{allow}");
+}
+
+#[test]
+fn f2_reload_waits_for_the_result_and_a_failure_is_500_with_its_reason() {
+    let mut server = Server::start();
+    let (_, placeholder) = tokio::sync::mpsc::channel(1);
+    let mut reloads = std::mem::replace(&mut server.reloads, placeholder);
+    server.spawn(async move {
+        for result in [Ok(()), Err("model node: checksum differs".to_owned())] {
+            if let Some(reply) = reloads.recv().await {
+                let _ = reply.send(result);
+            }
+        }
+    });
+    assert_eq!(server.request("POST", "/-/reload", &[], &[]).status, 200);
+    let failed = server.request("PUT", "/-/reload", &[], &[]);
+    assert_eq!(failed.status, 500);
+    assert!(failed.body.contains("checksum differs"), "{}", failed.body);
+    // The task has ended: nobody is left to reload.
+    assert_eq!(server.request("POST", "/-/reload", &[], &[]).status, 503);
+}
+
+#[test]
+fn f3_metrics_come_in_both_text_formats() {
+    let server = Server::start();
+    let plain = server.get("/metrics");
+    assert_eq!(plain.header("Content-Type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert!(plain.body.contains("# TYPE emberwatch_samples_appended_total counter"), "{}", plain.body);
+    let accept = [("Accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5")];
+    let open = server.request("GET", "/metrics", &accept, &[]);
+    assert!(open.header("Content-Type").unwrap().starts_with("application/openmetrics-text"));
+    assert!(open.body.ends_with("# EOF\n"));
+}
+
+#[test]
+fn requests_are_counted_by_route_never_by_the_path_a_client_made_up() {
+    let server = Server::start();
+    assert_eq!(server.get("/made/up").status, 404);
+    assert_eq!(server.get("/metrics?x=1").status, 200);
+    assert_eq!(server.metric("emberwatch_http_requests_total{handler=\"other\",code=\"404\"}"), 1.0);
+    assert_eq!(server.metric("emberwatch_http_requests_total{handler=\"/metrics\",code=\"200\"}"), 1.0);
+}
+
+#[test]
+fn a_panic_is_a_500_that_is_counted_and_the_process_lives() {
+    let server = Server::start();
+    assert_eq!(server.get("/panic").status, 500);
+    assert_eq!(server.metric("emberwatch_http_panics_total"), 1.0);
+    assert_eq!(server.get("/-/healthy").status, 200);
+}
+
+#[test]
+fn the_index_names_every_endpoint() {
+    let server = Server::start();
+    let index = server.get("/");
+    assert_eq!(index.status, 200);
+    for path in ["/api/v1/write", "/api/v1/anomalies", "/metrics", "/-/healthy", "/-/ready", "/-/reload"] {
+        assert!(index.body.contains(path), "{path}");
+        assert_ne!(server.request("OPTIONS", path, &[], &[]).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn anomalies_are_empty_before_the_first_step() {
+    let server = Server::start();
+    let response = server.get("/api/v1/anomalies");
+    assert_eq!(response.header("Content-Type"), Some("application/json"));
+    assert_eq!(response.body, r#"{"status":"success","data":{"at":null,"anomalies":[]}}"#);
+}
+
+#[test]
+fn an_anomaly_says_who_how_rare_why_and_since_when() {
+    let server = Server::start();
+    server.anomalies.store(Arc::new(AnomalySnapshot {
+        at: Some(TimestampMs(1_700_000_060_000)),
+        anomalies: vec![report("node", 2)],
+    }));
+    let body: serde_json::Value = serde_json::from_str(&server.get("/api/v1/anomalies").body).unwrap();
+    let expected = serde_json::json!({
+        "status": "success",
+        "data": {
+            "at": "2023-11-14T22:14:20.000Z",
+            "anomalies": [{
+                "detector": "node",
+                "entity": { "instance": "a:9100" },
+                "score": 0.75,
+                "severity": "medium",
+                "tail_probability": 0.0001,
+                "one_in": 10000.0,
+                "since": "2023-11-14T22:13:20.000Z",
+                "at": "2023-11-14T22:14:20.000Z",
+                "explanation": "cpu_usage_avg is 0.97, usually 0.1 to 0.3",
+                "contributions": [{ "feature": "cpu_usage_avg", "share": 1.0 }],
+                "missing_features": ["disk_usage_pct"],
+                "model_version": "v1",
+            }],
+        },
+    });
+    assert_eq!(body, expected);
+}
+
+#[test]
+fn anomalies_can_be_filtered_and_a_wrong_filter_is_400() {
+    let server = Server::start();
+    let anomalies = vec![report("node", 1), report("node", 3), report("api", 3)];
+    server.anomalies.store(Arc::new(AnomalySnapshot { at: None, anomalies }));
+    let count = |query: &str| {
+        let response = server.get(&format!("/api/v1/anomalies?{query}"));
+        let body: serde_json::Value = serde_json::from_str(&response.body).unwrap();
+        (response.status, body["data"]["anomalies"].as_array().map_or(0, Vec::len))
+    };
+    assert_eq!(count("detector=node"), (200, 2));
+    assert_eq!(count("severity=medium"), (200, 2));
+    assert_eq!(count("detector=node&severity=high"), (200, 1));
+    assert_eq!(count("severity=huge"), (400, 0));
+    assert_eq!(count("colour=red"), (400, 0));
+}
