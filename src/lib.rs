@@ -70,6 +70,10 @@ pub mod api;
 
 pub mod server;
 
+pub mod lifecycle;
+
+pub mod app;
+
 pub mod demo;
 
 pub mod cli;

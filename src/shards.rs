@@ -5,10 +5,15 @@
 //! places in all of them before it sends to any: it is taken whole or refused whole.
 
 use crate::{
+    pipeline::LeafTable,
+    promql::LeafVector,
     series::{SampleBatch, TimestampMs},
     window::AppendCounts,
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -19,6 +24,13 @@ use tokio::{
 pub enum ShardMessage {
     /// Append a batch to the windows.
     Append(Append),
+    /// Evaluate the leaves of all features at a step, and count what arrives for it from now on as late.
+    Evaluate(Evaluate),
+    /// Start to wait for a step.
+    BeginStep {
+        /// The step.
+        next: TimestampMs,
+    },
 }
 
 /// A batch for the windows of one shard.
@@ -43,6 +55,26 @@ pub struct Appended {
     pub batch: SampleBatch,
 }
 
+/// A step to evaluate.
+#[derive(Debug)]
+pub struct Evaluate {
+    /// The step.
+    pub at: TimestampMs,
+    /// What to evaluate.
+    pub table: Arc<LeafTable>,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Evaluated>,
+}
+
+/// The answer to [`Evaluate`].
+#[derive(Debug)]
+pub struct Evaluated {
+    /// One vector a leaf of the table.
+    pub leaves: Vec<LeafVector>,
+    /// Where every leaf is empty: the earliest sample after the step.
+    pub next_sample: Option<TimestampMs>,
+}
+
 /// Why nothing could be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoPlace {
@@ -53,6 +85,12 @@ pub enum NoPlace {
         shard: usize,
         /// Messages in its mailbox.
         waiting: usize,
+    },
+    /// The windows hold samples far ahead of the step that is evaluated, and these are ahead too.
+    #[error("the samples are {lead_ms} ms ahead of the step that is being evaluated")]
+    TooFarAhead {
+        /// How far.
+        lead_ms: i64,
     },
     /// A shard task has ended: the process is shutting down.
     #[error("shard {shard} has ended")]
@@ -67,6 +105,19 @@ pub enum NoPlace {
 pub struct Shards {
     mailboxes: Arc<[mpsc::Sender<ShardMessage>]>,
     hash_seed: u64,
+    lead: Arc<Lead>,
+}
+
+/// How far the samples held may run ahead of the step that is waited for. In live operation it is
+/// seconds; while a backlog is worked through one connection can be far ahead of another, or all of
+/// them ahead of the evaluation, and the windows would have to hold all of it.
+const MAX_LEAD_MS: i64 = 15 * 60_000;
+
+/// How far evaluation and data have come; both in Unix milliseconds.
+#[derive(Debug)]
+struct Lead {
+    awaited: AtomicI64,
+    newest: AtomicI64,
 }
 
 /// A reserved place in the mailbox of one shard; dropped unused, it is free again.
@@ -83,7 +134,27 @@ impl Shards {
     pub fn new(count: usize, capacity: usize, hash_seed: u64) -> (Self, Vec<mpsc::Receiver<ShardMessage>>) {
         debug_assert!(count > 0 && capacity > 0);
         let (mailboxes, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel(capacity)).unzip();
-        (Self { mailboxes: mailboxes.into(), hash_seed }, receivers)
+        let lead = Lead { awaited: AtomicI64::new(i64::MAX), newest: AtomicI64::new(i64::MIN) };
+        (Self { mailboxes: mailboxes.into(), hash_seed, lead: Arc::new(lead) }, receivers)
+    }
+
+    /// Says which step is waited for, and how new the newest sample held of any series is that a
+    /// detector reads.
+    pub fn set_lead(&self, awaited: TimestampMs, newest: TimestampMs) {
+        self.lead.awaited.store(awaited.0, Ordering::Relaxed);
+        self.lead.newest.store(newest.0, Ordering::Relaxed);
+    }
+
+    /// Whether samples as new as `newest` can be taken now. After a pause of the whole stream they can,
+    /// however long it was: what counts is that samples *held* are ahead already.
+    ///
+    /// # Errors
+    /// When evaluation must catch up first.
+    pub fn check_lead(&self, newest: TimestampMs) -> Result<(), NoPlace> {
+        let awaited = self.lead.awaited.load(Ordering::Relaxed);
+        let held_ms = self.lead.newest.load(Ordering::Relaxed).saturating_sub(awaited);
+        let lead_ms = newest.0.saturating_sub(awaited);
+        if held_ms.min(lead_ms) > MAX_LEAD_MS { Err(NoPlace::TooFarAhead { lead_ms }) } else { Ok(()) }
     }
 
     /// Number of shards.
@@ -160,6 +231,18 @@ mod tests {
         assert_eq!(shards.queues().collect::<Vec<_>>(), [(0, 1), (1, 1)]);
         assert!(receivers[1].try_recv().is_ok());
         assert_eq!(shards.reserve([0, 1]).map(|places| places.len()), Ok(2));
+    }
+
+    #[test]
+    fn samples_far_ahead_wait_only_while_evaluation_lags_behind_what_is_held() {
+        let (shards, _receivers) = Shards::new(1, 1, 0);
+        let hour = TimestampMs(3_600_000);
+        assert_eq!(shards.check_lead(hour), Ok(()), "before the first step");
+        shards.set_lead(TimestampMs(0), TimestampMs(-1));
+        assert_eq!(shards.check_lead(hour), Ok(()), "the stream had paused");
+        shards.set_lead(TimestampMs(0), hour);
+        assert_eq!(shards.check_lead(hour), Err(NoPlace::TooFarAhead { lead_ms: 3_600_000 }));
+        assert_eq!(shards.check_lead(TimestampMs(1)), Ok(()), "a connection that is behind goes on");
     }
 
     #[test]

@@ -109,6 +109,7 @@ fn training(mut section: Section<'_>) -> Option<Training> {
     let forest = Hyperparams::default();
     let warm_up = section.duration("warm_up", 1800 * SECOND, SECOND..=90 * DAY);
     let max_rows = section.number("max_rows", ReservoirSettings::default().max_rows, 256..=10_000_000);
+    let retention = section.duration("retention", 90 * DAY, SECOND..=3650 * DAY);
     let hyperparams = Hyperparams {
         n_trees: section.number("n_trees", forest.n_trees, 1..=10_000),
         subsample_size: section.number("subsample_size", forest.subsample_size, 2..=4096),
@@ -119,7 +120,7 @@ fn training(mut section: Section<'_>) -> Option<Training> {
     let contamination = section.number("contamination", 0.0, 0.0..=0.4999);
     let checked = hyperparams.check().map_err(|error| section.note_here(&error.to_string(), "write less"));
     section.finish();
-    Some(Training { warm_up, max_rows, hyperparams: checked.ok()?, contamination })
+    Some(Training { warm_up, max_rows, retention, hyperparams: checked.ok()?, contamination })
 }
 
 fn external_labels(section: Section<'_>) -> Vec<(String, String)> {

@@ -63,6 +63,8 @@ pub struct Training {
     pub warm_up: Duration,
     /// Most rows kept of each detector (a seeded, time-stratified reservoir).
     pub max_rows: usize,
+    /// How long a row is trained on, in the time of the data.
+    pub retention: Duration,
     /// Of the forests; the seed is also that of the reservoir.
     pub hyperparams: CheckedHyperparams,
     /// Expected share of anomalies in the training data.

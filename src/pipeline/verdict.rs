@@ -83,10 +83,16 @@ impl DetectorStep {
             series.push((named(names::ANOMALY_SEVERITY, detector, entity), STALE_NAN));
         }
         if !self.verdicts.is_empty() {
-            series.push((named(names::ANOMALY_THRESHOLD, detector, &LabelSet::empty()), threshold));
+            series.push((Self::threshold_labels(detector), threshold));
         }
         series.sort_by(|a, b| a.0.cmp(&b.0));
         series
+    }
+
+    /// The series that holds a detector's threshold.
+    #[must_use]
+    pub fn threshold_labels(detector: &str) -> LabelSet {
+        named(names::ANOMALY_THRESHOLD, detector, &LabelSet::empty())
     }
 }
 

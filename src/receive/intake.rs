@@ -65,6 +65,11 @@ impl Intake {
     ) -> Result<Vec<(usize, oneshot::Receiver<Appended>)>, NoPlace> {
         let filled: Vec<usize> =
             (0..self.batches.len()).filter(|shard| !self.batches[*shard].is_empty()).collect();
+        // What lies in the future is refused sample by sample; it must not hold up the request.
+        let newest = filled.iter().filter_map(|shard| self.batches[*shard].newest()).max();
+        if let Some(newest) = newest {
+            shards.check_lead(newest.min(now))?;
+        }
         let places = shards.reserve(filled.iter().copied())?;
         let send = |(shard, place): (usize, crate::shards::Place<'_>)| {
             let (reply, answer) = oneshot::channel();

@@ -56,6 +56,12 @@ impl SampleBatch {
         self.entries.len()
     }
 
+    /// The newest timestamp of all samples.
+    #[must_use]
+    pub fn newest(&self) -> Option<super::TimestampMs> {
+        self.samples.iter().map(|sample| sample.timestamp).max()
+    }
+
     /// Whether nothing was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {

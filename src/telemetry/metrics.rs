@@ -106,6 +106,8 @@ pub struct Metrics {
     pub entities: Family<DetectorLabel, Gauge>,
     /// Entities without enough window for a score.
     pub entities_warming_up: Family<DetectorLabel, Gauge>,
+    /// Features that had no value at a step because their expression failed.
+    pub feature_failures: Family<DetectorLabel, Counter>,
     /// Entities that are anomalous now.
     pub anomalies: Family<DetectorSeverityLabels, Gauge>,
 
@@ -187,6 +189,7 @@ impl Metrics {
             last_step_timestamp: t.gauge("last_step_timestamp_seconds", "Data time of the newest evaluated step."),
             entities: t.gauges("entities", "detector", "Entities known to each detector."),
             entities_warming_up: t.gauges("entities_warming_up", "detector", "Entities whose windows are not filled enough for a score."),
+            feature_failures: t.counters("feature_failures", "detector", "Features that had no value at a step because their expression failed on the data (a join that is not one-to-one, several results for one entity)."),
             anomalies: t.gauges("anomalies", "detector, severity", "Entities that are anomalous at the last evaluated step."),
 
             model_info: t.gauges("model_info", "detector, version", "1, with the version of each live model."),

@@ -1,0 +1,315 @@
+//! The running sidecar: which tasks there are, and how they are wired.
+//!
+//! ```text
+//! connections --batches--> shard tasks --progress--> stepper --steps--> write-back task
+//!                              ^------- leaves at T ----+  |---snapshot--> API
+//! signals, POST /-/reload --> reload --models--------------+
+//! ```
+//!
+//! One task owns each piece of state; what crosses between them is a bounded channel, a swapped
+//! pointer, or a report. Start and stop are here, once.
+
+mod board;
+
+mod outlet;
+
+mod shard_task;
+
+mod stepper;
+
+use crate::{
+    api::{self, AnomalySnapshot, Api, Readiness, ReloadRequest},
+    config::Config,
+    lifecycle::{LiveModels, ModelDirectory, ModelSource, ReloadError, reload},
+    pipeline::{
+        ClockConfig, Detector, DetectorSettings, Evaluator, InvalidDetector, StepClock, TrainingPolicy, names,
+    },
+    receive::{self, Receiver},
+    server::{self, ListenAddress},
+    shards::Shards,
+    telemetry::Metrics,
+    window::Store,
+    writeback,
+};
+use arc_swap::ArcSwap;
+use board::ProgressBoard;
+use outlet::{DetectorTag, Outlet};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use stepper::Stepper;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+
+/// What is said at start beside the config.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen.
+    pub listen: ListenAddress,
+    /// Whether `POST /-/reload` is allowed; SIGHUP always is.
+    pub enable_lifecycle: bool,
+    /// Seed of the series hashes, drawn at random once a process so that nobody can aim at collisions.
+    pub hash_seed: u64,
+}
+
+/// Why the sidecar did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The socket could not be opened.
+    #[error("cannot listen: {0}")]
+    Listen(#[from] io::Error),
+    /// A detector cannot be.
+    #[error("detector {detector:?}: {source}")]
+    Detector {
+        /// Its name.
+        detector: String,
+        /// Why not.
+        source: InvalidDetector,
+    },
+    /// A model on disk cannot be used.
+    #[error("cannot load the models: {}", joined(.0))]
+    Models(Vec<ReloadError>),
+}
+
+/// A running sidecar. Dropping it does not stop it; [`Sidecar::stop`] does.
+#[must_use = "a sidecar that is not stopped loses what it has not written back"]
+pub struct Sidecar {
+    address: SocketAddr,
+    reloads: mpsc::Sender<ReloadRequest>,
+    readiness: Readiness,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+    stepper: JoinHandle<Stepper>,
+    writeback: Option<writeback::Handle>,
+}
+
+// === impl Sidecar ===
+
+impl Sidecar {
+    /// Starts all tasks. Serves as soon as this returns.
+    ///
+    /// # Errors
+    /// When the address is taken, a detector cannot be compiled, or a model file is unusable.
+    pub async fn start(config: Config, options: Options) -> Result<Self, StartError> {
+        let listener = options.listen.bind().await?;
+        let address = listener.local_addr()?;
+        let metrics = Arc::new(Metrics::new());
+        let (stop, stopped) = watch::channel(false);
+
+        let detectors = detectors(&config)?;
+        let names: Vec<&str> = config.detectors.iter().map(|d| d.schema.detector()).collect();
+        let models = Arc::new(LiveModels::new(names.iter().copied()));
+        let directory = ModelDirectory::new(&config.models.path, config.models.keep_versions);
+        let sources: Vec<ModelSource> = config
+            .detectors
+            .iter()
+            .map(|d| ModelSource { schema: d.schema.clone(), fixed: d.model.clone() })
+            .collect();
+        let loaded = reload(&sources, &directory, &models).map_err(StartError::Models)?;
+        for model in &loaded {
+            tracing::info!(detector = model.detector, version = model.version, "loaded a model");
+        }
+        note_successful_reload(&metrics);
+
+        let (evaluator, table) = Evaluator::new(detectors);
+        let (shards, mailboxes) =
+            Shards::new(config.storage.shards, config.storage.shard_queue_capacity, options.hash_seed);
+        let board = Arc::new(ProgressBoard::new(shards.count()));
+        let window = config.storage.shard_window(table.retention_ms());
+        for (shard, mailbox) in mailboxes.into_iter().enumerate() {
+            let store = Store::new(window, table.selectors());
+            tokio::spawn(shard_task::run_shard(shard, store, mailbox, Arc::clone(&board)));
+        }
+
+        let writeback = config.remote_write.clone().map(|target| {
+            // Its task ends when it is flushed at stop.
+            let (handle, _task) = writeback::spawn(target, metrics.remote_write.clone());
+            handle
+        });
+        let snapshot = Arc::new(ArcSwap::from_pointee(AnomalySnapshot::default()));
+        let tags = config
+            .detectors
+            .iter()
+            .map(|d| DetectorTag { name: d.schema.detector().to_owned(), thresholds: d.thresholds })
+            .collect();
+        let outlet = Outlet::new(
+            tags,
+            config.external_labels.clone(),
+            writeback.clone(),
+            Arc::clone(&snapshot),
+            Arc::clone(&models),
+            Arc::clone(&metrics),
+        );
+        let clock = StepClock::new(ClockConfig {
+            step_ms: milliseconds(config.step),
+            settle_timeout: config.settle_timeout,
+        });
+        let stepper = Stepper {
+            clock,
+            table: Arc::new(table),
+            evaluator,
+            shards: shards.clone(),
+            board,
+            models: Arc::clone(&models),
+            directory: directory.clone(),
+            outlet,
+            metrics: Arc::clone(&metrics),
+        };
+        let stepper = tokio::spawn(stepper.run(stopped.clone()));
+
+        let (reloads, reload_requests) = mpsc::channel(1);
+        let reloader = Reloader { sources, directory, models, metrics: Arc::clone(&metrics) };
+        tokio::spawn(reloader.run(reload_requests));
+
+        let readiness = Readiness::default();
+        let routes = routes(&config, &options, shards, &metrics, &readiness, snapshot, &reloads);
+        let shutdown = async move {
+            let mut stopped = stopped;
+            // A sender that is gone means stop as well.
+            _ = stopped.wait_for(|stopped| *stopped).await;
+        };
+        let serve = server::serve(listener, routes, server::Config::default(), metrics, shutdown);
+        let server = tokio::spawn(serve);
+        readiness.set(true);
+        tracing::info!(%address, detectors = names.join(", "), "ready to receive");
+        Ok(Self { address, reloads, readiness, stop, server, stepper, writeback })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Reads all models again; on any error everything stays as it was.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub async fn reload(&self) -> Result<(), String> {
+        let (reply, result) = tokio::sync::oneshot::channel();
+        let gone = |_| "shutting down".to_owned();
+        self.reloads.send(reply).await.map_err(|_| gone(()))?;
+        result.await.map_err(|_| gone(()))?
+    }
+
+    /// Stops in the order of the data: no more requests, no more steps, stale markers for every score
+    /// series that stands, then write-back until its deadline.
+    pub async fn stop(self) {
+        self.readiness.set(false);
+        _ = self.stop.send(true);
+        if let Err(error) = self.server.await {
+            tracing::error!(%error, "the server ended badly");
+        }
+        match self.stepper.await {
+            Ok(stepper) => stepper.end(),
+            Err(error) => tracing::error!(%error, "the evaluation of steps ended badly"),
+        }
+        if let Some(writeback) = self.writeback {
+            writeback.flush().await;
+        }
+        tracing::info!("stopped");
+    }
+}
+
+/// The detectors of a config, compiled.
+fn detectors(config: &Config) -> Result<Vec<Detector>, StartError> {
+    let compile = |detector: &crate::config::Detector| {
+        let training = &config.training;
+        let policy = TrainingPolicy {
+            warm_up_ms: milliseconds(training.warm_up),
+            max_rows: training.max_rows,
+            retention_ms: milliseconds(training.retention),
+            hyperparams: training.hyperparams.get(),
+            contamination: training.contamination,
+        };
+        let settings = DetectorSettings {
+            schema: detector.schema.clone(),
+            thresholds: detector.thresholds,
+            persistence: detector.persistence,
+            training: detector.model.is_none().then_some(policy),
+        };
+        let name = detector.schema.detector().to_owned();
+        Detector::new(settings).map_err(|source| StartError::Detector { detector: name, source })
+    };
+    config.detectors.iter().map(compile).collect()
+}
+
+fn routes(
+    config: &Config,
+    options: &Options,
+    shards: Shards,
+    metrics: &Arc<Metrics>,
+    readiness: &Readiness,
+    anomalies: Arc<ArcSwap<AnomalySnapshot>>,
+    reloads: &mpsc::Sender<ReloadRequest>,
+) -> axum::Router {
+    let own_metrics = names::OWN.map(str::to_owned).to_vec();
+    let receive = receive::Config { own_metrics, ..config.receive.clone() };
+    let receiver = Arc::new(Receiver::new(receive, shards, Arc::clone(metrics)));
+    let api = Api {
+        metrics: Arc::clone(metrics),
+        readiness: readiness.clone(),
+        anomalies,
+        reload: options.enable_lifecycle.then(|| reloads.clone()),
+    };
+    api::instrument(receive::router(receiver).merge(api::router(api)), metrics)
+}
+
+/// Serves requests to reload, one after the other.
+struct Reloader {
+    sources: Vec<ModelSource>,
+    directory: ModelDirectory,
+    models: Arc<LiveModels>,
+    metrics: Arc<Metrics>,
+}
+
+impl Reloader {
+    async fn run(self, mut requests: mpsc::Receiver<ReloadRequest>) {
+        let this = Arc::new(self);
+        while let Some(reply) = requests.recv().await {
+            let worker = Arc::clone(&this);
+            let result = tokio::task::spawn_blocking(move || worker.reload()).await;
+            let result = result.unwrap_or_else(|error| Err(format!("reloading broke off: {error}")));
+            // Whoever asked may have gone; the result is in the log and in the metrics.
+            _ = reply.send(result);
+        }
+    }
+
+    fn reload(&self) -> Result<(), String> {
+        match reload(&self.sources, &self.directory, &self.models) {
+            Ok(reloaded) => {
+                note_successful_reload(&self.metrics);
+                for model in reloaded {
+                    tracing::info!(detector = model.detector, version = model.version, "reloaded the model");
+                }
+                Ok(())
+            }
+            Err(errors) => {
+                self.metrics.model_last_reload_successful.set(0);
+                let reason = joined(&errors);
+                tracing::error!(reason, "reload failed, every model stays as it was");
+                Err(reason)
+            }
+        }
+    }
+}
+
+fn note_successful_reload(metrics: &Metrics) {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    metrics.model_last_reload_successful.set(1);
+    metrics.model_last_reload_success_timestamp.set(since_epoch.as_secs_f64());
+    metrics.config_last_reload_successful.set(1);
+}
+
+fn joined(errors: &[ReloadError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

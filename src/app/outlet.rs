@@ -1,0 +1,195 @@
+//! Where verdicts go: write-back, the API's snapshot, metrics, the log.
+
+use crate::{
+    api::{AnomalyReport, AnomalySnapshot, ContributionReport},
+    calibrate::{Severity, Thresholds},
+    lifecycle::LiveModels,
+    pipeline::{DetectorStep, Judge, StepCause, Verdict},
+    series::{LabelSet, STALE_NAN, TimestampMs},
+    telemetry::{DetectorLabel, DetectorSeverityLabels, Metrics, ModelLabels, StepCauseLabel},
+    writeback::{Handle, StepSeries},
+};
+use arc_swap::ArcSwap;
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::time::Instant;
+
+/// What the outlet must know of a detector.
+#[derive(Clone, Debug)]
+pub(super) struct DetectorTag {
+    pub(super) name: String,
+    pub(super) thresholds: Thresholds,
+}
+
+/// Hands on what a step found.
+pub(super) struct Outlet {
+    detectors: Vec<DetectorTag>,
+    external_labels: Vec<(String, String)>,
+    writeback: Option<Handle>,
+    snapshot: Arc<ArcSwap<AnomalySnapshot>>,
+    models: Arc<LiveModels>,
+    metrics: Arc<Metrics>,
+    /// Version shown in `model_info` for each detector.
+    shown_versions: BTreeMap<String, String>,
+    last_step: Option<TimestampMs>,
+}
+
+// === impl Outlet ===
+
+impl Outlet {
+    pub(super) fn new(
+        detectors: Vec<DetectorTag>,
+        external_labels: Vec<(String, String)>,
+        writeback: Option<Handle>,
+        snapshot: Arc<ArcSwap<AnomalySnapshot>>,
+        models: Arc<LiveModels>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let shown_versions = BTreeMap::new();
+        Self {
+            detectors,
+            external_labels,
+            writeback,
+            snapshot,
+            models,
+            metrics,
+            shown_versions,
+            last_step: None,
+        }
+    }
+
+    /// Hands on the verdicts of step `at`, one element a detector.
+    pub(super) fn publish(&mut self, at: TimestampMs, steps: &[DetectorStep]) {
+        let mut series = Vec::new();
+        let mut anomalies = Vec::new();
+        for (detector, step) in self.detectors.iter().zip(steps) {
+            series.extend(step.series(&detector.name, detector.thresholds.of(Severity::Low)));
+            let version = self.models.load(&detector.name).map_or(String::new(), |m| m.version().to_owned());
+            let anomalous = step.verdicts.iter().filter(|verdict| verdict.severity > Severity::Normal);
+            anomalies.extend(anomalous.map(|verdict| report(&detector.name, verdict, &version)));
+            self.count_detector(&detector.name, step);
+            log_changes(&self.snapshot.load(), &detector.name, step);
+        }
+        self.enqueue(at, series);
+        // The most alarming first; among equals the defined order of detectors and entities stays.
+        anomalies.sort_by(|a, b| {
+            (b.severity, b.score).partial_cmp(&(a.severity, a.score)).unwrap_or(a.at.cmp(&b.at))
+        });
+        self.snapshot.store(Arc::new(AnomalySnapshot { at: Some(at), anomalies }));
+        self.last_step = Some(at);
+    }
+
+    /// Counts a step whose scores were handed on just now.
+    pub(super) fn count(&self, cause: StepCause, at: TimestampMs, last_arrival: Option<Instant>) {
+        let cause = match cause {
+            StepCause::Complete => "complete",
+            StepCause::Timeout => "timeout",
+        };
+        self.metrics.steps_evaluated.get_or_create(&StepCauseLabel { cause }).inc();
+        self.metrics.last_step_timestamp.set(at.seconds());
+        if let Some(arrival) = last_arrival {
+            self.metrics.score_latency.observe(arrival.elapsed().as_secs_f64());
+        }
+    }
+
+    /// Shows which model scores for a detector; a version that is replaced disappears.
+    pub(super) fn show_model(&mut self, detector: &str, version: &str) {
+        let labels =
+            |version: &str| ModelLabels { detector: detector.to_owned(), version: version.to_owned() };
+        if let Some(old) = self.shown_versions.insert(detector.to_owned(), version.to_owned())
+            && old != version
+        {
+            self.metrics.model_info.remove(&labels(&old));
+        }
+        self.metrics.model_info.get_or_create(&labels(version)).set(1);
+        self.metrics.set_training_state(detector, "trained");
+    }
+
+    /// Ends every score series that stands: stale markers one millisecond after the last step, so that
+    /// the last score is not overwritten.
+    pub(super) fn end<'a>(&self, judges: impl Iterator<Item = &'a Judge>) {
+        let Some(last) = self.last_step else { return };
+        let mut series = Vec::new();
+        for (detector, judge) in self.detectors.iter().zip(judges) {
+            let gone: Vec<LabelSet> = judge.scored_entities().cloned().collect();
+            if !gone.is_empty() {
+                series.extend(DetectorStep { gone, ..DetectorStep::default() }.series(&detector.name, 0.0));
+                series.push((DetectorStep::threshold_labels(&detector.name), STALE_NAN));
+            }
+        }
+        self.enqueue(last.plus_ms(1), series);
+    }
+
+    fn enqueue(&self, at: TimestampMs, mut series: Vec<(LabelSet, f64)>) {
+        let Some(writeback) = &self.writeback else { return };
+        for (labels, _) in &mut series {
+            for (name, value) in &self.external_labels {
+                *labels = labels.with(name, value);
+            }
+        }
+        series.sort_by(|a, b| a.0.cmp(&b.0));
+        if !series.is_empty() {
+            writeback.enqueue(StepSeries { at, series });
+        }
+    }
+
+    fn count_detector(&self, detector: &str, step: &DetectorStep) {
+        let label = DetectorLabel { detector: detector.to_owned() };
+        let entities = step.verdicts.len() + step.warming_up;
+        self.metrics.entities.get_or_create(&label).set(entities as i64);
+        self.metrics.entities_warming_up.get_or_create(&label).set(step.warming_up as i64);
+        for (severity, word) in
+            [(Severity::Low, "low"), (Severity::Medium, "medium"), (Severity::High, "high")]
+        {
+            let labels = DetectorSeverityLabels { detector: detector.to_owned(), severity: word };
+            let count = step.verdicts.iter().filter(|verdict| verdict.severity == severity).count();
+            self.metrics.anomalies.get_or_create(&labels).set(count as i64);
+        }
+        self.metrics.feature_failures.get_or_create(&label).inc_by(step.failed_features.len() as u64);
+        for (feature, reason) in &step.failed_features {
+            tracing::debug!(detector, feature, reason, "a feature has no value at this step");
+        }
+    }
+}
+
+fn report(detector: &str, verdict: &Verdict, model_version: &str) -> AnomalyReport {
+    AnomalyReport {
+        detector: detector.to_owned(),
+        entity: verdict.entity.clone(),
+        score: verdict.anomaly_score.value(),
+        severity: verdict.severity.number(),
+        tail_probability: verdict.tail_probability,
+        one_in: 1.0 / verdict.tail_probability,
+        since: verdict.since.unwrap_or(verdict.at),
+        at: verdict.at,
+        explanation: verdict.explanation.clone(),
+        contributions: verdict
+            .contributions
+            .iter()
+            .map(|c| ContributionReport { feature: c.feature.clone(), share: c.share })
+            .collect(),
+        missing_features: verdict.missing.clone(),
+        model_version: model_version.to_owned(),
+    }
+}
+
+/// One line when an entity becomes anomalous (medium or above), one when it no longer is.
+fn log_changes(before: &AnomalySnapshot, detector: &str, step: &DetectorStep) {
+    let level_before = |entity: &LabelSet| {
+        let report = before.anomalies.iter().find(|r| r.detector == detector && r.entity == *entity);
+        report.map_or(0, |report| report.severity)
+    };
+    let alarming = Severity::Medium.number();
+    for verdict in &step.verdicts {
+        let (was, is) = (level_before(&verdict.entity), verdict.severity.number());
+        let entity = verdict.entity.to_string();
+        if was < alarming && is >= alarming {
+            let severity = verdict.severity.to_string();
+            tracing::info!(detector, entity, severity, why = verdict.explanation, "anomaly began");
+        } else if was >= alarming && is < alarming {
+            tracing::info!(detector, entity, "anomaly ended");
+        }
+    }
+    for entity in &step.gone {
+        tracing::info!(detector, entity = entity.to_string(), "entity is gone; its score series ended");
+    }
+}

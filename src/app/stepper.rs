@@ -1,0 +1,192 @@
+//! The task that turns the progress of the data into steps, and steps into verdicts.
+
+use super::{board::ProgressBoard, outlet::Outlet};
+use crate::{
+    lifecycle::{LiveModels, ModelDirectory},
+    pipeline::{Evaluator, LeafTable, StepCause, StepClock, Tick, TrainingJob},
+    promql::LeafVector,
+    series::TimestampMs,
+    shards::{Evaluate, Evaluated, ShardMessage, Shards},
+    telemetry::{DetectorLabel, Metrics},
+};
+use std::{sync::Arc, time::Instant as StdInstant};
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
+
+/// Everything a step needs.
+pub(super) struct Stepper {
+    pub(super) clock: StepClock,
+    pub(super) table: Arc<LeafTable>,
+    pub(super) evaluator: Evaluator,
+    pub(super) shards: Shards,
+    pub(super) board: Arc<ProgressBoard>,
+    pub(super) models: Arc<LiveModels>,
+    pub(super) directory: ModelDirectory,
+    pub(super) outlet: Outlet,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+/// A shard task has ended, so no step can be evaluated any more.
+struct ShardEnded;
+
+// === impl Stepper ===
+
+impl Stepper {
+    /// Evaluates step after step until `stop` changes (or its sender is gone) or a shard ends.
+    /// Returns what shutdown still needs: who was scored last, for the stale markers.
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) -> Self {
+        let started = Instant::now();
+        loop {
+            let report = self.board.merged();
+            self.metrics.series.set(report.series as i64);
+            self.metrics.window_bytes.set(report.bytes as i64);
+            if let (Some(awaited), Some(newest)) = (self.clock.awaited(), report.progress.newest) {
+                self.shards.set_lead(awaited, newest);
+            }
+            let done = match self.clock.tick(report.progress, started.elapsed()) {
+                Tick::Wait { until } => {
+                    let deadline = until.map(|until| started + until);
+                    tokio::select! {
+                        () = self.board.changed() => Ok(()),
+                        () = sleep_until(deadline) => Ok(()),
+                        _ = stop.changed() => return self,
+                    }
+                }
+                Tick::Begin(step) => self.begin(step).await,
+                Tick::Due(step, cause) => self.evaluate(step, cause, report.last_arrival).await,
+            };
+            if let Err(ShardEnded) = done {
+                return self;
+            }
+        }
+    }
+
+    /// Ends every score series that stands: the process goes, and a last score must not stay standing.
+    pub(super) fn end(&self) {
+        self.outlet.end(self.evaluator.judges());
+    }
+
+    async fn begin(&mut self, next: TimestampMs) -> Result<(), ShardEnded> {
+        self.clock.begin(next);
+        for shard in 0..self.shards.count() {
+            let mailbox = self.shards.mailbox(shard);
+            mailbox.send(ShardMessage::BeginStep { next }).await.map_err(|_| ShardEnded)?;
+        }
+        Ok(())
+    }
+
+    async fn evaluate(
+        &mut self,
+        at: TimestampMs,
+        cause: StepCause,
+        last_arrival: Option<Instant>,
+    ) -> Result<(), ShardEnded> {
+        let begun = StdInstant::now();
+        let (leaves, next_sample) = self.gather(at).await?;
+        let models = Arc::clone(&self.models);
+        let steps = self.evaluator.step(&leaves, at, |detector| models.load(detector));
+        self.metrics.step_evaluation_duration.observe(begun.elapsed().as_secs_f64());
+        self.outlet.publish(at, &steps);
+        self.outlet.count(cause, at, last_arrival);
+        self.show_models();
+        self.begin(self.clock.next(at, next_sample)).await?;
+        for job in self.evaluator.training_due(at, |detector| models.load(detector)) {
+            self.train(job).await;
+        }
+        Ok(())
+    }
+
+    /// Asks every shard for its leaves at `at`; the second part says where to go on when all of
+    /// them are empty.
+    async fn gather(&self, at: TimestampMs) -> Result<(Vec<LeafVector>, Option<TimestampMs>), ShardEnded> {
+        let mut replies = Vec::with_capacity(self.shards.count());
+        for shard in 0..self.shards.count() {
+            let (reply, answer) = oneshot::channel();
+            let message = ShardMessage::Evaluate(Evaluate { at, table: Arc::clone(&self.table), reply });
+            self.shards.mailbox(shard).send(message).await.map_err(|_| ShardEnded)?;
+            replies.push(answer);
+        }
+        let mut parts = Vec::with_capacity(replies.len());
+        let mut next_sample: Option<TimestampMs> = None;
+        for reply in replies {
+            let Evaluated { leaves, next_sample: next } = reply.await.map_err(|_| ShardEnded)?;
+            next_sample = match (next_sample, next) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+            parts.push(leaves);
+        }
+        let leaves = self.table.gather(parts);
+        let empty = leaves.iter().all(Vec::is_empty);
+        Ok((leaves, next_sample.filter(|_| empty)))
+    }
+
+    /// Which models score and how many rows are gathered, as metrics.
+    fn show_models(&mut self) {
+        for judge in self.evaluator.judges() {
+            let detector = judge.detector().name();
+            let label = DetectorLabel { detector: detector.to_owned() };
+            self.metrics.training_rows.get_or_create(&label).set(judge.training_row_count() as i64);
+            match self.models.load(detector) {
+                Some(model) => self.outlet.show_model(detector, model.version()),
+                None => self.metrics.set_training_state(detector, "gathering"),
+            }
+        }
+    }
+
+    /// Fits a model between two steps. The next step waits for it, so that which step is scored by
+    /// which model depends on the data alone.
+    async fn train(&mut self, job: TrainingJob) {
+        let detector = job.detector().to_owned();
+        self.metrics.set_training_state(&detector, "training");
+        let rows = job.row_count();
+        let begun = StdInstant::now();
+        let fitted = tokio::task::spawn_blocking(move || job.run()).await;
+        match fitted {
+            Ok(Ok(model)) => {
+                let seconds = begun.elapsed().as_secs_f64();
+                tracing::info!(
+                    detector,
+                    version = model.version(),
+                    rows,
+                    seconds,
+                    "trained a model from the stream"
+                );
+                self.save(&detector, &model).await;
+                self.models.swap(&detector, Arc::new(model));
+            }
+            Ok(Err(error)) => tracing::warn!(detector, rows, %error, "training failed, the old model stays"),
+            Err(error) => tracing::error!(detector, rows, %error, "training broke off, the old model stays"),
+        }
+        self.show_models();
+    }
+
+    async fn save(&self, detector: &str, model: &crate::model::Model) {
+        let bytes = match model.encode() {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                tracing::error!(detector, %error, "cannot save the model, it will be lost at the next start");
+                return;
+            }
+        };
+        let directory = self.directory.clone();
+        let (owner, version) = (detector.to_owned(), model.version().to_owned());
+        let saved = tokio::task::spawn_blocking(move || directory.publish(&owner, &version, &bytes)).await;
+        match saved {
+            Ok(Ok(file)) => tracing::info!(detector, file = %file.display(), "saved the model"),
+            Ok(Err(error)) => {
+                tracing::error!(detector, %error, "cannot save the model, it will be lost at the next start");
+            }
+            Err(error) => tracing::error!(detector, %error, "saving the model broke off"),
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
