@@ -4,6 +4,8 @@ pub mod check_config;
 
 pub mod demo;
 
+pub mod run;
+
 pub mod score;
 
 pub mod train;
@@ -11,16 +13,25 @@ pub mod train;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Anomaly detection for Prometheus.
+/// Anomaly-detection sidecar for Prometheus: remote_write in, isolation-forest scores back.
+///
+/// Without a subcommand it runs the sidecar, as `emberwatch run`.
 #[derive(Debug, Parser)]
-#[command(name = "emberwatch", version)]
+#[command(name = "emberwatch", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+
+    #[command(flatten)]
+    run: run::RunArgs,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the sidecar (the default)
+    Run(run::RunArgs),
+    /// Show the whole loop in this terminal, with nothing else installed
+    Demo(demo::DemoArgs),
     /// Train a model on CSV files
     Train(train::TrainArgs),
     /// Score a CSV file with a model
@@ -36,9 +47,12 @@ impl Cli {
     /// With what went wrong, to be shown to the user.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
-            Command::Train(args) => train::run(&args),
-            Command::Score(args) => score::run(&args),
-            Command::CheckConfig(args) => check_config::run(&args),
+            None => run::run(&self.run),
+            Some(Command::Run(args)) => run::run(&args),
+            Some(Command::Demo(args)) => demo::run(&args),
+            Some(Command::Train(args)) => train::run(&args),
+            Some(Command::Score(args)) => score::run(&args),
+            Some(Command::CheckConfig(args)) => check_config::run(&args),
         }
     }
 }

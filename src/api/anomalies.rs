@@ -31,7 +31,8 @@ pub struct AnomalyReport {
     /// The entity's labels.
     #[serde(serialize_with = "label_map")]
     pub entity: LabelSet,
-    /// Anomaly score, 0 to 1.
+    /// Anomaly score, 0 to 1; named as the series is.
+    #[serde(rename = "anomaly_score")]
     pub score: f64,
     /// 1 low, 2 medium, 3 high; written as its word.
     #[serde(serialize_with = "severity_word")]

@@ -1,15 +1,23 @@
 //! `emberwatch demo`: the whole loop in a terminal, with nothing else installed.
 
-use crate::demo::{
-    self, BoxError, DemoError, Outcome, Settings, Sidecar, SidecarSettings,
-    screen::{Mode, Screen},
+use crate::{
+    app::{self, Options},
+    config::{self, format_duration},
+    demo::{
+        self, BoxError, Settings, Sidecar, SidecarSettings,
+        screen::{Mode, Screen},
+    },
+    telemetry::{self, LogSettings},
 };
 use clap::Args;
 use std::{
     env,
     io::{self, IsTerminal},
+    path::Path,
+    process::ExitCode,
     time::Duration,
 };
+use tracing::level_filters::LevelFilter;
 
 /// Size of a terminal that does not say its size.
 const WIDTH: usize = 80;
@@ -52,21 +60,58 @@ pub struct DemoArgs {
     plain: bool,
 }
 
-/// Runs the demo on standard output, against the sidecar that `start_sidecar` starts.
+/// Plays the demo on standard output.
 ///
 /// # Errors
-/// When a part of it fails to start or breaks.
-pub async fn run<F: Future<Output = Result<Sidecar, BoxError>>>(
-    args: &DemoArgs,
-    start_sidecar: impl FnOnce(SidecarSettings) -> F,
-) -> Result<Outcome, DemoError> {
+/// When a part of it fails to start or breaks; the result of a weak detector is not an error.
+pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
+    telemetry::init_log(LogSettings { level: LevelFilter::WARN, ..LogSettings::default() });
     let stdout = io::stdout();
     let mode = if args.plain || !stdout.is_terminal() {
         Mode::Lines
     } else {
         Mode::Table { width: size("COLUMNS", WIDTH), height: size("LINES", HEIGHT) }
     };
-    demo::run(&args.settings(), Screen::new(stdout, mode), start_sidecar).await
+    // Models of simulated machines are of no use to anybody afterwards.
+    let models = tempfile::tempdir()?;
+    let start = async |settings: SidecarSettings| start_sidecar(&settings, models.path()).await;
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(demo::run(&args.settings(), Screen::new(stdout, mode), start))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The sidecar as anybody would run it, from a config, on a free loopback port.
+async fn start_sidecar(settings: &SidecarSettings, models: &Path) -> Result<Sidecar, BoxError> {
+    let config = config::parse(&sidecar_config(settings, models))?;
+    let options =
+        Options { listen: "127.0.0.1:0".parse()?, enable_lifecycle: false, hash_seed: settings.seed };
+    let sidecar = app::Sidecar::start(config, options).await?;
+    let base_url = format!("http://{}", sidecar.address());
+    Ok(Sidecar { base_url, stop: Box::pin(sidecar.stop()) })
+}
+
+fn sidecar_config(settings: &SidecarSettings, models: &Path) -> String {
+    let SidecarSettings { remote_write_url, step, training, seed } = settings;
+    format!(
+        "step: {}
+remote_write:
+  - url: {remote_write_url}
+models:
+  path: {models:?}
+training:
+  warm_up: {}
+  seed: {seed}
+detectors:
+  - name: node
+    preset: node_exporter
+    window: 30m
+  - name: http
+    preset: http
+    window: 30m
+",
+        format_duration(*step),
+        format_duration(*training),
+    )
 }
 
 impl DemoArgs {

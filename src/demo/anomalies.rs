@@ -33,7 +33,12 @@ pub struct Anomaly {
 /// Prometheus' envelope.
 #[derive(Deserialize)]
 struct Answer {
-    data: Vec<Anomaly>,
+    data: Snapshot,
+}
+
+#[derive(Deserialize)]
+struct Snapshot {
+    anomalies: Vec<Anomaly>,
 }
 
 /// Why the sidecar's answer could not be had.
@@ -120,7 +125,7 @@ impl Anomalies {
             Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await.map_err(unreachable)?;
         let answer: Answer = serde_json::from_slice(&body.to_bytes())
             .map_err(|source| AnomaliesError::Shape { url: self.url.clone(), source })?;
-        Ok(answer.data)
+        Ok(answer.data.anomalies)
     }
 }
 

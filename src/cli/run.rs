@@ -1,0 +1,93 @@
+//! `emberwatch run`: the sidecar.
+
+use crate::{
+    app::{Options, Sidecar},
+    config::{self, Config},
+    server::ListenAddress,
+    telemetry::{self, LogFormat, LogSettings},
+};
+use anyhow::{Context as _, anyhow, bail};
+use clap::Args;
+use std::{
+    fs,
+    hash::{BuildHasher as _, RandomState},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::level_filters::LevelFilter;
+
+/// Run the sidecar: take remote_write, score every step, write the scores back
+///
+/// SIGHUP reloads the models, SIGTERM and SIGINT stop after the queued scores are written back.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// The config file; without it the defaults hold: node_exporter's metrics, no write-back
+    #[arg(long = "config.file", value_name = "FILE")]
+    config_file: Option<PathBuf>,
+
+    /// Address to listen on for remote_write, the API and metrics
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":9201")]
+    listen_address: ListenAddress,
+
+    /// Allow reloading by POST /-/reload
+    #[arg(long = "web.enable-lifecycle")]
+    enable_lifecycle: bool,
+
+    /// Least level that is logged: error, warn, info, debug or trace
+    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info")]
+    log_level: LevelFilter,
+
+    /// How log lines look: text or json
+    #[arg(long = "log.format", value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+/// Runs the sidecar until it is told to stop.
+///
+/// # Errors
+/// When the config is wrong or the sidecar cannot start.
+pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    telemetry::init_log(LogSettings { level: args.log_level, format: args.log_format });
+    let config = read_config(args.config_file.as_deref())?;
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    runtime.block_on(serve(config, args))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(config: Config, args: &RunArgs) -> anyhow::Result<()> {
+    // Before the start, so that a signal during it is not lost.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let options = Options {
+        listen: args.listen_address.clone(),
+        enable_lifecycle: args.enable_lifecycle,
+        hash_seed: RandomState::new().hash_one("series"),
+    };
+    let sidecar = Sidecar::start(config, options).await?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => {
+                // What is wrong has been logged where it was found.
+                _ = sidecar.reload().await;
+            }
+        }
+    }
+    tracing::info!("stopping");
+    sidecar.stop().await;
+    Ok(())
+}
+
+fn read_config(path: Option<&Path>) -> anyhow::Result<Config> {
+    let Some(path) = path else {
+        return config::parse("{}").map_err(|problems| anyhow!("the defaults do not hold: {problems}"));
+    };
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    match config::parse(&text) {
+        Ok(config) => Ok(config),
+        Err(problems) => bail!("{}: {problems}", path.display()),
+    }
+}
