@@ -134,7 +134,7 @@ fn an_anomaly_says_who_how_rare_why_and_since_when() {
             "anomalies": [{
                 "detector": "node",
                 "entity": { "instance": "a:9100" },
-                "score": 0.75,
+                "anomaly_score": 0.75,
                 "severity": "medium",
                 "tail_probability": 0.0001,
                 "one_in": 10000.0,
