@@ -25,6 +25,6 @@ mod window;
 
 pub use inputs::{CALENDAR_COLUMNS, InputLayout, Inputs, Statistic};
 pub use matrix::{FeatureMatrix, join};
-pub use preset::{PRESETS, Preset, preset};
+pub use preset::{DEFAULT_RATE_INTERVAL, PRESETS, Preset, RATE_INTERVAL, preset, with_rate_interval};
 pub use schema::{FeatureColumn, FeatureSchema, InvalidSchema, SchemaDifference, SchemaSettings};
 pub use window::{FeatureWindows, SHORT_STEPS, StepBackwards};

@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     calibrate::{CheckedPersistence, Persistence, Severity, Thresholds},
-    features::{FeatureColumn, FeatureSchema, PRESETS, SchemaSettings, preset},
+    features::{
+        DEFAULT_RATE_INTERVAL, FeatureColumn, FeatureSchema, PRESETS, SchemaSettings, preset,
+        with_rate_interval,
+    },
     promql::{self, ParseError, Plan},
 };
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
@@ -51,7 +54,7 @@ fn default_detector(step: Duration) -> Option<Detector> {
         detector: "node".to_owned(),
         step_ms: milliseconds(step),
         window_steps: steps(DEFAULT_WINDOW, step),
-        features: preset(DEFAULT_PRESET)?.columns(),
+        features: preset(DEFAULT_PRESET)?.columns(DEFAULT_RATE_INTERVAL),
         ..SchemaSettings::default()
     };
     Some(Detector {
@@ -126,12 +129,15 @@ fn by(section: &mut Section<'_>) -> Vec<String> {
 /// The preset's features in its order, replaced and followed by the detector's own.
 fn features(section: &mut Section<'_>) -> Vec<FeatureColumn> {
     let chosen = section.text("preset");
+    let longest = Duration::from_secs(86_400);
+    let range = section.duration("rate_interval", DEFAULT_RATE_INTERVAL, Duration::from_secs(1)..=longest);
     let mut features = match &chosen {
-        Some(text) => preset_features(section, text),
+        Some(text) => preset_features(section, text, range),
         None => Vec::new(),
     };
     let own = section.section("features");
-    for (name, expression) in own.free_entries() {
+    for (name, mut expression) in own.free_entries() {
+        expression.value = with_rate_interval(&expression.value, range);
         check_feature(&own, &name, &expression);
         match features.iter_mut().find(|feature| feature.name == name.value) {
             Some(feature) => feature.expression = expression.value,
@@ -145,9 +151,9 @@ fn features(section: &mut Section<'_>) -> Vec<FeatureColumn> {
     features
 }
 
-fn preset_features(section: &Section<'_>, chosen: &Text) -> Vec<FeatureColumn> {
+fn preset_features(section: &Section<'_>, chosen: &Text, range: Duration) -> Vec<FeatureColumn> {
     if let Some(preset) = preset(&chosen.value) {
-        return preset.columns();
+        return preset.columns(range);
     }
     let known = PRESETS.map(|preset| preset.name);
     let hint = match nearest(&chosen.value, &known) {

@@ -65,7 +65,9 @@ impl LabelMatcher {
         let regex = match op {
             MatchOp::Equal | MatchOp::NotEqual => None,
             MatchOp::Regex | MatchOp::NotRegex => {
-                Some(Regex::new(&format!("^(?s:{value})$")).map_err(|error| InvalidMatcher {
+                // Checked alone first: `a)|(b` would only hold inside the parentheses added here.
+                let checked = Regex::new(&value).and_then(|_| Regex::new(&format!("^(?s:{value})$")));
+                Some(checked.map_err(|error| InvalidMatcher {
                     name: name.clone(),
                     pattern: value.clone(),
                     reason: error.to_string(),
@@ -145,6 +147,7 @@ mod tests {
 
     #[test]
     fn a_broken_pattern_says_so() {
+        assert!(LabelMatcher::new("a", MatchOp::Regex, "x)|(y").is_err(), "only valid when wrapped");
         let error = LabelMatcher::new("a", MatchOp::Regex, "(").unwrap_err();
         assert!(error.to_string().contains(r#""(" for label "a""#), "{error}");
     }
