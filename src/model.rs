@@ -1,9 +1,11 @@
 //! One model: everything needed to turn [`Inputs`] into scores, in one file.
 //!
-//! Two members look at each row. The *window* member is an Isolation Forest on level and spread of
+//! Three members look at each row. The *window* member is an Isolation Forest on level and spread of
 //! every feature over its window: it sees long and broad shifts. The *deviation* member is one on
-//! order statistics of the largest robust deviations: it sees one extreme feature among many. Each
-//! raw score becomes a tail probability; their weighted mean -log10 becomes one again. So the result
+//! order statistics of the largest robust deviations: it sees a few strange features among many. The
+//! *extreme* member is the largest deviation itself: it sees the single culprit, which forests hardly
+//! do, and how far out it is. Each raw score becomes a tail probability; the mean of their -log10
+//! becomes one again. So the result
 //! has the same meaning for every detector: the share of normal operation that looks as strange.
 //!
 //! - `scaling`: what is ordinary for a feature of an entity;
@@ -221,7 +223,7 @@ impl Model {
         for (index, member) in self.members.iter().enumerate() {
             let member_rows = member.kind.rows(self.layout(), rows);
             let mut raw = vec![0.0; rows.len()];
-            member.forest.raw_scores(member_rows.view(), &mut raw);
+            Member::raw_scores(member.forest.as_ref(), member_rows.view(), &mut raw);
             for (row, score) in raw.into_iter().enumerate() {
                 evidence[[row, index]] = evidence_of(member.tail.probability(score));
             }

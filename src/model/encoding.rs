@@ -220,13 +220,14 @@ fn write_member(member: &Member) -> proto::Member {
     let kind = match member.kind {
         MemberKind::Window => proto::MemberKind::Window,
         MemberKind::Deviation => proto::MemberKind::Deviation,
+        MemberKind::Extreme => proto::MemberKind::Extreme,
     };
     proto::Member {
         kind: kind.into(),
-        forest: Some(proto::Forest {
-            n_features: member.forest.n_features() as u32,
-            subsample_size: member.forest.subsample_size() as u32,
-            trees: member.forest.trees().iter().map(write_tree).collect(),
+        forest: member.forest.as_ref().map(|forest| proto::Forest {
+            n_features: forest.n_features() as u32,
+            subsample_size: forest.subsample_size() as u32,
+            trees: forest.trees().iter().map(write_tree).collect(),
         }),
         tail: Some(write_tail(&member.tail)),
     }
@@ -235,25 +236,39 @@ fn write_member(member: &Member) -> proto::Member {
 fn read_members(layout: InputLayout, members: Vec<proto::Member>) -> Result<Vec<Member>, ModelError> {
     const PART: &str = "the members";
     let kinds: Vec<_> = members.iter().map(proto::Member::kind).collect();
-    if kinds != [proto::MemberKind::Window, proto::MemberKind::Deviation] {
-        return Err(ModelError::invalid(PART, format!("{kinds:?} instead of one window and one deviation")));
+    if kinds != [proto::MemberKind::Window, proto::MemberKind::Deviation, proto::MemberKind::Extreme] {
+        return Err(ModelError::invalid(
+            PART,
+            format!("{kinds:?} instead of one window, one deviation and one extreme"),
+        ));
     }
     MemberKind::ALL
         .into_iter()
         .zip(members)
         .map(|(kind, member)| {
-            let forest = required(PART, member.forest)?;
-            let columns = kind.n_columns(layout);
-            if forest.n_features as usize != columns {
-                let problem = format!("a forest of {} columns instead of {columns}", forest.n_features);
-                return Err(ModelError::invalid(PART, problem));
-            }
-            let trees = forest.trees.iter().map(read_tree).collect::<Result<_, _>>()?;
-            let forest = Forest::from_trees(trees, columns, forest.subsample_size as usize)
-                .map_err(|error| ModelError::invalid(PART, error))?;
+            let forest = match (kind, member.forest) {
+                (MemberKind::Extreme, None) => None,
+                (MemberKind::Extreme, Some(_)) => {
+                    return Err(ModelError::invalid(PART, "a forest in the extreme member, which has none"));
+                }
+                (MemberKind::Window | MemberKind::Deviation, forest) => {
+                    Some(read_forest(required(PART, forest)?, kind.n_columns(layout))?)
+                }
+            };
             Ok(Member { kind, forest, tail: read_tail("a member's tail", member.tail)? })
         })
         .collect()
+}
+
+fn read_forest(forest: proto::Forest, columns: usize) -> Result<Forest, ModelError> {
+    const PART: &str = "the members";
+    if forest.n_features as usize != columns {
+        let problem = format!("a forest of {} columns instead of {columns}", forest.n_features);
+        return Err(ModelError::invalid(PART, problem));
+    }
+    let trees = forest.trees.iter().map(read_tree).collect::<Result<_, _>>()?;
+    Forest::from_trees(trees, columns, forest.subsample_size as usize)
+        .map_err(|error| ModelError::invalid(PART, error))
 }
 
 fn write_tree(tree: &Tree) -> proto::Tree {

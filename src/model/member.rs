@@ -9,7 +9,7 @@ use crate::{
         iforest::Forest,
     },
 };
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 
 /// Further from ordinary than this is not stranger.
 const CLIP: f64 = 200.0;
@@ -28,15 +28,19 @@ pub enum MemberKind {
     Window,
     /// Order statistics of the scaled values, deviations and spreads of all features.
     Deviation,
+    /// How far the features that are furthest from ordinary are. No forest: a forest cannot tell far
+    /// from very far beyond the rows it was grown from, and one feature among many hardly shortens a path.
+    Extreme,
 }
 
-/// A forest with its calibration.
+/// What turns inputs into a raw score, with its calibration.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// What it looks at.
     pub kind: MemberKind,
-    /// Invariant: as many features as [`MemberKind::n_columns`].
-    pub forest: Forest,
+    /// Invariant: as many features as [`MemberKind::n_columns`]; none for [`MemberKind::Extreme`], whose
+    /// only column is the raw score.
+    pub forest: Option<Forest>,
     /// From its raw score to a tail probability.
     pub tail: Tail,
 }
@@ -91,15 +95,12 @@ impl ScaledRow {
 
 impl MemberKind {
     /// The members of every model, in their order.
-    pub const ALL: [Self; 2] = [Self::Window, Self::Deviation];
+    pub const ALL: [Self; 3] = [Self::Window, Self::Deviation, Self::Extreme];
 
-    /// Its part in the common verdict. The deviation member counts twice: on servers, services and
-    /// applications alike that ranked incidents at least as well as equal parts, and found more of them.
+    /// Its part in the common verdict. Equal parts: on servers, services and applications no other
+    /// choice was better on all three, so none is preferred.
     pub(crate) fn weight(self) -> f64 {
-        match self {
-            Self::Window => 1.0 / 3.0,
-            Self::Deviation => 2.0 / 3.0,
-        }
+        1.0 / Self::ALL.len() as f64
     }
 
     /// Columns of the forest.
@@ -107,6 +108,7 @@ impl MemberKind {
         match self {
             Self::Window => 2 * layout.n_features + HOUR_COLUMNS,
             Self::Deviation => VIEWS.len() * N_STATISTICS,
+            Self::Extreme => 1,
         }
     }
 
@@ -135,6 +137,7 @@ impl MemberKind {
                     order_statistics(row.view(statistic), into);
                 }
             }
+            Self::Extreme => into.fill(extreme(row)),
         }
     }
 }
@@ -142,12 +145,20 @@ impl MemberKind {
 // === impl Member ===
 
 impl Member {
+    /// The raw score of each of `rows`, which are as [`MemberKind::rows`] made them.
+    pub(crate) fn raw_scores(forest: Option<&Forest>, rows: ArrayView2<'_, f32>, into: &mut [f64]) {
+        match forest {
+            Some(forest) => forest.raw_scores(rows, into),
+            None => into.iter_mut().zip(rows.rows()).for_each(|(into, row)| *into = f64::from(row[0])),
+        }
+    }
+
     /// How much of the member's verdict on a row goes to each feature: shares that sum to 1, or to 0
     /// when no feature is to blame. `x` is what the forest saw of the row.
     pub(super) fn blame(&self, layout: InputLayout, row: &ScaledRow, x: &[f32]) -> Vec<f64> {
         let mut shares = match self.kind {
             MemberKind::Window => self.path_shares(layout, x),
-            MemberKind::Deviation => top_shares(row),
+            MemberKind::Deviation | MemberKind::Extreme => top_shares(row),
         };
         let total: f64 = shares.iter().sum();
         if total > 0.0 {
@@ -159,10 +170,19 @@ impl Member {
     /// By how much each feature's columns shortened the path.
     fn path_shares(&self, layout: InputLayout, x: &[f32]) -> Vec<f64> {
         let mut credit = vec![0.0; x.len()];
-        self.forest.path_credit(x, &mut credit);
+        if let Some(forest) = &self.forest {
+            forest.path_credit(x, &mut credit);
+        }
         let (means, spreads) = credit.split_at(layout.n_features);
         means.iter().zip(spreads).map(|(mean, spread)| (-mean).max(0.0) + (-spread).max(0.0)).collect()
     }
+}
+
+/// The logarithm of the largest deviation of any feature, in its value or against its own recent mean.
+fn extreme(row: &ScaledRow) -> f32 {
+    let deviations = row.view(Statistic::Value).iter().chain(row.view(Statistic::Deviation));
+    // `max` passes over a missing value.
+    deviations.fold(0.0_f32, |largest, z| largest.max(z.abs())).ln_1p()
 }
 
 /// The squares of the largest deviations in each view: the features behind the order statistics.

@@ -16,6 +16,8 @@ pub(crate) const MIN_ENTITY_ROWS: usize = 128;
 
 /// Makes a median absolute deviation, or an interquartile range, of normal data its standard deviation.
 const MAD_TO_SIGMA: f64 = 1.4826;
+/// Half a percent of a normal distribution lies above so many standard deviations.
+const Z_995: f64 = 2.576;
 const IQR_TO_SIGMA: f64 = 1.0 / 1.349;
 
 /// Ordinary level and variation of one column.
@@ -88,7 +90,8 @@ impl Scaling {
 
 impl ColumnScale {
     /// Median and robust unit of `values` (sorted here): 1.4826 MAD, or else IQR / 1.349, or else the
-    /// standard deviation; at least 1 % of the range and a thousandth of the median. A column without
+    /// standard deviation; at least what puts the farther of the 0.5 % quantiles where that of a normal
+    /// distribution is, 1 % of the range, and a thousandth of the median. A column without
     /// variation or values has unit 1, so that any change shows at its own size.
     pub(crate) fn fit(values: &mut [f64]) -> Self {
         values.sort_unstable_by(f64::total_cmp);
@@ -107,7 +110,10 @@ impl ColumnScale {
             standard_deviation(values),
         ];
         let unit = robust.into_iter().find(|unit| *unit > 0.0).unwrap_or(1.0);
-        let unit = unit.max(0.01 * range).max(0.001 * center.abs());
+        // What occurs every night is ordinary, however far it is from the median: the outermost 1 %
+        // begins no earlier than where that of a normal distribution would.
+        let tails = (quantile(values, 0.995) - center).max(center - quantile(values, 0.005)) / Z_995;
+        let unit = unit.max(tails).max(0.01 * range).max(0.001 * center.abs());
         // Values at the end of the number range can overflow all of the above.
         if unit.is_finite() { Self { center, unit } } else { Self { center, unit: f64::MAX } }
     }
@@ -173,19 +179,31 @@ mod tests {
         // More than half equal, so MAD 0; quartiles 0 and 1.
         let iqr = fit(&[0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
         assert_eq!(iqr, ColumnScale { center: 0.0, unit: 1.0 / 1.349 });
-        // More than three quarters equal: variance 0.1 * 0.9.
-        let std = fit(&[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
-        assert!((std.unit - 0.3).abs() < 1e-12);
+        // More than three quarters equal: variance 0.004 * 0.996, and the 0.5 % quantiles are 0.
+        let mut rare = [0.0; 250];
+        rare[0] = 1.0;
+        assert!((fit(&rare).unit - (0.004_f64 * 0.996).sqrt()).abs() < 1e-12);
     }
 
     #[test]
     fn floors_and_constants() {
         assert_eq!(fit(&[7.0; 9]).unit, 1.0);
         assert_eq!(fit(&[]), ColumnScale { center: 0.0, unit: 1.0 });
-        // MAD 1e-3: the range of 100 lifts the unit to 1.
-        assert_eq!(fit(&[0.0, 1e-3, -1e-3, 2e-3, -2e-3, 100.0 - 2e-3]).unit, 1.0);
+        // MAD 1e-3, and one spike in a thousand: the range of 100 lifts the unit to 1.
+        let mut spike: Vec<f64> = (0..999).map(|n| if n % 2 == 0 { 1e-3 } else { -1e-3 }).collect();
+        spike.push(100.0 - 1e-3);
+        assert_eq!(fit(&spike).unit, 1.0);
         // A thousandth of the median.
         assert_eq!(fit(&[1e6 - 1.0, 1e6, 1e6 + 1.0]).unit, 1000.0);
+    }
+
+    #[test]
+    fn what_one_row_in_ten_does_is_within_three_units() {
+        // MAD 0.5 of the quiet rows; the other tenth is at 100, so the 99.5 % quantile is 100 as well.
+        let values: Vec<f64> =
+            (0..1000).map(|n| if n % 10 == 0 { 100.0 } else { f64::from(n % 2) - 0.5 }).collect();
+        let scale = fit(&values);
+        assert!((scale.scaled(100.0) - Z_995).abs() < 0.02, "{scale:?}");
     }
 
     proptest! {

@@ -100,12 +100,18 @@ pub fn fit(
         .collect();
     let (n, origins) = (scaled.len(), with_faults(layout, &mut scaled, settings.hyperparams.seed));
     let member_rows = MemberKind::ALL.map(|kind| match kind {
-        MemberKind::Window => kind.rows(layout, &scaled[..n]),
+        MemberKind::Window | MemberKind::Extreme => kind.rows(layout, &scaled[..n]),
         MemberKind::Deviation => kind.rows(layout, &scaled),
     });
     let raw = member_rows
         .iter()
-        .map(|rows| cross_fitted_scores(&hyperparams, rows.view(), n, &origins))
+        .zip(MemberKind::ALL)
+        .map(|(rows, kind)| match kind {
+            MemberKind::Extreme => Ok(rows.iter().map(|score| f64::from(*score)).collect()),
+            MemberKind::Window | MemberKind::Deviation => {
+                cross_fitted_scores(&hyperparams, rows.view(), n, &origins)
+            }
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let normal = normal_rows(&raw, settings.contamination)?;
     let tails = raw.iter().map(|raw| Tail::fit(&pick(raw, &normal))).collect::<Result<Vec<_>, _>>()?;
@@ -115,7 +121,13 @@ pub fn fit(
         .into_iter()
         .zip(&member_rows)
         .zip(tails)
-        .map(|((kind, rows), tail)| Ok(Member { kind, forest: hyperparams.fit(rows.view())?, tail }))
+        .map(|((kind, rows), tail)| {
+            let forest = match kind {
+                MemberKind::Extreme => None,
+                MemberKind::Window | MemberKind::Deviation => Some(hyperparams.fit(rows.view())?),
+            };
+            Ok(Member { kind, forest, tail })
+        })
         .collect::<Result<Vec<_>, FitError>>()?;
     let mut model = Model {
         version: settings.version.clone(),

@@ -58,7 +58,12 @@ const MODULES: &[Module] = &[
     module("api", Shell, &[]),
     module("server", Shell, &[]),
     module("demo", Shell, &[]),
-    module("app", Shell, &["config", "shards", "shard", "receive", "writeback", "table", "api", "server"]),
+    module("lifecycle", Shell, &[]),
+    module(
+        "app",
+        Shell,
+        &["config", "shards", "shard", "receive", "writeback", "table", "api", "server", "lifecycle"],
+    ),
     module(
         "cli",
         Shell,
