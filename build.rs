@@ -7,7 +7,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Remote-Write 1.0 and 2.0: plain messages, no services.
     generate(&["remote.proto", "write_v2.proto"])?;
     // The payload of a model file, for `src/model/encoding.rs`.
-    generate(&["model.proto"])
+    generate(&["model.proto"])?;
+    // The gRPC interface, for `src/api/grpc.rs`; the client is for its callers, over any connection.
+    let descriptors = protox::compile(["emberwatch.proto"], ["proto"])?;
+    tonic_prost_build::configure().build_transport(false).btree_map(".").compile_fds(descriptors)?;
+    Ok(())
 }
 
 fn generate(files: &[&str]) -> Result<(), Box<dyn Error>> {

@@ -1,4 +1,4 @@
-//! The HTTP endpoints beside the receiver: operation and reading.
+//! The endpoints beside the receiver, HTTP and gRPC: operation and reading.
 //!
 //! | route | answer |
 //! |---|---|
@@ -8,10 +8,14 @@
 //! | `GET /-/ready` | 200 when it takes and judges data, else 503 |
 //! | `POST /-/reload`, `PUT` | reloads config and models; 403 unless `--web.enable-lifecycle` |
 //! | `GET /api/v1/anomalies` | the anomalies of the last evaluated step, as JSON |
+//! | `emberwatch.v1.Anomalies/List` | the same, by gRPC |
+//! | `grpc.health.v1.Health` | `SERVING` when it takes and judges data, else `NOT_SERVING` |
 //!
 //! Handlers only read shared state and pass requests on; nothing is computed here.
 
 mod anomalies;
+
+pub mod grpc;
 
 mod lifecycle;
 
@@ -41,6 +45,8 @@ GET  /metrics            metrics of this process
 GET  /-/healthy          200 while the process lives
 GET  /-/ready            200 when it is ready
 POST /-/reload           reload config and models (needs --web.enable-lifecycle)
+
+gRPC, on the same port: emberwatch.v1.Anomalies, grpc.health.v1.Health
 ";
 
 /// What the handlers read.
@@ -56,8 +62,9 @@ pub struct Api {
     pub reload: Option<mpsc::Sender<ReloadRequest>>,
 }
 
-/// The routes of this module.
+/// The routes of this module, and what answers where no route is.
 pub fn router(api: Api) -> Router {
+    let grpc = grpc::routes(&api);
     Router::new()
         .route("/", get(async || INDEX))
         .route("/metrics", get(metrics))
@@ -66,6 +73,8 @@ pub fn router(api: Api) -> Router {
         .route("/-/reload", axum::routing::post(lifecycle::reload).put(lifecycle::reload))
         .route("/api/v1/anomalies", get(anomalies))
         .with_state(api)
+        .merge(grpc)
+        .fallback(grpc::unknown_path)
 }
 
 /// What goes around all routes of the process: counts and times each request, and turns a panic of a

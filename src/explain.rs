@@ -1,7 +1,7 @@
 //! Why a window is anomalous, in numbers and in words.
 //!
-//! - [`contributions`]: the credits of a forest's input columns -> the share of each feature;
-//! - [`Evidence`], [`sentence`]: what is known about one anomaly -> one line of plain English.
+//! - [`contributions()`]: the credits of a forest's input columns -> the share of each feature;
+//! - [`Evidence`], [`sentence()`]: what is known about one anomaly -> one line of plain English.
 //!
 //! Only what made the window stranger is named; a feature that made it more ordinary is no part of an
 //! explanation. Nothing here calls an anomaly severe or names a cause: it says what was seen.

@@ -13,7 +13,7 @@
 //!
 //! Promises: the answers of Prometheus 3 for the supported subset, judged by a real one in
 //! `tests/it/promql_prometheus.rs`; what is outside the subset is refused with its position by
-//! [`parse`] or [`Plan::new`], never answered differently; the same samples give the same bits
+//! [`parse()`] or [`Plan::new`], never answered differently; the same samples give the same bits
 //! however the series are spread over shards, because every sum runs in label order; no input
 //! panics or overflows the stack.
 //!

@@ -1,6 +1,6 @@
 //! Fitting a model to what was seen.
 //!
-//! [`Reservoir`] keeps a bounded, even sample of the past; [`fit`] turns such rows into a [`Model`].
+//! [`Reservoir`] keeps a bounded, even sample of the past; [`fit()`] turns such rows into a [`Model`](crate::model::Model).
 //!
 //! Calibration is cross-fitted: the rows are cut into four blocks of time, and each block is scored by
 //! forests that never saw it. A forest finds the rows it was grown from more ordinary than new ones, so its

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! It holds the decompression, one walk over the protobuf bytes for each version with a common path
-//! behind them, and the generated types ([`reference`]) that serve for sending and as the reference.
+//! behind them, and the generated types ([`mod@reference`]) that serve for sending and as the reference.
 //!
 //! It promises:
 //! - any bytes give an answer, never a panic, in time linear in their number (and in

@@ -13,7 +13,7 @@
 //!   reach the target in the order in which they were enqueued.
 //! - No answer, 5xx and 429 are repeated until the target takes the batch; any other answer but 2xx
 //!   is final. Each sample ends in exactly one counter of
-//!   [`WritebackMetrics`](crate::telemetry::writeback::WritebackMetrics): sent, failed or dropped.
+//!   [`WritebackMetrics`]: sent, failed or dropped.
 //! - Memory is bounded: the queue by its capacities, the batch in flight by `max_samples_per_send`,
 //!   what is read of an answer by a few KiB.
 //!

@@ -1,4 +1,4 @@
-//! The receiver and the endpoints beside it, byte by byte through a real socket.
+//! The receiver and the endpoints beside it, through a real socket; HTTP/1.1 byte by byte.
 //!
 //! Tests are named after the lines of the Remote-Write specifications that they hold; behind the
 //! receiver stand the real window stores.
@@ -30,3 +30,7 @@ mod connections;
 #[cfg(test)]
 #[path = "receive_protocol/endpoints.rs"]
 mod endpoints;
+
+#[cfg(test)]
+#[path = "receive_protocol/grpc.rs"]
+mod grpc;

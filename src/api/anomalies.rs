@@ -66,6 +66,21 @@ pub struct ContributionReport {
     pub share: f64,
 }
 
+// === impl AnomalySnapshot ===
+
+impl AnomalySnapshot {
+    /// The anomalies of `detector` (`None`: of all) with at least severity number `least`.
+    pub(super) fn select(
+        &self,
+        detector: Option<&str>,
+        least: usize,
+    ) -> impl Iterator<Item = &AnomalyReport> {
+        self.anomalies.iter().filter(move |report| {
+            usize::from(report.severity) >= least && detector.is_none_or(|name| name == report.detector)
+        })
+    }
+}
+
 /// Query parameters.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -105,11 +120,7 @@ pub(super) async fn anomalies(
             Some(None) => return bad_data(format!("severity must be one of {}", SEVERITIES[1..].join(", "))),
         };
     let snapshot = api.anomalies.load();
-    let wanted = |report: &&AnomalyReport| {
-        usize::from(report.severity) >= least
-            && filter.detector.as_ref().is_none_or(|name| *name == report.detector)
-    };
-    let found = snapshot.anomalies.iter().filter(wanted).cloned().collect();
+    let found = snapshot.select(filter.detector.as_deref(), least).cloned().collect();
     Json(Envelope::Success { data: AnomalySnapshot { at: snapshot.at, anomalies: found } }).into_response()
 }
 

@@ -6,11 +6,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
-use tokio::sync::oneshot;
+use std::sync::Arc;
+use tokio::sync::{oneshot, watch};
 
 /// How a reload ended: done, or what was wrong; then the old state stays.
 pub type ReloadResult = Result<(), String>;
@@ -20,7 +17,7 @@ pub type ReloadRequest = oneshot::Sender<ReloadResult>;
 
 /// Whether the process takes and judges data. Clones share the state; it starts as not ready.
 #[derive(Clone, Debug, Default)]
-pub struct Readiness(Arc<AtomicBool>);
+pub struct Readiness(Arc<watch::Sender<bool>>);
 
 // === impl Readiness ===
 
@@ -28,13 +25,19 @@ impl Readiness {
     /// Sets the state: ready once windows, models and config are loaded, no longer when the process
     /// begins to shut down.
     pub fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::Release);
+        self.0.send_replace(ready);
     }
 
     /// The state.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        *self.0.borrow()
+    }
+
+    /// The state as it changes.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<bool> {
+        self.0.subscribe()
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     (!text.is_empty()).then(|| Duration::from_millis(total_ms))
 }
 
-/// Writes a duration so that [`parse_duration`] reads it back; parts of a millisecond are dropped.
+/// Writes a duration so that `parse_duration` reads it back; parts of a millisecond are dropped.
 #[must_use]
 pub fn format_duration(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);

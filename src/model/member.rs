@@ -38,7 +38,7 @@ pub enum MemberKind {
 pub struct Member {
     /// What it looks at.
     pub kind: MemberKind,
-    /// Invariant: as many features as [`MemberKind::n_columns`]; none for [`MemberKind::Extreme`], whose
+    /// Invariant: as many features as the columns of its kind; none for [`MemberKind::Extreme`], whose
     /// only column is the raw score.
     pub forest: Option<Forest>,
     /// From its raw score to a tail probability.

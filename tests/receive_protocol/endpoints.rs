@@ -7,7 +7,7 @@ use emberwatch::{
 };
 use std::sync::Arc;
 
-fn report(detector: &str, severity: u8) -> AnomalyReport {
+pub(crate) fn report(detector: &str, severity: u8) -> AnomalyReport {
     AnomalyReport {
         detector: detector.to_owned(),
         entity: LabelSet::from_pairs([("instance", "a:9100")]).unwrap(),

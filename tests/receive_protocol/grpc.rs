@@ -1,0 +1,152 @@
+//! The gRPC services, by a real HTTP/2 client through the same socket as everything else.
+
+use crate::{endpoints::report, harness::Server};
+use emberwatch::{
+    api::{
+        AnomalySnapshot,
+        grpc::v1::{
+            Anomaly, Contribution, ListAnomaliesRequest, Severity, anomalies_client::AnomaliesClient,
+        },
+    },
+    series::TimestampMs,
+};
+use http::Uri;
+use hyper_util::{
+    client::legacy::{self, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use std::{collections::BTreeMap, sync::Arc};
+use tonic::{Code, Status, body::Body};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
+type Http2 = legacy::Client<HttpConnector, Body>;
+
+fn http2() -> Http2 {
+    legacy::Client::builder(TokioExecutor::new()).http2_only(true).build_http()
+}
+
+fn origin(server: &Server) -> Uri {
+    format!("http://{}", server.address).parse().unwrap()
+}
+
+fn list(server: &Server, detector: &str, min_severity: i32) -> Result<Vec<Anomaly>, Status> {
+    let mut client = AnomaliesClient::with_origin(http2(), origin(server));
+    let request = ListAnomaliesRequest { detector: detector.to_owned(), min_severity };
+    server.block_on(client.list(request)).map(|response| response.into_inner().anomalies)
+}
+
+fn check_health(server: &Server, service: &str) -> Result<ServingStatus, Status> {
+    let mut client = HealthClient::with_origin(http2(), origin(server));
+    let response = server.block_on(client.check(HealthCheckRequest { service: service.to_owned() }));
+    response.map(|response| response.into_inner().status())
+}
+
+#[test]
+fn grpc_lists_an_anomaly_with_all_that_is_known_of_it() {
+    let server = Server::start();
+    let anomalies = vec![report("node", 2)];
+    server.anomalies.store(Arc::new(AnomalySnapshot { at: Some(TimestampMs(1_700_000_060_000)), anomalies }));
+    let expected = Anomaly {
+        detector: "node".to_owned(),
+        entity: BTreeMap::from([("instance".to_owned(), "a:9100".to_owned())]),
+        timestamp_ms: 1_700_000_060_000,
+        anomaly_score: 0.75,
+        severity: Severity::Medium.into(),
+        tail_probability: 0.0001,
+        since_ms: 1_700_000_000_000,
+        explanation: "cpu_usage_avg is 0.97, usually 0.1 to 0.3".to_owned(),
+        contributions: vec![Contribution { feature: "cpu_usage_avg".to_owned(), share: 1.0 }],
+        missing_features: vec!["disk_usage_pct".to_owned()],
+        model_version: "v1".to_owned(),
+    };
+    assert_eq!(list(&server, "", 0).unwrap(), [expected]);
+}
+
+#[test]
+fn the_step_is_absent_before_the_first() {
+    let server = Server::start();
+    let mut client = AnomaliesClient::with_origin(http2(), origin(&server));
+    let mut step = || {
+        let response = server.block_on(client.list(ListAnomaliesRequest::default())).unwrap();
+        response.into_inner().timestamp_ms
+    };
+    assert_eq!(step(), None);
+    server.anomalies.store(Arc::new(AnomalySnapshot { at: Some(TimestampMs(0)), anomalies: Vec::new() }));
+    assert_eq!(step(), Some(0));
+}
+
+#[test]
+fn grpc_filters_as_http_does_and_refuses_a_severity_that_does_not_exist() {
+    let server = Server::start();
+    let anomalies = vec![report("node", 1), report("node", 3), report("api", 3)];
+    server.anomalies.store(Arc::new(AnomalySnapshot { at: None, anomalies }));
+    let count = |detector: &str, least: Severity| list(&server, detector, least.into()).unwrap().len();
+    assert_eq!(count("", Severity::Normal), 3);
+    assert_eq!(count("node", Severity::Normal), 2);
+    assert_eq!(count("", Severity::Medium), 2);
+    assert_eq!(count("node", Severity::High), 1);
+    assert_eq!(count("nobody", Severity::Normal), 0);
+    assert_eq!(list(&server, "", 4).unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[test]
+fn health_follows_readiness_for_the_process_and_for_its_service() {
+    let server = Server::start();
+    for service in ["", "emberwatch.v1.Anomalies"] {
+        server.readiness.set(false);
+        assert_eq!(check_health(&server, service).unwrap(), ServingStatus::NotServing);
+        server.readiness.set(true);
+        assert_eq!(check_health(&server, service).unwrap(), ServingStatus::Serving);
+    }
+    assert_eq!(check_health(&server, "nobody").unwrap_err().code(), Code::NotFound);
+}
+
+/// A call left open would make the shutdown wait for its deadline.
+#[test]
+fn watching_health_tells_every_change_and_ends_with_the_process() {
+    let server = Server::start();
+    let mut client = HealthClient::with_origin(http2(), origin(&server));
+    server.block_on(async {
+        let mut statuses = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+        assert_eq!(statuses.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+        server.readiness.set(true);
+        assert_eq!(statuses.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+        server.readiness.set(false);
+        assert_eq!(statuses.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+        assert_eq!(statuses.message().await.unwrap(), None);
+    });
+}
+
+#[test]
+fn a_service_that_does_not_exist_is_watched_as_unknown() {
+    let server = Server::start();
+    let mut client = HealthClient::with_origin(http2(), origin(&server));
+    server.block_on(async {
+        let request = HealthCheckRequest { service: "nobody".to_owned() };
+        let mut statuses = client.watch(request).await.unwrap().into_inner();
+        assert_eq!(statuses.message().await.unwrap().unwrap().status(), ServingStatus::ServiceUnknown);
+    });
+}
+
+#[test]
+fn what_does_not_exist_is_unimplemented_for_grpc_and_404_for_everybody_else() {
+    let server = Server::start();
+    let status_of = |path: &str, content_type: &str| {
+        let uri = format!("http://{}{path}", server.address);
+        let request = http::Request::post(uri).header("Content-Type", content_type).body(Body::empty());
+        let response = server.block_on(http2().request(request.unwrap())).unwrap();
+        let grpc_status =
+            response.headers().get("grpc-status").map(|value| value.to_str().unwrap().to_owned());
+        (response.status().as_u16(), grpc_status)
+    };
+    let unimplemented = (200, Some("12".to_owned()));
+    for path in ["/emberwatch.v1.Anomalies/Delete", "/emberwatch.v2.Anomalies/List"] {
+        assert_eq!(status_of(path, "application/grpc"), unimplemented, "{path}");
+        assert_eq!(status_of(path, "application/grpc+proto"), unimplemented, "{path}");
+    }
+    assert_eq!(status_of("/emberwatch.v2.Anomalies/List", "text/plain"), (404, None));
+    assert_eq!(status_of("/made/up", "application/json"), (404, None));
+    assert_eq!(server.get("/made/up").status, 404);
+}
