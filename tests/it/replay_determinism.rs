@@ -12,7 +12,7 @@ use emberwatch::{
         faults::{Fault, FaultKind},
         fleet::{Fleet, Scraped},
     },
-    features::{FeatureSchema, SchemaSettings, preset},
+    features::{DEFAULT_RATE_INTERVAL, FeatureSchema, SchemaSettings, preset},
     pipeline::{ClockConfig, Detector, DetectorSettings, Replay, TrainingPolicy, names},
     score::iforest::Hyperparams,
     series::{LabelSet, METRIC_NAME, Sample, SampleBatch, TimestampMs, is_stale_marker, series_hash},
@@ -194,7 +194,7 @@ fn detector(name: &str, features: &str) -> Detector {
         detector: name.to_owned(),
         step_ms: STEP.as_millis() as i64,
         window_steps: 30,
-        features: preset(features).unwrap().columns(),
+        features: preset(features).unwrap().columns(DEFAULT_RATE_INTERVAL),
         ..SchemaSettings::default()
     });
     let training = TrainingPolicy {
