@@ -175,7 +175,7 @@ impl Metrics {
             samples_out_of_order: t.counter("samples_out_of_order", "Samples taken to their place behind the newest of their series."),
             samples_duplicate: t.counter("samples_duplicate", "Repeats of samples that were there already."),
             samples_dropped: t.counters("samples_dropped", "reason", "Samples refused by the windows."),
-            samples_late: t.counter("samples_late", "Samples taken after their step had been evaluated."),
+            samples_late: t.counter("samples_late", "Samples of series that a detector reads, taken after their step had been evaluated."),
             stale_markers: t.counter("stale_markers", "Staleness markers taken."),
             series_created: t.counter("series_created", "Series seen for the first time."),
             series: t.gauge("series", "Series held in the windows."),

@@ -40,7 +40,7 @@ pub struct AppendCounts {
     pub series_limit: u64,
     /// See [`AppendOutcome::BytesLimit`].
     pub bytes_limit: u64,
-    /// Of the taken ones: how many came after their step had been evaluated.
+    /// Of the taken ones of series that a detector reads: how many came after their step had been evaluated.
     pub late: u64,
     /// Of the taken ones: stale markers.
     pub stale_markers: u64,

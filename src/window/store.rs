@@ -156,9 +156,10 @@ impl Store {
         if matches!(outcome, AppendOutcome::Appended | AppendOutcome::OutOfOrder) {
             series.ring.trim(keep_from);
             self.bytes = self.bytes + series.ring.capacity_bytes() - held;
-            counts.late += u64::from(self.evaluated.is_some_and(|step| sample.timestamp <= step));
             counts.stale_markers += u64::from(is_stale_marker(sample.value));
             if series.wanted {
+                // Late for a score; a series that no detector reads is not waited for, so never late.
+                counts.late += u64::from(self.evaluated.is_some_and(|step| sample.timestamp <= step));
                 self.progress.newest = self.progress.newest.max(Some(sample.timestamp));
                 let ended = is_stale_marker(sample.value) && outcome == AppendOutcome::Appended;
                 if series.behind && (ended || self.awaited.is_some_and(|step| sample.timestamp >= step)) {
