@@ -44,6 +44,7 @@ use crate::{
     series::{LabelSet, TimestampMs},
 };
 pub(crate) use member::ScaledRow;
+pub(crate) use scaling::MIN_ENTITY_ROWS;
 pub(crate) use self_test::N_ROWS as N_SELF_TEST_ROWS;
 
 use ndarray::{Array2, ArrayView2};

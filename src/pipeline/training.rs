@@ -3,7 +3,7 @@
 use crate::{
     calibrate::Thresholds,
     features::{FeatureSchema, Inputs},
-    model::Model,
+    model::{MIN_ENTITY_ROWS, Model},
     score::iforest::Hyperparams,
     series::{LabelSet, TimestampMs},
     train::{self, MIN_ROWS, Reservoir, ReservoirSettings, TrainError, TrainSettings, TrainingRows},
@@ -15,7 +15,9 @@ const LONGEST_DISTANCE_MS: i64 = 7 * 86_400_000;
 /// When and on what a detector trains itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainingPolicy {
-    /// Data time that must have been gathered before the first model, in milliseconds.
+    /// Data time that must have been gathered before the first model, in milliseconds. It is no less
+    /// than the steps that an entity must have been seen for to be judged: a model trained earlier
+    /// would know nobody.
     pub warm_up_ms: i64,
     /// Most rows kept.
     pub max_rows: usize,
@@ -87,11 +89,12 @@ impl Trainer {
     ) -> Option<TrainingJob> {
         let span = at.since_ms(self.first?);
         let seen = live.map_or(0, |model| model.training().last.since_ms(model.training().first));
-        let wanted = self.policy.warm_up_ms.max(seen.saturating_mul(2).min(seen + LONGEST_DISTANCE_MS));
+        let warm_up_ms = self.policy.warm_up_ms.max(schema.step_ms().saturating_mul(MIN_ENTITY_ROWS as i64));
+        let wanted = warm_up_ms.max(seen.saturating_mul(2).min(seen + LONGEST_DISTANCE_MS));
         let grown = span >= wanted;
-        let newcomers = longest_unknown_ms >= self.policy.warm_up_ms;
+        let newcomers = longest_unknown_ms >= warm_up_ms;
         // A job that failed, or changed nothing, is not tried again at every step.
-        let rested = self.last_job.is_none_or(|last| at.since_ms(last) >= self.policy.warm_up_ms);
+        let rested = self.last_job.is_none_or(|last| at.since_ms(last) >= warm_up_ms);
         if !(grown || newcomers) || !rested || self.reservoir.len() < MIN_ROWS {
             return None;
         }
@@ -140,6 +143,40 @@ impl TrainingJob {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::{FeatureColumn, FeatureMatrix, FeatureWindows, SchemaSettings};
+    use ndarray::Array2;
+
+    /// With many entities the rows are soon enough for a forest, but not for what is ordinary for each.
+    #[test]
+    fn a_first_model_waits_until_it_can_know_the_entities() {
+        let settings = SchemaSettings {
+            step_ms: 60_000,
+            window_steps: 2,
+            features: vec![FeatureColumn { name: "f".to_owned(), expression: "f".to_owned() }],
+            ..SchemaSettings::default()
+        };
+        let schema = FeatureSchema::new(settings).unwrap();
+        let policy = TrainingPolicy {
+            warm_up_ms: 30 * 60_000,
+            max_rows: 50_000,
+            retention_ms: i64::MAX / 2,
+            hyperparams: Hyperparams::default(),
+            contamination: 0.0,
+        };
+        let entities: Vec<LabelSet> =
+            (0..20).map(|n| LabelSet::from_pairs([("instance", format!("{n:02}"))]).unwrap()).collect();
+        let mut windows = FeatureWindows::new(&schema);
+        let mut trainer = Trainer::new(policy);
+        let trained = (1..200).find_map(|step| {
+            let at = TimestampMs(step * 60_000);
+            let values = Array2::from_shape_fn((20, 1), |(n, _)| ((step * 7 + n as i64) % 11) as f64);
+            let matrix = FeatureMatrix { at, entities: entities.clone(), values, ambiguous: vec![0] };
+            trainer.gather(&windows.push(&matrix).unwrap(), |_| false);
+            trainer.due(at, None, 0, &schema, Thresholds::default())
+        });
+        let model = trained.unwrap().run().unwrap();
+        assert!(entities.iter().all(|entity| model.scaling().knows(entity)));
+    }
 
     #[test]
     fn versions_sort_by_time() {

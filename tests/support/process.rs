@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -13,7 +13,10 @@ use std::{
 /// How long a peer may take until it answers.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// Pause between two looks at a peer that is starting.
+/// How long a process may take to end after it was told to.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// Pause between two looks at a peer that is starting or ending.
 const POLL: Duration = Duration::from_millis(20);
 
 /// A running child process. It is killed by its handle when this is dropped, also when the test
@@ -54,6 +57,48 @@ impl Process {
             thread::sleep(POLL);
         }
     }
+
+    /// Sends a signal by its name, such as `TERM` or `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        // By the shell's command: the standard library has no call for it but to kill.
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
+        assert!(sent.is_ok_and(|status| status.success()), "cannot send {name} to {}", self.name);
+    }
+
+    /// Waits until the process has ended by itself or by a signal.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub(crate) fn wait_for_end(&mut self) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(started.elapsed() < STOP_LIMIT, "{} does not end", self.name);
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Everything it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+/// Asks again and again until there is an answer.
+///
+/// # Panics
+/// When there is none within `limit`; `what` says what was waited for.
+pub(crate) fn wait_for<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(started.elapsed() < limit, "within {limit:?} not: {what}");
+        thread::sleep(POLL);
+    }
 }
 
 impl Drop for Process {
@@ -62,7 +107,7 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {
-            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            let log = self.log();
             let lines: Vec<&str> = log.lines().collect();
             let end = lines[lines.len().saturating_sub(40)..].join("\n");
             eprintln!("--- end of the log of {} in {:?} ---\n{end}", self.name, self.directory.path());

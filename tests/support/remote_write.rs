@@ -10,14 +10,19 @@ use std::net::SocketAddr;
 /// # Panics
 /// When the peer does not take them all.
 pub(crate) fn send(address: SocketAddr, series: &[(LabelSet, Vec<Sample>)]) {
+    let response = try_send(address, series);
+    assert!((200..300).contains(&response.status), "{}: {}", response.status, response.text());
+}
+
+/// Sends all samples of some series in one request and gives the answer, whatever it is.
+pub(crate) fn try_send(address: SocketAddr, series: &[(LabelSet, Vec<Sample>)]) -> http::Response {
     let headers = [
         ("Content-Type", "application/x-protobuf"),
         ("Content-Encoding", "snappy"),
         ("X-Prometheus-Remote-Write-Version", "0.1.0"),
     ];
     let body = snap::raw::Encoder::new().compress_vec(&write_request(series)).unwrap();
-    let response = http::post(address, "/api/v1/write", &headers, &body).unwrap();
-    assert!((200..300).contains(&response.status), "{}: {}", response.status, response.text());
+    http::post(address, "/api/v1/write", &headers, &body).unwrap()
 }
 
 /// `prometheus.WriteRequest { timeseries = 1 }`

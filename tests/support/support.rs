@@ -1,7 +1,11 @@
-//! What tests against real peers share: finding and running them, talking HTTP to them, and
-//! writing samples to them.
+//! What tests against running processes share: finding and running peers and the sidecar, talking HTTP
+//! to them, writing samples to them, reading their metrics.
+
+#![allow(dead_code, reason = "shared by several test binaries, and each uses its part")]
 
 pub(crate) mod http;
+
+pub(crate) mod metrics;
 
 pub(crate) mod peers;
 

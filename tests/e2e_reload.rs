@@ -1,0 +1,150 @@
+//! A running sidecar changes its model: between two steps, without losing one, and only for a file
+//! that is whole. The sidecar is the real binary; models, signals and requests reach it as a user's do.
+
+#[cfg(test)]
+#[path = "e2e_reload/stream.rs"]
+mod stream;
+
+#[cfg(test)]
+#[path = "support/support.rs"]
+mod support;
+
+use std::{
+    fs,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+use stream::{Bench, N_ENTITIES, PATIENCE, other_model, send, time_of};
+use support::process::wait_for;
+
+/// Seconds of data until the first model. The next one would be trained from the stream when the data
+/// spans twice that, so the tests end before.
+const WARM_UP: usize = 200;
+
+/// While a sender does not pause, the model is swapped ten times by SIGHUP; each step of each entity
+/// arrives at the receiver of the scores exactly once.
+#[test]
+fn a_hang_up_swaps_the_model_and_no_step_is_lost() {
+    let (other, bytes) = other_model();
+    let bench = Bench::start(42, WARM_UP);
+    let first_unsent = bench.train();
+    let own = bench.version().unwrap();
+    fs::write(bench.models.join(format!("{other}.ewm")), bytes).unwrap();
+
+    let stop = AtomicBool::new(false);
+    let last = thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let mut step = first_unsent;
+            while !stop.load(Ordering::Relaxed) {
+                send(bench.address, step, false);
+                step += 1;
+                // Paces the stream, so that there is data left for all swaps.
+                thread::sleep(Duration::from_millis(10));
+            }
+            step - 1
+        });
+        for version in [&other, &own].into_iter().cycle().take(10) {
+            bench.point_to(version);
+            bench.sidecar.signal("HUP");
+            wait_for("the new version scores", PATIENCE, || {
+                (bench.version().as_ref() == Some(version)).then_some(())
+            });
+        }
+        stop.store(true, Ordering::Relaxed);
+        sender.join().unwrap()
+    });
+    assert!(last < 2 * WARM_UP, "step {last}: the stream has trained a model of its own");
+
+    let expected = scored_steps(&bench, last);
+    let received = bench.runtime.block_on(bench.sink.stop()).unwrap();
+    assert_eq!((received.duplicates, received.out_of_order), (0, 0));
+    // Score and severity of each entity, and the threshold.
+    assert_eq!(received.samples, (expected.len() * (2 * N_ENTITIES + 1)) as u64);
+}
+
+/// Waits for the scores of step `last`; gives the scored steps, after checking that all entities have
+/// the same ones and none is missing in between.
+fn scored_steps(bench: &Bench, last: usize) -> Vec<i64> {
+    let of = |entity: usize| -> Vec<i64> {
+        let received = bench.sink.received();
+        received.severities(&format!("boiler-{entity}")).into_keys().map(|at| at.0).collect()
+    };
+    wait_for("the last step is written back", PATIENCE, || {
+        (1..=N_ENTITIES).all(|entity| of(entity).last() == Some(&time_of(last).0)).then_some(())
+    });
+    let expected: Vec<i64> = (of(1)[0]..=time_of(last).0).step_by(1000).collect();
+    for entity in 1..=N_ENTITIES {
+        assert_eq!(of(entity), expected, "boiler-{entity}");
+    }
+    expected
+}
+
+/// A swap takes effect at the very next step: the report of a step says which model judged it.
+#[test]
+fn the_step_after_a_reload_is_judged_by_the_new_model() {
+    let (other, bytes) = other_model();
+    let bench = Bench::start(42, WARM_UP);
+    let mut steps = bench.train()..;
+    let own = bench.version().unwrap();
+    let mut judge = || steps.next().and_then(|step| bench.judge(step));
+    assert_eq!(wait_for("an anomaly is reported", PATIENCE, &mut judge), own);
+
+    fs::write(bench.models.join(format!("{other}.ewm")), bytes).unwrap();
+    bench.point_to(&other);
+    let answer = bench.post_reload();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(judge(), Some(other.clone()));
+    assert_eq!(bench.version(), Some(other));
+
+    bench.point_to(&own);
+    bench.sidecar.signal("HUP");
+    let reloaded = |line: &str| line.contains("reloaded the model") && line.contains(&own);
+    wait_for("the reload is logged", PATIENCE, || bench.sidecar.log().lines().any(reloaded).then_some(()));
+    assert_eq!(judge(), Some(own.clone()));
+    assert_eq!(bench.version(), Some(own));
+}
+
+/// A file that cannot be used changes nothing but the metric that says so; the log and the answer say
+/// which file it is and what is wrong with it. The next good file is taken as if nothing had been.
+#[test]
+fn a_broken_model_file_leaves_the_old_model_in_place() {
+    let (other, bytes) = other_model();
+    let bench = Bench::start(42, WARM_UP);
+    let mut steps = bench.train()..;
+    let own = bench.version().unwrap();
+    let mut judge = || steps.next().and_then(|step| bench.judge(step));
+    assert_eq!(wait_for("an anomaly is reported", PATIENCE, &mut judge), own);
+
+    let half = bytes.len() / 2;
+    let mut altered = bytes.clone();
+    altered[half] ^= 1;
+    for (name, content, complaint) in [
+        ("half", &bytes[..half], format!("truncated: {half} bytes of {}", bytes.len())),
+        ("altered", &altered[..], "was altered: its checksum is".to_owned()),
+        ("text", b"not a model".as_slice(), "this is no model file".to_owned()),
+    ] {
+        assert!(bench.last_reload_successful());
+        let file = bench.models.join(format!("{name}.ewm"));
+        fs::write(&file, content).unwrap();
+        bench.point_to(name);
+        bench.sidecar.signal("HUP");
+        wait_for("the failure is seen", PATIENCE, || (!bench.last_reload_successful()).then_some(()));
+        let answer = bench.post_reload();
+        assert_eq!(answer.status, 500, "{}", answer.text());
+        for said in [bench.sidecar.log(), answer.text()] {
+            assert!(said.contains(&complaint) && said.contains(&*file.to_string_lossy()), "{name}: {said}");
+        }
+        assert_eq!(judge(), Some(own.clone()));
+
+        // Repaired by pointing back to the good one.
+        bench.point_to(&own);
+        assert_eq!(bench.post_reload().status, 200);
+    }
+
+    fs::write(bench.models.join(format!("{other}.ewm")), bytes).unwrap();
+    bench.point_to(&other);
+    assert_eq!(bench.post_reload().status, 200);
+    assert!(bench.last_reload_successful());
+    assert_eq!(judge(), Some(other));
+}

@@ -1,0 +1,186 @@
+//! A small synthetic stream, a sidecar that learns it, and a receiver of its scores.
+
+use crate::support::{
+    http::{self, Response},
+    metrics::{self, Metrics},
+    process::{Process, free_address, wait_for},
+    remote_write,
+};
+use emberwatch::{
+    demo::sink::Sink,
+    series::{LabelSet, METRIC_NAME, Sample, TimestampMs},
+};
+use serde_json::Value;
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+use tokio::runtime::Runtime;
+
+pub(crate) const N_ENTITIES: usize = 8;
+
+/// One of the entities; its pressure runs away in the steps that are said to be anomalous.
+pub(crate) const TROUBLED: &str = "boiler-1";
+
+/// 2026-01-05T00:00:00Z: the time of the data has nothing to do with the clock.
+const START: TimestampMs = TimestampMs(1_767_571_200_000);
+
+/// How long anything may take here; the machine may be busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A sidecar that scores once a second of data time, and whoever takes its scores.
+pub(crate) struct Bench {
+    pub(crate) sidecar: Process,
+    pub(crate) address: SocketAddr,
+    /// The folder of the detector's models.
+    pub(crate) models: PathBuf,
+    pub(crate) sink: Sink,
+    pub(crate) runtime: Runtime,
+}
+
+// === impl Bench ===
+
+impl Bench {
+    /// Starts a sidecar that trains after `warm_up` seconds of data, with a forest of its own `seed`.
+    pub(crate) fn start(seed: u64, warm_up: usize) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let sink = runtime.block_on(Sink::bind()).unwrap();
+        let (folder, address) = (tempfile::tempdir().unwrap(), free_address());
+        let config = folder.path().join("config.yaml");
+        fs::write(&config, config_text(seed, warm_up, &sink.url(), folder.path())).unwrap();
+        let models = folder.path().join("boiler");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_emberwatch"));
+        command
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--web.listen-address={address}"))
+            .arg("--web.enable-lifecycle");
+        let mut sidecar = Process::spawn("sidecar", command, folder);
+        sidecar.wait_until_ready(address, "/-/ready");
+        Self { sidecar, address, models, sink, runtime }
+    }
+
+    /// Sends steps until a model is there; returns the first step that is not sent yet.
+    pub(crate) fn train(&self) -> usize {
+        let sent = (0..).find(|step| {
+            send(self.address, *step, false);
+            self.version().is_some()
+        });
+        sent.unwrap_or_default() + 1
+    }
+
+    pub(crate) fn metrics(&self) -> Metrics {
+        metrics::scrape(self.address)
+    }
+
+    /// Version of the model in `emberwatch_model_info`.
+    pub(crate) fn version(&self) -> Option<String> {
+        let metrics = self.metrics();
+        let versions = metrics.label_values("emberwatch_model_info", "version");
+        assert!(versions.len() <= 1, "one model scores, not {versions:?}");
+        versions.first().map(|version| (*version).to_owned())
+    }
+
+    /// Sends an anomalous step and waits until it is judged: by which version, once the anomaly has
+    /// lasted long enough to be reported.
+    pub(crate) fn judge(&self, step: usize) -> Option<String> {
+        send(self.address, step, true);
+        let at = format!("{:.3}", jiff::Timestamp::from_millisecond(time_of(step).0).unwrap());
+        wait_for("the step is judged", PATIENCE, || {
+            let answer = http::get(self.address, "/api/v1/anomalies").unwrap();
+            let data = serde_json::from_slice::<Value>(&answer.body).unwrap()["data"].take();
+            let version = |report: &Value| report["model_version"].as_str().map(str::to_owned);
+            let troubled = |report: &&Value| report["entity"]["instance"] == TROUBLED;
+            let reports = data["anomalies"].as_array()?;
+            (data["at"] == *at).then(|| reports.iter().find(troubled).and_then(version))
+        })
+    }
+
+    /// Points `current` at a version, as a user does.
+    pub(crate) fn point_to(&self, version: &str) {
+        fs::write(self.models.join("current"), version).unwrap();
+    }
+
+    /// `POST /-/reload`.
+    pub(crate) fn post_reload(&self) -> Response {
+        http::post(self.address, "/-/reload", &[], &[]).unwrap()
+    }
+
+    pub(crate) fn last_reload_successful(&self) -> bool {
+        self.metrics().sum("emberwatch_model_last_reload_successful") == 1.0
+    }
+}
+
+/// A model file of another sidecar, trained on a longer piece of the same stream with another seed:
+/// its version and its bytes.
+pub(crate) fn other_model() -> (String, Vec<u8>) {
+    let bench = Bench::start(43, 250);
+    bench.train();
+    let version = bench.version().unwrap();
+    let bytes = fs::read(bench.models.join(format!("{version}.ewm"))).unwrap();
+    (version, bytes)
+}
+
+/// Sends one step: every series has one sample. A sidecar that is overloaded is asked again, as
+/// Prometheus does.
+pub(crate) fn send(address: SocketAddr, step: usize, anomalous: bool) {
+    let series = samples(step, anomalous);
+    wait_for("the sidecar takes a step", PATIENCE, || {
+        let response = remote_write::try_send(address, &series);
+        assert!(matches!(response.status, 204 | 503), "{}: {}", response.status, response.text());
+        (response.status == 204).then_some(())
+    });
+}
+
+/// The time of a step.
+pub(crate) fn time_of(step: usize) -> TimestampMs {
+    START.plus_ms(step as i64 * 1000)
+}
+
+fn samples(step: usize, anomalous: bool) -> Vec<(LabelSet, Vec<Sample>)> {
+    let mut series = Vec::new();
+    for entity in 0..N_ENTITIES {
+        let instance = format!("boiler-{}", entity + 1);
+        let runaway = if anomalous && instance == TROUBLED { 1000.0 } else { 0.0 };
+        let noise = |channel| noise((step * N_ENTITIES + entity) as u64 * 2 + channel);
+        for (name, value) in [
+            ("boiler_celsius", 60.0 + 5.0 * noise(0)),
+            ("boiler_pascals", 2000.0 + 80.0 * noise(1) + runaway),
+        ] {
+            let labels = LabelSet::from_pairs([(METRIC_NAME, name), ("instance", &instance)]).unwrap();
+            series.push((labels, vec![Sample { timestamp: time_of(step), value }]));
+        }
+    }
+    series
+}
+
+/// SplitMix64 of `index`, as a number from -1 to 1.
+fn noise(index: u64) -> f64 {
+    let mut z = index.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    (z ^ (z >> 31)) as f64 / u64::MAX as f64 * 2.0 - 1.0
+}
+
+fn config_text(seed: u64, warm_up: usize, remote_write: &str, models: &Path) -> String {
+    format!(
+        "step: 1s
+remote_write:
+  - url: {remote_write}
+models:
+  path: {models}
+training:
+  warm_up: {warm_up}s
+  seed: {seed}
+detectors:
+  - name: boiler
+    window: 10s
+    features:
+      celsius: max by (instance) (boiler_celsius)
+      pascals: max by (instance) (boiler_pascals)
+",
+        models = models.display()
+    )
+}
