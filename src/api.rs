@@ -6,7 +6,7 @@
 //! | `GET /metrics` | all metrics |
 //! | `GET /-/healthy` | 200 while the process lives |
 //! | `GET /-/ready` | 200 when it takes and judges data, else 503 |
-//! | `POST /-/reload`, `PUT` | reloads config and models; 403 unless `--web.enable-lifecycle` |
+//! | `POST /-/reload`, `PUT` | reloads the models; 403 unless `--web.enable-lifecycle` |
 //! | `GET /api/v1/anomalies` | the anomalies of the last evaluated step, as JSON |
 //! | `emberwatch.v1.Anomalies/List` | the same, by gRPC |
 //! | `grpc.health.v1.Health` | `SERVING` when it takes and judges data, else `NOT_SERVING` |
@@ -44,7 +44,7 @@ GET  /api/v1/anomalies   current anomalies, as JSON
 GET  /metrics            metrics of this process
 GET  /-/healthy          200 while the process lives
 GET  /-/ready            200 when it is ready
-POST /-/reload           reload config and models (needs --web.enable-lifecycle)
+POST /-/reload           reload the models (needs --web.enable-lifecycle)
 
 gRPC, on the same port: emberwatch.v1.Anomalies, grpc.health.v1.Health
 ";

@@ -303,7 +303,6 @@ fn note_successful_reload(metrics: &Metrics) {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     metrics.model_last_reload_successful.set(1);
     metrics.model_last_reload_success_timestamp.set(since_epoch.as_secs_f64());
-    metrics.config_last_reload_successful.set(1);
 }
 
 fn joined(errors: &[ReloadError]) -> String {

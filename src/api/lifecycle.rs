@@ -12,7 +12,7 @@ use tokio::sync::{oneshot, watch};
 /// How a reload ended: done, or what was wrong; then the old state stays.
 pub type ReloadResult = Result<(), String>;
 
-/// A request to reload config and models, with the place for its result.
+/// A request to reload the models, with the place for its result.
 pub type ReloadRequest = oneshot::Sender<ReloadResult>;
 
 /// Whether the process takes and judges data. Clones share the state; it starts as not ready.

@@ -124,11 +124,6 @@ pub struct Metrics {
 
     /// The way back to Prometheus.
     pub remote_write: WritebackMetrics,
-
-    /// Whether the last reload of the config succeeded.
-    pub config_last_reload_successful: Gauge,
-    /// When the config was last loaded.
-    pub config_last_reload_success_timestamp: Seconds,
 }
 
 /// One line of the table.
@@ -198,8 +193,6 @@ impl Metrics {
             training_rows: t.gauges("training_rows", "detector", "Rows gathered for training."),
             training_state: t.gauges("training_state", "detector, state", "1 for the state a detector's training is in (gathering, training, trained), else 0."),
 
-            config_last_reload_successful: t.gauge("config_last_reload_successful", "Whether the last reload of the config succeeded."),
-            config_last_reload_success_timestamp: t.gauge("config_last_reload_success_timestamp_seconds", "When the config was last loaded."),
 
             remote_write: t.writeback(),
             at_scrape: Mutex::default(),
