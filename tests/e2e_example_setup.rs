@@ -141,8 +141,7 @@ fn move_example(folder: &Path, prometheus: SocketAddr, alertmanager: SocketAddr)
     let moved = example
         .replace("../../rules/*.yml", &rules.to_string_lossy())
         .replace("127.0.0.1:9090", &prometheus.to_string())
-        .replace("127.0.0.1:9093", &alertmanager.to_string())
-        .replace("evaluation_interval: 5s", "evaluation_interval: 1s");
+        .replace("127.0.0.1:9093", &alertmanager.to_string());
     let path = folder.join("prometheus.yml");
     std::fs::write(&path, moved).unwrap_or_else(|error| panic!("{error}"));
     path.to_string_lossy().into_owned()
