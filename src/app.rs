@@ -142,7 +142,6 @@ impl Sidecar {
             config.external_labels.clone(),
             writeback.clone(),
             Arc::clone(&snapshot),
-            Arc::clone(&models),
             Arc::clone(&metrics),
         );
         let clock = StepClock::new(ClockConfig {

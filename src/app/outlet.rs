@@ -3,7 +3,6 @@
 use crate::{
     api::{AnomalyReport, AnomalySnapshot, ContributionReport},
     calibrate::{Severity, Thresholds},
-    lifecycle::LiveModels,
     pipeline::{DetectorStep, Judge, StepCause, Verdict},
     series::{LabelSet, STALE_NAN, TimestampMs},
     telemetry::{DetectorLabel, DetectorSeverityLabels, Metrics, ModelLabels, StepCauseLabel},
@@ -26,7 +25,6 @@ pub(super) struct Outlet {
     external_labels: Vec<(String, String)>,
     writeback: Option<Handle>,
     snapshot: Arc<ArcSwap<AnomalySnapshot>>,
-    models: Arc<LiveModels>,
     metrics: Arc<Metrics>,
     /// Version shown in `model_info` for each detector.
     shown_versions: BTreeMap<String, String>,
@@ -41,20 +39,10 @@ impl Outlet {
         external_labels: Vec<(String, String)>,
         writeback: Option<Handle>,
         snapshot: Arc<ArcSwap<AnomalySnapshot>>,
-        models: Arc<LiveModels>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let shown_versions = BTreeMap::new();
-        Self {
-            detectors,
-            external_labels,
-            writeback,
-            snapshot,
-            models,
-            metrics,
-            shown_versions,
-            last_step: None,
-        }
+        Self { detectors, external_labels, writeback, snapshot, metrics, shown_versions, last_step: None }
     }
 
     /// Hands on the verdicts of step `at`, one element a detector.
@@ -63,9 +51,8 @@ impl Outlet {
         let mut anomalies = Vec::new();
         for (detector, step) in self.detectors.iter().zip(steps) {
             series.extend(step.series(&detector.name, detector.thresholds.of(Severity::Low)));
-            let version = self.models.load(&detector.name).map_or(String::new(), |m| m.version().to_owned());
             let anomalous = step.verdicts.iter().filter(|verdict| verdict.severity > Severity::Normal);
-            anomalies.extend(anomalous.map(|verdict| report(&detector.name, verdict, &version)));
+            anomalies.extend(anomalous.map(|verdict| report(&detector.name, verdict, &step.model_version)));
             self.count_detector(&detector.name, step);
             log_changes(&self.snapshot.load(), &detector.name, step);
         }

@@ -78,6 +78,7 @@ impl Judge {
         };
         self.forget_silent(at);
         if let Some(model) = model {
+            model.version().clone_into(&mut step.model_version);
             self.score(model, &inputs, &mut step);
         }
         step.warming_up = inputs.entities.len() - step.verdicts.len();

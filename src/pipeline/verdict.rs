@@ -54,6 +54,8 @@ pub struct Verdict {
 /// The outcome of one detector at one step.
 #[derive(Clone, Debug, Default)]
 pub struct DetectorStep {
+    /// Version of the model that judged; empty where there was none.
+    pub model_version: String,
     /// Verdicts, by ascending entity labels.
     pub verdicts: Vec<Verdict>,
     /// Entities that were scored before and are not there any more.
