@@ -22,7 +22,7 @@ use crate::{
     config::Config,
     lifecycle::{LiveModels, ModelDirectory, ModelSource, ReloadError, reload},
     pipeline::{
-        ClockConfig, Detector, DetectorSettings, Evaluator, InvalidDetector, StepClock, TrainingPolicy, names,
+        ClockConfig, Detector, DetectorSettings, Evaluator, InvalidDetector, StepClock, TrainingPolicy,
     },
     receive::{self, Receiver},
     server::{self, ListenAddress},
@@ -247,9 +247,7 @@ fn routes(
     anomalies: Arc<ArcSwap<AnomalySnapshot>>,
     reloads: &mpsc::Sender<ReloadRequest>,
 ) -> axum::Router {
-    let own_metrics = names::OWN.map(str::to_owned).to_vec();
-    let receive = receive::Config { own_metrics, ..config.receive.clone() };
-    let receiver = Arc::new(Receiver::new(receive, shards, Arc::clone(metrics)));
+    let receiver = Arc::new(Receiver::new(config.receive.clone(), shards, Arc::clone(metrics)));
     let api = Api {
         metrics: Arc::clone(metrics),
         readiness: readiness.clone(),

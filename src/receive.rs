@@ -22,6 +22,7 @@ mod intake;
 mod negotiate;
 
 use crate::{
+    pipeline::names,
     series::TimestampMs,
     shards::{NoPlace, Shards},
     telemetry::{MessageCodeLabels, MessageLabel, Metrics, ReasonLabel, ShardLabel},
@@ -58,13 +59,12 @@ impl Default for Config {
     /// 256 MiB hold eight bodies of the largest size, or ten thousand of the usual 25 kB. Senders
     /// give up after 30 s (Prometheus' `remote_timeout`), so a minute is for slow lines only.
     fn default() -> Self {
-        let own = ["anomaly_score", "anomaly_severity", "anomaly_threshold", "anomaly_feature_contribution"];
         Self {
             limits: Limits::default(),
             max_pending_bytes: 256 << 20,
             body_timeout: Duration::from_secs(60),
             retry_after: Duration::from_secs(1),
-            own_metrics: own.map(str::to_owned).to_vec(),
+            own_metrics: names::OWN.map(str::to_owned).to_vec(),
         }
     }
 }

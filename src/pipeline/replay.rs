@@ -38,11 +38,6 @@ impl Replay {
         Self { stores, table, clock: StepClock::new(clock), evaluator, models: BTreeMap::new() }
     }
 
-    /// Puts a model in place for the steps to come.
-    pub fn set_model(&mut self, detector: &str, model: Arc<Model>) {
-        self.models.insert(detector.to_owned(), model);
-    }
-
     /// The model that scores for `detector`.
     #[must_use]
     pub fn model(&self, detector: &str) -> Option<&Arc<Model>> {
