@@ -10,9 +10,12 @@ mod label_set;
 
 mod matcher;
 
+mod native_histogram;
+
 mod sample;
 
 pub use batch::{SampleBatch, SeriesEntry, series_hash};
 pub use label_set::{InvalidLabels, LabelRef, LabelSet, LabelSetBuilder, Labels, METRIC_NAME};
 pub use matcher::{InvalidMatcher, LabelMatcher, MatchOp};
+pub use native_histogram::{Bucket, CUSTOM_BUCKETS_SCHEMA, NativeHistogram, ResetHint};
 pub use sample::{STALE_NAN, Sample, TimestampMs, is_stale_marker};

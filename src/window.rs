@@ -17,6 +17,8 @@ mod append;
 
 mod ring;
 
+mod samples;
+
 mod selectors;
 
 mod store;
@@ -26,4 +28,5 @@ mod tests;
 
 pub use append::{AppendCounts, AppendOutcome};
 pub use ring::{Ring, slice_between};
+pub use samples::Samples;
 pub use store::{Config, Progress, SeriesView, Store};

@@ -38,7 +38,8 @@ impl Stepper {
     /// Returns what shutdown still needs: who was scored last, for the stale markers.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) -> Self {
         let started = Instant::now();
-        loop {
+        // During a backlog steps are due one after another without a pause: a stop does not wait for them.
+        while !*stop.borrow() {
             let report = self.board.merged();
             self.metrics.series.set(report.series as i64);
             self.metrics.window_bytes.set(report.bytes as i64);
@@ -58,9 +59,10 @@ impl Stepper {
                 Tick::Due(step, cause) => self.evaluate(step, cause, report.last_arrival).await,
             };
             if let Err(ShardEnded) = done {
-                return self;
+                break;
             }
         }
+        self
     }
 
     /// Ends every score series that stands: the process goes, and a last score must not stay standing.

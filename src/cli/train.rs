@@ -72,7 +72,7 @@ pub struct TrainArgs {
     #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
     contamination: f64,
 
-    /// Most rows trained on; more are sampled evenly over time
+    /// Most rows trained on; more are sampled evenly over entities and time, at least 128 of each entity
     #[arg(long, default_value_t = ReservoirSettings::default().max_rows, value_name = "N")]
     max_rows: usize,
 

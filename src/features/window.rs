@@ -114,12 +114,9 @@ impl FeatureWindows {
         self.window_steps.div_ceil(2)
     }
 
-    /// Drops the entities whose last row lies before `oldest` and names them, ascending.
-    pub fn forget_before(&mut self, oldest: TimestampMs) -> Vec<LabelSet> {
-        self.entities
-            .extract_if(.., |_, window| window.newest_at < oldest)
-            .map(|(entity, _)| entity)
-            .collect()
+    /// Drops the entities whose last row lies before `oldest`.
+    pub fn forget_before(&mut self, oldest: TimestampMs) {
+        self.entities.retain(|_, window| window.newest_at >= oldest);
     }
 
     /// Number of entities held.

@@ -21,8 +21,6 @@ pub struct Judge {
     detector: Detector,
     windows: FeatureWindows,
     trackers: BTreeMap<LabelSet, SeverityTracker>,
-    /// Entities that the live model does not know, with the step at which they were first seen.
-    unknown_since: BTreeMap<LabelSet, TimestampMs>,
     trainer: Option<Trainer>,
 }
 
@@ -35,7 +33,6 @@ impl Judge {
         Self {
             windows: FeatureWindows::new(&detector.settings.schema),
             trackers: BTreeMap::new(),
-            unknown_since: BTreeMap::new(),
             trainer: detector.settings.training.clone().map(Trainer::new),
             detector,
         }
@@ -94,9 +91,7 @@ impl Judge {
     /// What is to be trained after step `at`, given the model in use.
     pub fn training_due(&mut self, at: TimestampMs, live: Option<&Model>) -> Option<TrainingJob> {
         let settings = &self.detector.settings;
-        let longest_unknown_ms =
-            self.unknown_since.values().map(|since| at.since_ms(*since)).max().unwrap_or(0);
-        self.trainer.as_mut()?.due(at, live, longest_unknown_ms, &settings.schema, settings.thresholds)
+        self.trainer.as_mut()?.due(at, live, &settings.schema, settings.thresholds)
     }
 
     fn features(
@@ -135,7 +130,6 @@ impl Judge {
     fn score(&mut self, model: &Model, inputs: &Inputs, step: &mut DetectorStep) {
         // A model of the stream is for the entities it has seen; a fixed one is for all.
         let only_known = self.trainer.is_some();
-        self.note_unknown(model, inputs);
         for scored in model.score(inputs) {
             if only_known && !model.scaling().knows(&scored.entity) {
                 continue;
@@ -149,20 +143,11 @@ impl Judge {
         }
     }
 
-    fn note_unknown(&mut self, model: &Model, inputs: &Inputs) {
-        self.unknown_since.retain(|entity, _| !model.scaling().knows(entity));
-        for entity in inputs.entities.iter().filter(|entity| !model.scaling().knows(entity)) {
-            self.unknown_since.entry(entity.clone()).or_insert(inputs.at);
-        }
-    }
-
     /// Drops the windows of entities that have been silent for longer than a window.
     fn forget_silent(&mut self, at: TimestampMs) {
         let schema = &self.detector.settings.schema;
         let window_ms = schema.step_ms().saturating_mul(schema.window_steps() as i64);
-        for entity in self.windows.forget_before(at.plus_ms(-window_ms)) {
-            self.unknown_since.remove(&entity);
-        }
+        self.windows.forget_before(at.plus_ms(-window_ms));
     }
 
     /// Entities that had a verdict and have none now: their series end at this step.

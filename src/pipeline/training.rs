@@ -78,24 +78,24 @@ impl Trainer {
 
     /// A job when the gathered rows are worth a model: the first one after the warm-up, the next when
     /// the data spans twice what the live model saw (a young detector learns quickly, an old one
-    /// weekly), and one as soon as an entity that no model knows has been there for a warm-up.
+    /// weekly), and one as soon as there are rows enough of an entity that the live model does not know.
     pub(super) fn due(
         &mut self,
         at: TimestampMs,
         live: Option<&Model>,
-        longest_unknown_ms: i64,
         schema: &FeatureSchema,
         thresholds: Thresholds,
     ) -> Option<TrainingJob> {
         let span = at.since_ms(self.first?);
         let seen = live.map_or(0, |model| model.training().last.since_ms(model.training().first));
         let warm_up_ms = self.policy.warm_up_ms.max(schema.step_ms().saturating_mul(MIN_ENTITY_ROWS as i64));
-        let wanted = warm_up_ms.max(seen.saturating_mul(2).min(seen + LONGEST_DISTANCE_MS));
-        let grown = span >= wanted;
-        let newcomers = longest_unknown_ms >= warm_up_ms;
         // A job that failed, or changed nothing, is not tried again at every step.
         let rested = self.last_job.is_none_or(|last| at.since_ms(last) >= warm_up_ms);
-        if !(grown || newcomers) || !rested || self.reservoir.len() < MIN_ROWS {
+        if !rested || self.reservoir.len() < MIN_ROWS {
+            return None;
+        }
+        let grown = span >= warm_up_ms.max(seen.saturating_mul(2).min(seen + LONGEST_DISTANCE_MS));
+        if !grown && !live.is_some_and(|live| self.knows_more_than(live)) {
             return None;
         }
         self.last_job = Some(at);
@@ -107,6 +107,12 @@ impl Trainer {
             created_at: at,
         };
         Some(TrainingJob { schema: schema.clone(), rows: self.reservoir.rows(), settings })
+    }
+
+    /// Whether a model trained now would know an entity that `live` does not.
+    fn knows_more_than(&self, live: &Model) -> bool {
+        let mut known = self.reservoir.entities().filter(|(_, rows)| *rows >= MIN_ENTITY_ROWS);
+        known.any(|(entity, _)| !live.scaling().knows(entity))
     }
 }
 
@@ -146,36 +152,79 @@ mod tests {
     use crate::features::{FeatureColumn, FeatureMatrix, FeatureWindows, SchemaSettings};
     use ndarray::Array2;
 
+    /// A made-up fleet and the trainer that watches it.
+    struct Watched {
+        schema: FeatureSchema,
+        windows: FeatureWindows,
+        trainer: Trainer,
+        step: i64,
+    }
+
+    impl Watched {
+        fn new(max_rows: usize) -> Self {
+            let settings = SchemaSettings {
+                step_ms: 60_000,
+                window_steps: 2,
+                features: vec![FeatureColumn { name: "f".to_owned(), expression: "f".to_owned() }],
+                ..SchemaSettings::default()
+            };
+            let schema = FeatureSchema::new(settings).unwrap();
+            let policy = TrainingPolicy {
+                warm_up_ms: 30 * 60_000,
+                max_rows,
+                retention_ms: i64::MAX / 2,
+                hyperparams: Hyperparams { n_trees: 10, ..Hyperparams::default() },
+                contamination: 0.0,
+            };
+            Self { windows: FeatureWindows::new(&schema), schema, trainer: Trainer::new(policy), step: 0 }
+        }
+
+        /// The next step of `n` entities.
+        fn due(&mut self, n: usize, live: Option<&Model>) -> Option<TrainingJob> {
+            self.step += 1;
+            let (at, step) = (TimestampMs(self.step * 60_000), self.step);
+            let values = Array2::from_shape_fn((n, 1), |(n, _)| ((step * 7 + n as i64) % 11) as f64);
+            let matrix = FeatureMatrix { at, entities: entities(n), values, ambiguous: vec![0] };
+            self.trainer.gather(&self.windows.push(&matrix).unwrap(), |_| false);
+            self.trainer.due(at, live, &self.schema, Thresholds::default())
+        }
+
+        /// The next model that comes due, with `n` entities.
+        fn model(&mut self, n: usize, live: Option<&Model>) -> Model {
+            (0..200).find_map(|_| self.due(n, live)).unwrap().run().unwrap()
+        }
+    }
+
+    fn entities(n: usize) -> Vec<LabelSet> {
+        (0..n).map(|n| LabelSet::from_pairs([("instance", format!("{n:03}"))]).unwrap()).collect()
+    }
+
     /// With many entities the rows are soon enough for a forest, but not for what is ordinary for each.
     #[test]
     fn a_first_model_waits_until_it_can_know_the_entities() {
-        let settings = SchemaSettings {
-            step_ms: 60_000,
-            window_steps: 2,
-            features: vec![FeatureColumn { name: "f".to_owned(), expression: "f".to_owned() }],
-            ..SchemaSettings::default()
-        };
-        let schema = FeatureSchema::new(settings).unwrap();
-        let policy = TrainingPolicy {
-            warm_up_ms: 30 * 60_000,
-            max_rows: 50_000,
-            retention_ms: i64::MAX / 2,
-            hyperparams: Hyperparams::default(),
-            contamination: 0.0,
-        };
-        let entities: Vec<LabelSet> =
-            (0..20).map(|n| LabelSet::from_pairs([("instance", format!("{n:02}"))]).unwrap()).collect();
-        let mut windows = FeatureWindows::new(&schema);
-        let mut trainer = Trainer::new(policy);
-        let trained = (1..200).find_map(|step| {
-            let at = TimestampMs(step * 60_000);
-            let values = Array2::from_shape_fn((20, 1), |(n, _)| ((step * 7 + n as i64) % 11) as f64);
-            let matrix = FeatureMatrix { at, entities: entities.clone(), values, ambiguous: vec![0] };
-            trainer.gather(&windows.push(&matrix).unwrap(), |_| false);
-            trainer.due(at, None, 0, &schema, Thresholds::default())
-        });
-        let model = trained.unwrap().run().unwrap();
-        assert!(entities.iter().all(|entity| model.scaling().knows(entity)));
+        let model = Watched::new(50_000).model(20, None);
+        assert!(entities(20).iter().all(|entity| model.scaling().knows(entity)));
+    }
+
+    /// An equal share of the rows would be too few to know anyone.
+    #[test]
+    fn a_first_model_knows_everyone_in_a_large_fleet() {
+        let model = Watched::new(1000).model(100, None);
+        assert!(entities(100).iter().all(|entity| model.scaling().knows(entity)));
+    }
+
+    /// Also when those who were there before fill the reservoir.
+    #[test]
+    fn a_newcomer_is_known_once_there_are_rows_enough_of_it() {
+        let mut watched = Watched::new(1000);
+        let first = watched.model(5, None);
+        let live = watched.model(5, Some(&first));
+        assert!((0..20).all(|_| watched.due(5, Some(&live)).is_none()));
+        let steps = (1..200).find(|_| watched.due(6, Some(&live)).is_some());
+        // A window of two steps is warm with the first.
+        assert_eq!(steps, Some(MIN_ENTITY_ROWS));
+        let second = watched.trainer.reservoir.rows();
+        assert_eq!(second.entities, entities(6));
     }
 
     #[test]

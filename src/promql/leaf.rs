@@ -9,7 +9,7 @@ mod regression;
 use super::{LeafVector, labels};
 use crate::{
     series::{LabelMatcher, Sample, TimestampMs, is_stale_marker},
-    window::{SeriesView, slice_between},
+    window::SeriesView,
 };
 
 /// How far back an instant selector looks for the newest sample (Prometheus' lookback delta).
@@ -105,7 +105,8 @@ impl Leaf {
             Read::Newest => {
                 let start = end.plus_ms(-LOOKBACK_MS);
                 for view in series {
-                    if let Some(newest) = slice_between(view.samples, start, end).last()
+                    if let Some(newest) = view.samples.newest_until(end)
+                        && newest.timestamp > start
                         && !is_stale_marker(newest.value)
                     {
                         vector.push((view.labels.clone(), newest.value));
@@ -114,10 +115,10 @@ impl Leaf {
             }
             Read::Range { range_ms, function } => {
                 let start = end.plus_ms(range_ms.saturating_neg());
-                let mut unmarked = Vec::new();
+                let (mut scratch, mut unmarked) = (Vec::new(), Vec::new());
                 for view in series {
-                    let samples =
-                        without_stale_markers(slice_between(view.samples, start, end), &mut unmarked);
+                    let samples = view.samples.between(start, end, &mut scratch);
+                    let samples = without_stale_markers(samples, &mut unmarked);
                     let range = Range { samples, start, end };
                     if !samples.is_empty()
                         && let Some(value) = function.apply(range, at)

@@ -1,44 +1,58 @@
-//! A bounded sample of rows, even over time.
+//! A bounded sample of rows, even over entities and over time.
 
 use crate::{
     features::Inputs,
+    model::MIN_ENTITY_ROWS,
     series::{LabelSet, TimestampMs},
 };
 use ndarray::Array2;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 /// How much a reservoir keeps, and how it chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReservoirSettings {
-    /// Most rows kept.
+    /// Most rows kept, shared among the entities.
     pub max_rows: usize,
-    /// Length of a stratum: rows are thinned where a stratum holds the most.
+    /// Rows that each entity of the latest step may keep even when they are more than `max_rows`
+    /// together: without them nobody knows what is ordinary for it.
+    pub min_entity_rows: usize,
+    /// Length of a stratum: rows of an entity are thinned where a stratum holds the most.
     pub stratum_ms: i64,
     /// Source of the choice.
     pub seed: u64,
 }
 
 impl Default for ReservoirSettings {
-    /// 50,000 rows, hour by hour: enough for a tail of one in a million, and 25 MB with 10 features.
+    /// 50,000 rows, enough for a tail of one in a million and 25 MB with 10 features; for each entity
+    /// as many as it takes to be scaled by itself; hour by hour.
     fn default() -> Self {
-        Self { max_rows: 50_000, stratum_ms: 3_600_000, seed: 42 }
+        Self { max_rows: 50_000, min_entity_rows: MIN_ENTITY_ROWS, stratum_ms: 3_600_000, seed: 42 }
     }
 }
 
-/// A seeded sample of input rows: bounded, and even over time.
+/// A seeded sample of input rows: bounded, and even over entities and over time.
 ///
-/// Every row has a fixed place in a lottery, drawn from the seed, its entity and its time. When there are
-/// too many rows, the stratum with the most gives up its row with the last place. So what is kept of a
-/// stratum is a uniform sample of it, and a busy day cannot push out a quiet one.
+/// When there are too many rows, the entity with the most gives one up: of the stratum in which it
+/// has the most, the row with the last place in a lottery that is drawn from the seed, the entity
+/// and the time. So what is kept of a stratum is a uniform sample of it, a busy day cannot push out a
+/// quiet one, and an entity that is new keeps all it has until it has its share.
+///
+/// When the shares become too small, the entities that have been silent for longest are forgotten.
 #[derive(Clone, Debug)]
 pub struct Reservoir {
     settings: ReservoirSettings,
-    strata: BTreeMap<i64, BTreeMap<RowKey, Box<[f64]>>>,
+    entities: BTreeMap<LabelSet, EntityRows>,
     len: usize,
 }
 
-/// Place in the lottery, then what makes the row unique.
-type RowKey = (u64, TimestampMs, LabelSet);
+/// The rows of one entity, ascending by time, never none.
+type EntityRows = Vec<KeptRow>;
+
+#[derive(Clone, Debug)]
+struct KeptRow {
+    at: TimestampMs,
+    columns: Box<[f64]>,
+}
 
 /// Rows to train on, ascending by time, then entity.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,38 +73,39 @@ impl Reservoir {
     /// An empty reservoir.
     #[must_use]
     pub fn new(settings: ReservoirSettings) -> Self {
-        Self { settings, strata: BTreeMap::new(), len: 0 }
+        Self { settings, entities: BTreeMap::new(), len: 0 }
     }
 
     /// Takes the warm rows of `inputs` for which `keep` holds (false for rows inside an incident); gives
     /// how many were considered. A row that was offered before is replaced.
     pub fn offer(&mut self, inputs: &Inputs, mut keep: impl FnMut(usize) -> bool) -> usize {
-        let stratum = inputs.at.0.div_euclid(self.settings.stratum_ms.max(1));
         let mut offered = 0;
         for (row, entity) in inputs.entities.iter().enumerate() {
             if !(inputs.warm[row] && keep(row)) {
                 continue;
             }
             offered += 1;
-            let key = (self.place(entity, inputs.at), inputs.at, entity.clone());
-            let columns: Box<[f64]> = inputs.values.row(row).iter().copied().collect();
-            if self.strata.entry(stratum).or_default().insert(key, columns).is_none() {
-                self.len += 1;
-            }
-            if self.len > self.settings.max_rows {
-                self.thin();
+            let own = self.entities.entry(entity.clone()).or_default();
+            let kept = KeptRow { at: inputs.at, columns: inputs.values.row(row).iter().copied().collect() };
+            match own.binary_search_by_key(&inputs.at, |kept| kept.at) {
+                Ok(same) => own[same] = kept,
+                Err(place) => {
+                    own.insert(place, kept);
+                    self.len += 1;
+                }
             }
         }
+        self.thin(inputs.entities.len());
         offered
     }
 
     /// Forgets rows before `oldest`.
     pub fn forget_before(&mut self, oldest: TimestampMs) {
-        for stratum in self.strata.values_mut() {
-            stratum.retain(|(_, at, _), _| *at >= oldest);
-        }
-        self.strata.retain(|_, stratum| !stratum.is_empty());
-        self.len = self.strata.values().map(BTreeMap::len).sum();
+        self.entities.retain(|_, own| {
+            own.drain(..own.partition_point(|kept| kept.at < oldest));
+            !own.is_empty()
+        });
+        self.len = self.entities.values().map(Vec::len).sum();
     }
 
     /// Number of rows kept.
@@ -105,46 +120,90 @@ impl Reservoir {
         self.len == 0
     }
 
+    /// The entities of which rows are kept, ascending, each with how many.
+    pub fn entities(&self) -> impl Iterator<Item = (&LabelSet, usize)> {
+        self.entities.iter().map(|(entity, own)| (entity, own.len()))
+    }
+
     /// The rows kept, to train on.
     #[must_use]
     pub fn rows(&self) -> TrainingRows {
-        let mut rows: Vec<(TimestampMs, &LabelSet, &[f64])> = self
-            .strata
+        let mut rows: Vec<(TimestampMs, usize, &[f64])> = self
+            .entities
             .values()
-            .flat_map(|stratum| stratum.iter().map(|((_, at, entity), columns)| (*at, entity, &**columns)))
+            .enumerate()
+            .flat_map(|(entity, own)| own.iter().map(move |kept| (kept.at, entity, &*kept.columns)))
             .collect();
-        rows.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
-        let mut entities: Vec<LabelSet> = rows.iter().map(|(_, entity, _)| (*entity).clone()).collect();
-        entities.sort_unstable();
-        entities.dedup();
+        rows.sort_unstable_by_key(|(at, entity, _)| (*at, *entity));
         let n_columns = rows.first().map_or(0, |(_, _, columns)| columns.len());
         let mut values = Array2::from_elem((rows.len(), n_columns), f64::NAN);
         for (mut into, (_, _, columns)) in values.rows_mut().into_iter().zip(&rows) {
             into.iter_mut().zip(*columns).for_each(|(into, value)| *into = *value);
         }
         TrainingRows {
+            entities: self.entities.keys().cloned().collect(),
             at: rows.iter().map(|(at, _, _)| *at).collect(),
-            // Every entity was just put into the list.
-            entity_of: rows.iter().map(|(_, e, _)| entities.binary_search(e).unwrap_or(0)).collect(),
-            entities,
+            entity_of: rows.iter().map(|(_, entity, _)| *entity).collect(),
             values,
         }
     }
 
-    fn place(&self, entity: &LabelSet, at: TimestampMs) -> u64 {
-        let text = entity.canonical_text().as_bytes();
-        let own = xxhash_rust::xxh3::xxh3_64_with_seed(text, self.settings.seed);
-        xxhash_rust::xxh3::xxh3_64_with_seed(&at.0.to_le_bytes(), own)
+    /// Gives up what is too much after a step of `n_present` entities.
+    fn thin(&mut self, n_present: usize) {
+        let ReservoirSettings { min_entity_rows, stratum_ms, seed, .. } = self.settings;
+        let max_rows = self.settings.max_rows.max(n_present.saturating_mul(min_entity_rows));
+        if self.len <= max_rows {
+            return;
+        }
+        self.forget_silent(max_rows / min_entity_rows.max(1));
+        let mut all: Vec<(&LabelSet, &mut EntityRows)> = self.entities.iter_mut().collect();
+        // The entity with the most rows first, of equal ones the last.
+        let mut by_size: BinaryHeap<(usize, usize)> =
+            all.iter().enumerate().map(|(entity, (_, own))| (own.len(), entity)).collect();
+        while self.len > max_rows
+            && let Some((size, entity)) = by_size.pop()
+        {
+            let (labels, own) = &mut all[entity];
+            own.remove(row_to_give_up(labels, own, stratum_ms, seed));
+            self.len -= 1;
+            by_size.push((size - 1, entity));
+        }
+        // With fewer rows than entities some are left without.
+        self.entities.retain(|_, own| !own.is_empty());
     }
 
-    /// Gives up one row of the fullest stratum, the oldest of them.
-    fn thin(&mut self) {
-        let fullest = self.strata.iter().rev().max_by_key(|(_, stratum)| stratum.len()).map(|(key, _)| *key);
-        let stratum = fullest.and_then(|key| self.strata.get_mut(&key));
-        if stratum.is_some_and(|stratum| stratum.pop_last().is_some()) {
-            self.len -= 1;
+    /// Forgets the entities whose last row is oldest, until there are at most `most`.
+    fn forget_silent(&mut self, most: usize) {
+        let excess = self.entities.len().saturating_sub(most.max(1));
+        if excess == 0 {
+            return;
+        }
+        let mut last: Vec<(Option<TimestampMs>, LabelSet)> = self
+            .entities
+            .iter()
+            .map(|(entity, own)| (own.last().map(|kept| kept.at), entity.clone()))
+            .collect();
+        last.sort_unstable();
+        for (_, entity) in &last[..excess] {
+            self.len -= self.entities.remove(entity).map_or(0, |own| own.len());
         }
     }
+}
+
+/// Which of `rows`, of which there is at least one: of the stratum with the most, the oldest of them,
+/// the row with the last place in the lottery.
+fn row_to_give_up(entity: &LabelSet, rows: &[KeptRow], stratum_ms: i64, seed: u64) -> usize {
+    let stratum = |row: &KeptRow| row.at.0.div_euclid(stratum_ms.max(1));
+    let (mut begin, mut fullest) = (0, 0..0);
+    for own in rows.chunk_by(|a, b| stratum(a) == stratum(b)) {
+        if own.len() > fullest.len() {
+            fullest = begin..begin + own.len();
+        }
+        begin += own.len();
+    }
+    let own_seed = xxhash_rust::xxh3::xxh3_64_with_seed(entity.canonical_text().as_bytes(), seed);
+    let place = |row: &usize| xxhash_rust::xxh3::xxh3_64_with_seed(&rows[*row].at.0.to_le_bytes(), own_seed);
+    fullest.max_by_key(place).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -165,21 +224,68 @@ mod tests {
     }
 
     fn reservoir(max_rows: usize) -> Reservoir {
-        Reservoir::new(ReservoirSettings { max_rows, ..ReservoirSettings::default() })
+        Reservoir::new(ReservoirSettings { max_rows, min_entity_rows: 1, ..ReservoirSettings::default() })
+    }
+
+    fn counts(kept: &Reservoir) -> Vec<usize> {
+        kept.entities().map(|(_, rows)| rows).collect()
     }
 
     #[test]
-    fn a_busy_hour_does_not_push_out_quiet_ones() {
-        let mut kept = reservoir(60);
-        for minute in 0..60 {
-            kept.offer(&inputs(minute, 20), |_| true);
-        }
-        for minute in 60..180 {
+    fn a_long_day_does_not_push_out_a_short_one() {
+        let mut kept = reservoir(30);
+        for minute in (0..20).chain(60..180) {
             kept.offer(&inputs(minute, 1), |_| true);
         }
         let rows = kept.rows();
         let in_hour = |hour: i64| rows.at.iter().filter(|at| at.0 / 3_600_000 == hour).count();
-        assert_eq!([in_hour(0), in_hour(1), in_hour(2)], [20, 20, 20]);
+        assert_eq!([in_hour(0), in_hour(1), in_hour(2)], [10, 10, 10]);
+    }
+
+    #[test]
+    fn a_newcomer_keeps_all_it_has_until_it_has_its_share() {
+        let mut kept = reservoir(400);
+        for minute in 0..1000 {
+            kept.offer(&inputs(minute, 3), |_| true);
+        }
+        for minute in 1000..1090 {
+            kept.offer(&inputs(minute, 4), |_| true);
+        }
+        assert_eq!(counts(&kept), [104, 103, 103, 90]);
+        for minute in 1090..1200 {
+            kept.offer(&inputs(minute, 4), |_| true);
+        }
+        assert_eq!(counts(&kept), [100, 100, 100, 100]);
+    }
+
+    /// A fleet so large that an equal share of the rows would be too few to know anyone.
+    #[test]
+    fn every_entity_present_may_keep_what_it_takes_to_know_it() {
+        let settings =
+            ReservoirSettings { max_rows: 100, min_entity_rows: 8, ..ReservoirSettings::default() };
+        let mut kept = Reservoir::new(settings);
+        for minute in 0..200 {
+            kept.offer(&inputs(minute, 50), |_| true);
+        }
+        assert_eq!(counts(&kept), [8; 50]);
+    }
+
+    /// Pods come and go: what is kept does not grow with all that ever were.
+    #[test]
+    fn those_silent_for_longest_are_forgotten() {
+        let settings =
+            ReservoirSettings { max_rows: 60, min_entity_rows: 10, ..ReservoirSettings::default() };
+        let mut kept = Reservoir::new(settings);
+        for minute in 0..400 {
+            let mut two = inputs(minute, 2);
+            // The second is another one every 20 minutes.
+            two.entities[1] =
+                LabelSet::from_pairs([("instance", format!("pod {:04}", minute / 20))]).unwrap();
+            kept.offer(&two, |_| true);
+        }
+        let names: Vec<_> = kept.entities().map(|(entity, _)| entity.get("instance").unwrap()).collect();
+        assert_eq!(names, ["0", "pod 0015", "pod 0016", "pod 0017", "pod 0018", "pod 0019"]);
+        assert_eq!(counts(&kept), [10; 6]);
     }
 
     #[test]
@@ -192,10 +298,10 @@ mod tests {
     }
 
     proptest! {
-        /// For all streams, a reservoir keeps at most its bound, rows ascending, and the same ones again
-        /// when they are offered again.
+        /// For all streams, a reservoir keeps everything while there is room, then at most its bound (or a row
+        /// an entity); rows ascend, and are the same ones again when they are offered again.
         #[test]
-        fn bounded_sorted_and_repeatable(steps in prop::collection::vec(1_usize..6, 0..80), max in 1_usize..40) {
+        fn bounded_sorted_and_repeatable(steps in prop::collection::vec(1_usize..6, 1..80), max in 1_usize..40) {
             let run = || {
                 let mut kept = reservoir(max);
                 for (minute, entities) in steps.iter().enumerate() {
@@ -204,7 +310,8 @@ mod tests {
                 kept
             };
             let rows = run().rows();
-            prop_assert_eq!(rows.at.len(), steps.iter().sum::<usize>().min(max));
+            let (offered, bound) = (steps.iter().sum::<usize>(), max.max(*steps.last().unwrap()));
+            prop_assert!(rows.at.len() <= bound && (offered > max || rows.at.len() == offered));
             let keys: Vec<_> = rows.at.iter().zip(&rows.entity_of).collect();
             prop_assert!(keys.is_sorted_by(|a, b| a < b));
             prop_assert_eq!(rows, run().rows());

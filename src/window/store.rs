@@ -3,6 +3,7 @@
 use super::{
     append::{AppendCounts, AppendOutcome},
     ring::Ring,
+    samples::Samples,
     selectors::SelectorIndex,
 };
 use crate::series::{LabelMatcher, LabelSet, Sample, SampleBatch, SeriesEntry, TimestampMs, is_stale_marker};
@@ -53,8 +54,8 @@ pub struct Progress {
 pub struct SeriesView<'a> {
     /// Its identity.
     pub labels: &'a LabelSet,
-    /// Its samples, oldest first, stale markers among them.
-    pub samples: &'a [Sample],
+    /// Its samples.
+    pub samples: Samples<'a>,
 }
 
 /// The windows of one shard. See the module for what it promises.
@@ -87,6 +88,14 @@ struct Series {
 /// What a series costs beside its label text and its samples: its slot, its table entry, its places
 /// in selector lists, the header of the shared label text.
 const SERIES_OVERHEAD_BYTES: usize = size_of::<Option<Series>>() + 48;
+
+// === impl Series ===
+
+impl Series {
+    fn view(&self) -> SeriesView<'_> {
+        SeriesView { labels: &self.labels, samples: self.ring.as_slice().into() }
+    }
+}
 
 // === impl Store ===
 
@@ -279,22 +288,24 @@ impl Store {
 
     /// The series of registered selector number `selector`, by ascending labels (after [`Self::prepare`]).
     pub fn select(&self, selector: usize) -> impl Iterator<Item = SeriesView<'_>> {
-        self.selectors.ids(selector).iter().filter_map(|id| {
-            let series = self.slots[*id as usize].as_ref()?;
-            Some(SeriesView { labels: &series.labels, samples: series.ring.as_slice() })
-        })
+        self.selectors
+            .ids(selector)
+            .iter()
+            .filter_map(|id| self.slots[*id as usize].as_ref().map(Series::view))
+    }
+
+    /// The series that satisfy all of `matchers`, in no order. Looks at every series: for questions that were
+    /// not known beforehand.
+    pub fn find_matching(&self, matchers: &[LabelMatcher]) -> impl Iterator<Item = SeriesView<'_>> {
+        let wanted = move |s: &&Series| matchers.iter().all(|matcher| matcher.matches(&s.labels));
+        self.slots.iter().flatten().filter(wanted).map(Series::view)
     }
 
     /// The earliest sample after `at` of any series that a detector reads.
     #[must_use]
     pub fn next_after(&self, at: TimestampMs) -> Option<TimestampMs> {
         let wanted = self.slots.iter().flatten().filter(|series| series.wanted);
-        wanted
-            .filter_map(|series| {
-                let samples = series.ring.as_slice();
-                samples.get(samples.partition_point(|s| s.timestamp <= at)).map(|s| s.timestamp)
-            })
-            .min()
+        wanted.filter_map(|series| series.view().samples.first_after(at)).min()
     }
 
     /// How far the data has come.

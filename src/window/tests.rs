@@ -29,8 +29,19 @@ fn store(config: Config) -> Store {
 
 fn window_of(store: &Store, name: &str) -> Vec<(i64, f64)> {
     let wanted = labels(name);
-    let found = store.select(0).find(|series| *series.labels == wanted);
-    found.map_or(vec![], |series| series.samples.iter().map(|s| (s.timestamp.0, s.value)).collect())
+    let Some(series) = store.select(0).find(|series| *series.labels == wanted) else { return Vec::new() };
+    let all = series.samples.between(TimestampMs::MIN, TimestampMs::MAX, &mut Vec::new()).to_vec();
+    all.iter().map(|s| (s.timestamp.0, s.value)).collect()
+}
+
+#[test]
+fn a_question_not_known_beforehand_finds_series_that_no_selector_lists() {
+    let mut store = store(Config::default());
+    store.append(&batch("wanted", &[(0, 1.0)]), TimestampMs(0));
+    store.append(&batch("other", &[(0, 1.0)]), TimestampMs(0));
+    let other = LabelMatcher::new("__name__", MatchOp::Equal, "other").unwrap();
+    let found: Vec<&str> = store.find_matching(&[other]).map(|s| s.labels.metric_name()).collect();
+    assert_eq!(found, ["other"]);
 }
 
 #[test]

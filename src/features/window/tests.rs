@@ -62,12 +62,11 @@ fn an_entity_is_warm_with_half_of_its_window_and_cold_again_after_a_long_silence
 }
 
 #[test]
-fn entities_that_vanish_are_dropped_and_named() {
+fn entities_that_vanish_are_dropped() {
     let mut windows = FeatureWindows::new(&schema(1, 4));
     windows.push(&matrix(1, &[("a", &[1.0]), ("b", &[1.0])])).unwrap();
     windows.push(&matrix(2, &[("b", &[1.0])])).unwrap();
-    let gone = windows.forget_before(TimestampMs(2 * STEP_MS));
-    assert_eq!(gone, [LabelSet::from_pairs([("instance", "a")]).unwrap()]);
+    windows.forget_before(TimestampMs(2 * STEP_MS));
     assert_eq!(windows.entity_count(), 1);
 }
 
