@@ -25,9 +25,13 @@
 
 mod ast;
 
+mod budget;
+
 mod error;
 
 mod eval;
+
+mod grid;
 
 mod labels;
 
@@ -45,13 +49,21 @@ mod parse;
 
 mod plan;
 
+mod point;
+
+mod query;
+
 pub use ast::Expr;
+pub use budget::Budget;
 pub use error::ParseError;
 pub use eval::{EvalError, Value};
+pub use grid::Grid;
 pub use labels::merge;
 pub use leaf::Leaf;
 pub use parse::parse;
 pub use plan::Plan;
+pub use point::Point;
+pub use query::{LeafMatrix, LeafRequest, PointSeries, Query, QueryValue};
 
 use crate::series::LabelSet;
 

@@ -63,6 +63,15 @@ pub enum EvalError {
         /// The labels.
         labels: LabelSet,
     },
+    /// The query holds more points in memory than it may.
+    #[error("the query needs more than {limit} points in memory at once")]
+    TooManyPoints {
+        /// The most it may hold.
+        limit: usize,
+    },
+    /// The time given to the query is over.
+    #[error("the time for the query is over")]
+    Expired,
     /// The caller's mistake: not the vectors of this plan's leaves.
     #[error("the plan has {expected} leaves, but {given} vectors were given")]
     WrongLeaves {
