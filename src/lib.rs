@@ -66,6 +66,8 @@ pub mod writeback;
 
 pub mod table;
 
+pub mod query;
+
 pub mod api;
 
 pub mod server;

@@ -2,7 +2,12 @@
 //!
 //! Each shard of series is owned by one task; whoever wants something of it sends a message and waits
 //! for the reply. Mailboxes are bounded, and a request that concerns several shards reserves its
-//! places in all of them before it sends to any: it is taken whole or refused whole.
+//! places in all of them before it sends to any: it is taken whole or refused whole. Queries have a
+//! lane of their own, see [`Mailbox`].
+
+mod mailbox;
+
+mod read;
 
 use crate::{
     pipeline::LeafTable,
@@ -10,6 +15,8 @@ use crate::{
     series::{SampleBatch, TimestampMs},
     window::AppendCounts,
 };
+pub use mailbox::Mailbox;
+pub use read::{Finding, Piece, Question, Read, SeriesQuestion};
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering},
@@ -31,6 +38,8 @@ pub enum ShardMessage {
         /// The step.
         next: TimestampMs,
     },
+    /// Look at some series for a query.
+    Read(Read),
 }
 
 /// A batch for the windows of one shard.
@@ -104,6 +113,7 @@ pub enum NoPlace {
 #[derive(Clone, Debug)]
 pub struct Shards {
     mailboxes: Arc<[mpsc::Sender<ShardMessage>]>,
+    reads: Arc<[mpsc::Sender<Read>]>,
     hash_seed: u64,
     lead: Arc<Lead>,
 }
@@ -112,6 +122,9 @@ pub struct Shards {
 /// seconds; while a backlog is worked through one connection can be far ahead of another, or all of
 /// them ahead of the evaluation, and the windows would have to hold all of it.
 const MAX_LEAD_MS: i64 = 15 * 60_000;
+
+/// Reads that may wait for one shard; further readers wait in line. A query has one under way at a time.
+const READ_CAPACITY: usize = 16;
 
 /// How far evaluation and data have come; both in Unix milliseconds.
 #[derive(Debug)]
@@ -131,11 +144,18 @@ impl Shards {
     /// `hash_seed` is the seed of [`crate::series::series_hash`] in this process. `count` and
     /// `capacity` must not be 0.
     #[must_use]
-    pub fn new(count: usize, capacity: usize, hash_seed: u64) -> (Self, Vec<mpsc::Receiver<ShardMessage>>) {
+    pub fn new(count: usize, capacity: usize, hash_seed: u64) -> (Self, Vec<Mailbox>) {
         debug_assert!(count > 0 && capacity > 0);
-        let (mailboxes, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel(capacity)).unzip();
+        let (mailboxes, messages): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel(capacity)).unzip();
+        let (reads, read_ends): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel(READ_CAPACITY)).unzip();
+        let receivers = messages
+            .into_iter()
+            .zip(read_ends)
+            .map(|(messages, reads)| Mailbox { messages, reads })
+            .collect();
         let lead = Lead { awaited: AtomicI64::new(i64::MAX), newest: AtomicI64::new(i64::MIN) };
-        (Self { mailboxes: mailboxes.into(), hash_seed, lead: Arc::new(lead) }, receivers)
+        let lead = Arc::new(lead);
+        (Self { mailboxes: mailboxes.into(), reads: reads.into(), hash_seed, lead }, receivers)
     }
 
     /// Says which step is waited for, and how new the newest sample held of any series is that a
@@ -199,6 +219,11 @@ impl Shards {
         &self.mailboxes[shard]
     }
 
+    /// The sending ends of all shards for reads.
+    pub fn reads(&self) -> impl Iterator<Item = &mpsc::Sender<Read>> {
+        self.reads.iter()
+    }
+
     /// Messages waiting in each mailbox (reserved places included), and how many can.
     pub fn queues(&self) -> impl Iterator<Item = (usize, usize)> {
         self.mailboxes
@@ -229,7 +254,7 @@ mod tests {
         let refused = shards.reserve([0, 1]).map(|places| places.len());
         assert_eq!(refused, Err(NoPlace::Full { shard: 1, waiting: 1 }));
         assert_eq!(shards.queues().collect::<Vec<_>>(), [(0, 1), (1, 1)]);
-        assert!(receivers[1].try_recv().is_ok());
+        assert!(receivers[1].try_recv().is_some());
         assert_eq!(shards.reserve([0, 1]).map(|places| places.len()), Ok(2));
     }
 

@@ -2,11 +2,11 @@
 
 use super::board::{ProgressBoard, ShardReport};
 use crate::{
-    shards::{Appended, Evaluated, ShardMessage},
+    shards::{Appended, Evaluated, Mailbox, ShardMessage},
     window::Store,
 };
 use std::sync::Arc;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::time::Instant;
 
 /// Serves the mailbox of shard number `shard` until every sender is gone.
 ///
@@ -14,7 +14,7 @@ use tokio::{sync::mpsc, time::Instant};
 pub(super) async fn run_shard(
     shard: usize,
     mut store: Store,
-    mut mailbox: mpsc::Receiver<ShardMessage>,
+    mut mailbox: Mailbox,
     board: Arc<ProgressBoard>,
 ) {
     let mut last_arrival: Option<Instant> = None;
@@ -34,6 +34,11 @@ pub(super) async fn run_shard(
                 _ = evaluate.reply.send(Evaluated { leaves, next_sample });
             }
             ShardMessage::BeginStep { next } => store.begin_step(next),
+            // Changes nothing that there would be to report.
+            ShardMessage::Read(read) => {
+                read.serve(&store);
+                continue;
+            }
         }
         let (series, bytes) = (store.series_count(), store.bytes());
         board.publish(shard, ShardReport { progress: store.progress(), series, bytes, last_arrival });

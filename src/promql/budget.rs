@@ -31,6 +31,12 @@ impl Budget {
         Self::new(usize::MAX, || false)
     }
 
+    /// Points noted so far.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
     /// Takes note of `points` more points in memory.
     pub(super) fn hold(&mut self, points: usize) -> Result<(), EvalError> {
         self.held = self.held.saturating_add(points);

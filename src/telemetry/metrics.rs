@@ -94,6 +94,11 @@ pub struct Metrics {
     /// Batches that can wait for each shard.
     pub shard_queue_capacity: Gauge,
 
+    /// Queries that run.
+    pub queries_running: Gauge,
+    /// Queries that wait for their turn.
+    pub queries_waiting: Gauge,
+
     /// Evaluated steps.
     pub steps_evaluated: Family<StepCauseLabel, Counter>,
     /// Time to evaluate one step.
@@ -177,6 +182,9 @@ impl Metrics {
             window_bytes: t.gauge("window_bytes", "Bytes held by labels and raw samples."),
             shard_queue_length: t.gauges("shard_queue_length", "shard", "Messages waiting for each shard."),
             shard_queue_capacity: t.gauge("shard_queue_capacity", "Messages that can wait for each shard."),
+
+            queries_running: t.gauge("queries_running", "Queries of the API that read or evaluate now."),
+            queries_waiting: t.gauge("queries_waiting", "Queries of the API that wait for their turn."),
 
             steps_evaluated: t.counters("steps_evaluated", "cause", "Evaluated steps: all awaited series had come (complete), or the wait ended first (timeout)."),
             step_evaluation_duration: t.histogram("step_evaluation_duration_seconds", "Time to evaluate one step of all detectors.", short),

@@ -301,6 +301,13 @@ impl Store {
         self.slots.iter().flatten().filter(wanted).map(Series::view)
     }
 
+    /// The series from place `from` on, each with its place, so that a reader can go on later where it
+    /// stopped. A series keeps its place as long as it is held.
+    pub fn series_from(&self, from: usize) -> impl Iterator<Item = (usize, SeriesView<'_>)> {
+        let slots = self.slots.iter().enumerate().skip(from);
+        slots.filter_map(|(place, slot)| Some((place, slot.as_ref()?.view())))
+    }
+
     /// The earliest sample after `at` of any series that a detector reads.
     #[must_use]
     pub fn next_after(&self, at: TimestampMs) -> Option<TimestampMs> {

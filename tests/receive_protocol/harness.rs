@@ -5,7 +5,7 @@ use emberwatch::{
     api::{self, AnomalySnapshot, Api, Readiness, ReloadRequest},
     receive::{self, Receiver},
     server,
-    shards::{Append, Appended, ShardMessage, Shards},
+    shards::{Append, Appended, Mailbox, ShardMessage, Shards},
     telemetry::{Exposition, Metrics, encode},
     window::{self, Store},
 };
@@ -59,7 +59,7 @@ pub(crate) struct Server {
     pub(crate) anomalies: Arc<ArcSwap<AnomalySnapshot>>,
     pub(crate) reloads: mpsc::Receiver<ReloadRequest>,
     /// Mailboxes that nobody serves.
-    pub(crate) mailboxes: Vec<mpsc::Receiver<ShardMessage>>,
+    pub(crate) mailboxes: Vec<Mailbox>,
     stop: Option<oneshot::Sender<()>>,
     runtime: Runtime,
     serving: Option<tokio::task::JoinHandle<()>>,
@@ -215,7 +215,7 @@ async fn panicking() -> &'static str {
     panic!("on purpose")
 }
 
-async fn run_shard(mut store: Store, mut mailbox: mpsc::Receiver<ShardMessage>) {
+async fn run_shard(mut store: Store, mut mailbox: Mailbox) {
     while let Some(ShardMessage::Append(Append { batch, now, reply, .. })) = mailbox.recv().await {
         let counts = store.append(&batch, now);
         let _ = reply.send(Appended { counts, batch });
