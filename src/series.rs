@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows a wire format, a clock or a store. Identity follows Prometheus: a series *is*
 //! its label set, an empty label value is the same as an absent label, and a sample is a millisecond
-//! timestamp with a 64-bit float whose NaN payload may carry the staleness marker.
+//! timestamp with a 64-bit float whose NaN payload may carry the staleness marker, or with a native histogram.
 
 mod batch;
 
@@ -17,5 +17,8 @@ mod sample;
 pub use batch::{SampleBatch, SeriesEntry, series_hash};
 pub use label_set::{InvalidLabels, LabelRef, LabelSet, LabelSetBuilder, Labels, METRIC_NAME};
 pub use matcher::{InvalidMatcher, LabelMatcher, MatchOp};
-pub use native_histogram::{Bucket, CUSTOM_BUCKETS_SCHEMA, NativeHistogram, ResetHint};
+pub use native_histogram::{
+    Bucket, BucketRange, CUSTOM_BUCKETS_SCHEMA, EXPONENTIAL_SCHEMAS, HistogramSample, NativeHistogram,
+    ResetHint,
+};
 pub use sample::{STALE_NAN, Sample, TimestampMs, is_stale_marker};
