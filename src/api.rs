@@ -8,16 +8,19 @@
 //! | `GET /-/ready` | 200 when it takes and judges data, else 503 |
 //! | `POST /-/reload`, `PUT` | reloads the models; 403 unless `--web.enable-lifecycle` |
 //! | `GET /api/v1/anomalies` | the anomalies of the last evaluated step, as JSON |
+//! | [`prometheus`] | the series, by Prometheus' HTTP API |
 //! | `emberwatch.v1.Anomalies/List` | the same, by gRPC |
 //! | `grpc.health.v1.Health` | `SERVING` when it takes and judges data, else `NOT_SERVING` |
 //!
-//! Handlers only read shared state and pass requests on; nothing is computed here.
+//! Handlers only read shared state and pass requests on.
 
 mod anomalies;
 
 pub mod grpc;
 
 mod lifecycle;
+
+pub mod prometheus;
 
 use crate::telemetry::{self, Exposition, HandlerCodeLabels, HandlerLabel, Metrics};
 use anomalies::anomalies;
@@ -41,6 +44,8 @@ Emberwatch: anomaly detection for Prometheus
 
 POST /api/v1/write       Remote-Write receiver, 1.0 and 2.0
 GET  /api/v1/anomalies   current anomalies, as JSON
+GET  /api/v1/query       Prometheus' HTTP API: also query_range, series, labels,
+                         label/<name>/values, metadata, status/buildinfo
 GET  /metrics            metrics of this process
 GET  /-/healthy          200 while the process lives
 GET  /-/ready            200 when it is ready

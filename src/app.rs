@@ -13,6 +13,8 @@ mod board;
 
 mod outlet;
 
+mod own_series;
+
 mod shard_task;
 
 mod stepper;
@@ -24,6 +26,7 @@ use crate::{
     pipeline::{
         ClockConfig, Detector, DetectorSettings, Evaluator, InvalidDetector, StepClock, TrainingPolicy,
     },
+    query::{self, Engine},
     receive::{self, Receiver},
     server::{self, ListenAddress},
     shards::Shards,
@@ -34,6 +37,7 @@ use crate::{
 use arc_swap::ArcSwap;
 use board::ProgressBoard;
 use outlet::{DetectorTag, Outlet};
+use own_series::OwnSeries;
 use std::{
     io,
     net::SocketAddr,
@@ -53,6 +57,8 @@ pub struct Options {
     pub listen: ListenAddress,
     /// Whether `POST /-/reload` is allowed; SIGHUP always is.
     pub enable_lifecycle: bool,
+    /// What queries of the API may cost.
+    pub query: query::Limits,
     /// Seed of the series hashes, drawn at random once a process so that nobody can aim at collisions.
     pub hash_seed: u64,
 }
@@ -126,6 +132,11 @@ impl Sidecar {
             tokio::spawn(shard_task::run_shard(shard, store, mailbox, Arc::clone(&board)));
         }
 
+        let own_window = config.storage.own_window(table.retention_ms());
+        let own_series = OwnSeries::spawn(own_window, options.hash_seed);
+        let queryable = vec![shards.clone(), own_series.shards().clone()];
+        let engine = Arc::new(Engine::new(queryable, options.query, &metrics));
+
         let writeback = config.remote_write.clone().map(|target| {
             // Its task ends when it is flushed at stop.
             let (handle, _task) = writeback::spawn(target, metrics.remote_write.clone());
@@ -157,6 +168,7 @@ impl Sidecar {
             models: Arc::clone(&models),
             directory: directory.clone(),
             outlet,
+            own_series,
             metrics: Arc::clone(&metrics),
         };
         let stepper = tokio::spawn(stepper.run(stopped.clone()));
@@ -166,7 +178,15 @@ impl Sidecar {
         tokio::spawn(reloader.run(reload_requests));
 
         let readiness = Readiness::default();
-        let routes = routes(&config, &options, shards, &metrics, &readiness, snapshot, &reloads);
+        let api = Api {
+            metrics: Arc::clone(&metrics),
+            readiness: readiness.clone(),
+            anomalies: snapshot,
+            reload: options.enable_lifecycle.then(|| reloads.clone()),
+        };
+        let receiver = Arc::new(Receiver::new(config.receive.clone(), shards, Arc::clone(&metrics)));
+        let routes = receive::router(receiver).merge(api::router(api)).merge(api::prometheus::router(engine));
+        let routes = api::instrument(routes, &metrics);
         let shutdown = async move {
             let mut stopped = stopped;
             // A sender that is gone means stop as well.
@@ -236,25 +256,6 @@ fn detectors(config: &Config) -> Result<Vec<Detector>, StartError> {
         Detector::new(settings).map_err(|source| StartError::Detector { detector: name, source })
     };
     config.detectors.iter().map(compile).collect()
-}
-
-fn routes(
-    config: &Config,
-    options: &Options,
-    shards: Shards,
-    metrics: &Arc<Metrics>,
-    readiness: &Readiness,
-    anomalies: Arc<ArcSwap<AnomalySnapshot>>,
-    reloads: &mpsc::Sender<ReloadRequest>,
-) -> axum::Router {
-    let receiver = Arc::new(Receiver::new(config.receive.clone(), shards, Arc::clone(metrics)));
-    let api = Api {
-        metrics: Arc::clone(metrics),
-        readiness: readiness.clone(),
-        anomalies,
-        reload: options.enable_lifecycle.then(|| reloads.clone()),
-    };
-    api::instrument(receive::router(receiver).merge(api::router(api)), metrics)
 }
 
 /// Serves requests to reload, one after the other.

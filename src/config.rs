@@ -23,7 +23,7 @@ mod yaml;
 
 pub use problem::{Position, Problem, Problems};
 pub use settings::{Config, Detector, Models, Storage, Training};
-pub use units::{format_duration, format_size};
+pub use units::{format_duration, format_size, parse_duration};
 
 /// Reads and checks a config.
 ///

@@ -53,6 +53,8 @@ mod point;
 
 mod query;
 
+mod selector;
+
 pub use ast::Expr;
 pub use budget::Budget;
 pub use error::ParseError;
@@ -63,7 +65,8 @@ pub use leaf::Leaf;
 pub use parse::parse;
 pub use plan::Plan;
 pub use point::Point;
-pub use query::{LeafMatrix, LeafRequest, PointSeries, Query, QueryValue};
+pub use query::{LeafMatrix, LeafRequest, PointSeries, Query, QueryValue, ValueType};
+pub use selector::{parse_duration_ms, parse_selector};
 
 use crate::series::LabelSet;
 

@@ -45,8 +45,8 @@ impl Outlet {
         Self { detectors, external_labels, writeback, snapshot, metrics, shown_versions, last_step: None }
     }
 
-    /// Hands on the verdicts of step `at`, one element a detector.
-    pub(super) fn publish(&mut self, at: TimestampMs, steps: &[DetectorStep]) {
+    /// Hands on the verdicts of step `at`, one element a detector. Gives the series that are written back.
+    pub(super) fn publish(&mut self, at: TimestampMs, steps: &[DetectorStep]) -> Vec<(LabelSet, f64)> {
         let mut series = Vec::new();
         let mut anomalies = Vec::new();
         for (detector, step) in self.detectors.iter().zip(steps) {
@@ -56,13 +56,15 @@ impl Outlet {
             self.count_detector(&detector.name, step);
             log_changes(&self.snapshot.load(), &detector.name, step);
         }
-        self.enqueue(at, series);
+        let series = self.complete(series);
+        self.enqueue(at, series.clone());
         // The most alarming first; among equals the defined order of detectors and entities stays.
         anomalies.sort_by(|a, b| {
             (b.severity, b.score).partial_cmp(&(a.severity, a.score)).unwrap_or(a.at.cmp(&b.at))
         });
         self.snapshot.store(Arc::new(AnomalySnapshot { at: Some(at), anomalies }));
         self.last_step = Some(at);
+        series
     }
 
     /// Counts a step whose scores were handed on just now.
@@ -103,18 +105,24 @@ impl Outlet {
                 series.push((DetectorStep::threshold_labels(&detector.name), STALE_NAN));
             }
         }
-        self.enqueue(last.plus_ms(1), series);
+        self.enqueue(last.plus_ms(1), self.complete(series));
     }
 
-    fn enqueue(&self, at: TimestampMs, mut series: Vec<(LabelSet, f64)>) {
-        let Some(writeback) = &self.writeback else { return };
+    /// The series with the labels that each of them bears, in label order.
+    fn complete(&self, mut series: Vec<(LabelSet, f64)>) -> Vec<(LabelSet, f64)> {
         for (labels, _) in &mut series {
             for (name, value) in &self.external_labels {
                 *labels = labels.with(name, value);
             }
         }
         series.sort_by(|a, b| a.0.cmp(&b.0));
-        if !series.is_empty() {
+        series
+    }
+
+    fn enqueue(&self, at: TimestampMs, series: Vec<(LabelSet, f64)>) {
+        if let Some(writeback) = &self.writeback
+            && !series.is_empty()
+        {
             writeback.enqueue(StepSeries { at, series });
         }
     }

@@ -1,13 +1,17 @@
 //! The task that turns the progress of the data into steps, and steps into verdicts.
 
-use super::{board::ProgressBoard, outlet::Outlet};
+use super::{
+    board::ProgressBoard,
+    outlet::Outlet,
+    own_series::{self, OwnSeries},
+};
 use crate::{
     lifecycle::{LiveModels, ModelDirectory},
     pipeline::{Evaluator, LeafTable, StepCause, StepClock, Tick, TrainingJob},
     promql::LeafVector,
-    series::TimestampMs,
+    series::{LabelSet, TimestampMs},
     shards::{Evaluate, Evaluated, ShardMessage, Shards},
-    telemetry::{DetectorLabel, Metrics},
+    telemetry::{DetectorLabel, Metrics, ReasonLabel},
 };
 use std::{sync::Arc, time::Instant as StdInstant};
 use tokio::{
@@ -25,6 +29,7 @@ pub(super) struct Stepper {
     pub(super) models: Arc<LiveModels>,
     pub(super) directory: ModelDirectory,
     pub(super) outlet: Outlet,
+    pub(super) own_series: OwnSeries,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -41,8 +46,9 @@ impl Stepper {
         // During a backlog steps are due one after another without a pause: a stop does not wait for them.
         while !*stop.borrow() {
             let report = self.board.merged();
-            self.metrics.series.set(report.series as i64);
-            self.metrics.window_bytes.set(report.bytes as i64);
+            let (own_series, own_bytes) = self.own_series.held();
+            self.metrics.series.set((report.series + own_series) as i64);
+            self.metrics.window_bytes.set((report.bytes + own_bytes) as i64);
             if let (Some(awaited), Some(newest)) = (self.clock.awaited(), report.progress.newest) {
                 self.shards.set_lead(awaited, newest);
             }
@@ -90,8 +96,9 @@ impl Stepper {
         let models = Arc::clone(&self.models);
         let steps = self.evaluator.step(&leaves, at, |detector| models.load(detector));
         self.metrics.step_evaluation_duration.observe(begun.elapsed().as_secs_f64());
-        self.outlet.publish(at, &steps);
+        let series = self.outlet.publish(at, &steps);
         self.outlet.count(cause, at, last_arrival);
+        self.keep(at, &series).await?;
         self.show_models();
         self.begin(self.clock.next(at, next_sample)).await?;
         for job in self.evaluator.training_due(at, |detector| models.load(detector)) {
@@ -123,6 +130,15 @@ impl Stepper {
         let leaves = self.table.gather(parts);
         let empty = leaves.iter().all(Vec::is_empty);
         Ok((leaves, next_sample.filter(|_| empty)))
+    }
+
+    /// Keeps the series of step `at` for queries.
+    async fn keep(&self, at: TimestampMs, series: &[(LabelSet, f64)]) -> Result<(), ShardEnded> {
+        let counts = self.own_series.append(at, series).await.map_err(|own_series::Ended| ShardEnded)?;
+        for (reason, count) in counts.refused().into_iter().filter(|(_, count)| *count > 0) {
+            self.metrics.samples_dropped.get_or_create(&ReasonLabel { reason }).inc_by(count);
+        }
+        Ok(())
     }
 
     /// Which models score and how many rows are gathered, as metrics.

@@ -6,6 +6,7 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 /// Check a config file: print every problem at once, or what it amounts to
@@ -67,9 +68,13 @@ fn write_summary(config: &Config, out: &mut impl Write) -> io::Result<()> {
     }
     let storage = &config.storage;
     let bytes = format_size(storage.max_bytes as u64);
+    let kept = match storage.retention {
+        Duration::ZERO => "as far back as the expressions look".to_owned(),
+        retention => format!("{} or as far back as the expressions look", format_duration(retention)),
+    };
     writeln!(
         out,
-        "raw samples: at most {} series and {bytes} in {} shards",
+        "raw samples: {kept}, at most {} series and {bytes} in {} shards",
         storage.max_series, storage.shards
     )?;
     match &config.remote_write {

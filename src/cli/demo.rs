@@ -7,6 +7,7 @@ use crate::{
         self, BoxError, Settings, Sidecar, SidecarSettings,
         screen::{Mode, Screen},
     },
+    query,
     telemetry::{self, LogSettings},
 };
 use clap::Args;
@@ -83,8 +84,12 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
 /// The sidecar as anybody would run it, from a config, on a free loopback port.
 async fn start_sidecar(settings: &SidecarSettings, models: &Path) -> Result<Sidecar, BoxError> {
     let config = config::parse(&sidecar_config(settings, models))?;
-    let options =
-        Options { listen: "127.0.0.1:0".parse()?, enable_lifecycle: false, hash_seed: settings.seed };
+    let options = Options {
+        listen: "127.0.0.1:0".parse()?,
+        enable_lifecycle: false,
+        query: query::Limits::default(),
+        hash_seed: settings.seed,
+    };
     let sidecar = app::Sidecar::start(config, options).await?;
     let base_url = format!("http://{}", sidecar.address());
     Ok(Sidecar { base_url, stop: Box::pin(sidecar.stop()) })

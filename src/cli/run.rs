@@ -3,6 +3,7 @@
 use crate::{
     app::{Options, Sidecar},
     config::{self, Config},
+    query,
     server::ListenAddress,
     telemetry::{self, LogFormat, LogSettings},
 };
@@ -13,6 +14,7 @@ use std::{
     hash::{BuildHasher as _, RandomState},
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
@@ -34,6 +36,9 @@ pub struct RunArgs {
     #[arg(long = "web.enable-lifecycle")]
     enable_lifecycle: bool,
 
+    #[command(flatten)]
+    query: QueryArgs,
+
     /// Least level that is logged: error, warn, info, debug or trace
     #[arg(long = "log.level", value_name = "LEVEL", default_value = "info")]
     log_level: LevelFilter,
@@ -41,6 +46,38 @@ pub struct RunArgs {
     /// How log lines look: text or json
     #[arg(long = "log.format", value_name = "FORMAT", default_value_t = LogFormat::Text)]
     log_format: LogFormat,
+}
+
+/// What queries of the API may cost. Names and defaults are Prometheus' own.
+#[derive(Args, Clone, Debug)]
+struct QueryArgs {
+    /// Queries of the API that run at once; the others wait for their turn
+    #[arg(long = "query.max-concurrency", value_name = "N", default_value_t = 20)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    max_concurrency: u16,
+
+    /// Samples that one query may hold in memory
+    #[arg(long = "query.max-samples", value_name = "N", default_value_t = 50_000_000)]
+    max_samples: usize,
+
+    /// Longest time for one query
+    #[arg(long = "query.timeout", value_name = "DURATION", default_value = "2m", value_parser = duration)]
+    timeout: Duration,
+
+    /// How old the newest sample of a series may be to count
+    #[arg(long = "query.lookback-delta", value_name = "DURATION", default_value = "5m", value_parser = duration)]
+    lookback: Duration,
+}
+
+impl QueryArgs {
+    fn limits(&self) -> query::Limits {
+        let Self { max_concurrency, max_samples, timeout, lookback } = *self;
+        query::Limits { max_concurrency: usize::from(max_concurrency), max_samples, timeout, lookback }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    config::parse_duration(text).ok_or("write a duration such as 30s, 2m or 1h30m")
 }
 
 /// Runs the sidecar until it is told to stop.
@@ -63,6 +100,7 @@ async fn serve(config: Config, args: &RunArgs) -> anyhow::Result<()> {
     let options = Options {
         listen: args.listen_address.clone(),
         enable_lifecycle: args.enable_lifecycle,
+        query: args.query.limits(),
         hash_seed: RandomState::new().hash_one("series"),
     };
     let sidecar = Sidecar::start(config, options).await?;

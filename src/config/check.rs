@@ -90,6 +90,7 @@ fn storage(mut section: Section<'_>) -> Storage {
         max_series: section.number("max_series", default.max_series, 1..=1_000_000_000),
         max_bytes: section.size("max_bytes", default.max_bytes, 1 << 20..=1 << 44),
         max_ahead: section.duration("max_ahead", default.max_ahead, SECOND..=DAY),
+        retention: section.duration("retention", default.retention, Duration::ZERO..=DAY * 31),
     };
     section.finish();
     storage

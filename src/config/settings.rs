@@ -45,6 +45,9 @@ pub struct Storage {
     pub max_bytes: usize,
     /// Samples further ahead of the wall clock are refused.
     pub max_ahead: Duration,
+    /// How far before the last step samples are kept at least, in the time of the data; zero means as far as
+    /// the expressions look.
+    pub retention: Duration,
 }
 
 /// Where model files live: `<path>/<detector>/<version>.ewm` and a pointer to the current one.
@@ -95,21 +98,38 @@ impl Default for Storage {
             max_series: window.max_series,
             max_bytes: window.max_bytes,
             max_ahead: Duration::from_millis(window.max_ahead_ms.unsigned_abs()),
+            retention: Duration::ZERO,
         }
     }
 }
 
+/// The share of all bytes that the program's own series may take: a score and a severity for each entity,
+/// where an entity stands for many series that came in.
+const OWN_SHARE: usize = 16;
+
 impl Storage {
-    /// The settings of one shard's store: its share of the limits.
+    /// The settings of one shard's store: its share of the limits. `expressions_ms` is how far back the
+    /// expressions look.
     #[must_use]
-    pub fn shard_window(&self, retention_ms: i64) -> window::Config {
+    pub fn shard_window(&self, expressions_ms: i64) -> window::Config {
         window::Config {
-            retention_ms,
-            max_ahead_ms: i64::try_from(self.max_ahead.as_millis()).unwrap_or(i64::MAX),
+            retention_ms: expressions_ms.max(milliseconds(self.retention)),
+            max_ahead_ms: milliseconds(self.max_ahead),
             max_series: self.max_series.div_ceil(self.shards),
-            max_bytes: self.max_bytes / self.shards,
+            max_bytes: (self.max_bytes - self.max_bytes / OWN_SHARE) / self.shards,
         }
     }
+
+    /// The settings of the store of the program's own series, which are kept as long as the others.
+    #[must_use]
+    pub fn own_window(&self, expressions_ms: i64) -> window::Config {
+        let window = self.shard_window(expressions_ms);
+        window::Config { max_series: self.max_series, max_bytes: self.max_bytes / OWN_SHARE, ..window }
+    }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl Default for Models {

@@ -28,7 +28,8 @@ const SIZE_UNITS: [(&str, u64); 9] = [
 ];
 
 /// Reads a duration by Prometheus' grammar (`1h30m`, `15s`, `0`); `None` when it is none.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
     }

@@ -11,7 +11,10 @@ use super::{
     leaf::Leaf,
     op::{ElementOp, ScalarOp},
 };
-use crate::{promql::LeafVector, series::TimestampMs};
+use crate::{
+    promql::{LeafVector, ValueType},
+    series::TimestampMs,
+};
 
 /// An expression that type-checks and lies within the supported subset.
 ///
@@ -127,6 +130,15 @@ impl Plan {
         check::check(&expr.root)
             .map(|(root, leaves)| Self { root, leaves })
             .map_err(|fault| fault.in_text(&expr.text))
+    }
+
+    /// The type of the expression.
+    #[must_use]
+    pub fn value_type(&self) -> ValueType {
+        match self.root {
+            Root::Scalar(_) => ValueType::Scalar,
+            Root::Vector(_) => ValueType::Vector,
+        }
     }
 
     /// The leaves, each once.

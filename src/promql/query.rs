@@ -16,6 +16,19 @@ pub struct Query {
     plan: Plan,
 }
 
+/// PromQL's types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueType {
+    /// A number.
+    Scalar,
+    /// A string.
+    String,
+    /// An instant vector.
+    Vector,
+    /// A range vector; only an instant query can be one.
+    RangeVector,
+}
+
 /// What a query is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum QueryValue {
@@ -61,6 +74,12 @@ impl Query {
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let expr = parse(text)?;
         Ok(Self { plan: Plan::new(&expr)? })
+    }
+
+    /// The type of the expression.
+    #[must_use]
+    pub fn value_type(&self) -> ValueType {
+        self.plan.value_type()
     }
 
     /// What to ask of every shard.
