@@ -178,3 +178,6 @@ impl From<EvalError> for QueryError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,3 +84,56 @@ impl OwnSeries {
         self.shards.mailbox(0).send(message).await.map_err(|_| Ended)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        promql::{Grid, Query, QueryValue},
+        query::{Engine, Limits},
+        series::METRIC_NAME,
+        telemetry::Metrics,
+    };
+
+    const STEP_MS: i64 = 15_000;
+
+    fn score(instance: usize) -> LabelSet {
+        let labels = [(METRIC_NAME, "anomaly_score"), ("instance", &*instance.to_string())];
+        LabelSet::from_pairs(labels).unwrap()
+    }
+
+    /// What a query of the count of samples in the last hour says at `at`.
+    async fn count(engine: &Engine, at: TimestampMs) -> f64 {
+        let query = Query::parse("sum(count_over_time(anomaly_score[1h]))").unwrap();
+        let timeout = Limits::default().timeout;
+        match engine.evaluate(query, Grid::instant(at), timeout, |value| value).await.unwrap() {
+            QueryValue::Vector(elements) => elements[0].1.float().unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn scores_can_be_asked_for_as_long_as_they_are_kept() {
+        let window = window::Config { retention_ms: 4 * STEP_MS, ..window::Config::default() };
+        let own = OwnSeries::spawn(window, 7);
+        let engine = Engine::new(vec![own.shards().clone()], Limits::default(), &Metrics::new());
+        for n in 1..=20 {
+            let at = TimestampMs(n * STEP_MS);
+            let series: Vec<_> = (0..3).map(|instance| (score(instance), 0.5)).collect();
+            assert_eq!(own.append(at, &series).await.unwrap().appended, 3);
+            // The step itself and the four before it.
+            assert_eq!(count(&engine, at).await, 3.0 * n.min(5) as f64, "step {n}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_over_a_limit_is_refused_and_counted() {
+        let window = window::Config { max_series: 2, ..window::Config::default() };
+        let own = OwnSeries::spawn(window, 7);
+        let series: Vec<_> = (0..3).map(|instance| (score(instance), 0.5)).collect();
+        let counts = own.append(TimestampMs(STEP_MS), &series).await.unwrap();
+        let refused: u64 = counts.refused().iter().map(|(_, count)| count).sum();
+        assert_eq!((counts.appended, refused), (2, 1));
+        assert_eq!(own.held().0, 2);
+    }
+}

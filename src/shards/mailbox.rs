@@ -32,3 +32,40 @@ impl Mailbox {
         self.messages.try_recv().ok().or_else(|| self.reads.try_recv().ok().map(ShardMessage::Read))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        promql::Budget,
+        series::TimestampMs,
+        shards::{Question, Read, SeriesQuestion, ShardMessage, Shards},
+    };
+    use std::sync::Arc;
+    use tokio::sync::oneshot;
+
+    fn read() -> Read {
+        let all = SeriesQuestion { any_of: Vec::new(), from: TimestampMs::MIN, until: TimestampMs::MAX };
+        let (reply, _) = oneshot::channel();
+        Read { question: Arc::new(Question::Series(all)), from: 0, budget: Budget::unlimited(), reply }
+    }
+
+    /// For a lane full of reads, a message that comes last is served first, and finds its place free.
+    #[tokio::test]
+    async fn no_message_waits_behind_a_read() {
+        let (shards, mut mailboxes) = Shards::new(1, 1, 0);
+        let lane = shards.reads().next().unwrap();
+        let mut reads = 0;
+        while lane.try_send(read()).is_ok() {
+            reads += 1;
+        }
+        let next = TimestampMs(1);
+        shards.reserve([0]).unwrap().remove(0).send(ShardMessage::BeginStep { next });
+        let mailbox = &mut mailboxes[0];
+        assert!(matches!(mailbox.recv().await, Some(ShardMessage::BeginStep { .. })));
+        for _ in 0..reads {
+            assert!(matches!(mailbox.recv().await, Some(ShardMessage::Read(_))));
+        }
+        drop(shards);
+        assert!(mailbox.recv().await.is_none());
+    }
+}

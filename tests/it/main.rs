@@ -11,6 +11,9 @@ mod promql_corpus;
 mod promql_prometheus;
 
 #[cfg(test)]
+mod query_api;
+
+#[cfg(test)]
 mod replay_determinism;
 
 #[cfg(test)]
