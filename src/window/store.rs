@@ -8,6 +8,7 @@ use super::{
 };
 use crate::series::{LabelMatcher, LabelSet, Sample, SampleBatch, SeriesEntry, TimestampMs, is_stale_marker};
 use hashbrown::HashTable;
+use std::ops::Range;
 
 /// Place of a series in its shard.
 pub(super) type SeriesId = u32;
@@ -308,11 +309,23 @@ impl Store {
 
     /// The series of registered selector number `selector`, by ascending labels (after [`Self::prepare`]).
     pub fn select(&self, selector: usize) -> impl Iterator<Item = SeriesView<'_>> {
+        self.select_part(selector, 0..usize::MAX)
+    }
+
+    /// Those of [`Self::select`] at these places of the list. Series that are made after
+    /// [`Self::prepare`] stand behind all that were there; only [`Self::begin_step`] takes any away.
+    pub fn select_part(&self, selector: usize, places: Range<usize>) -> impl Iterator<Item = SeriesView<'_>> {
         let keep_from = self.keep_from();
-        self.selectors
-            .ids(selector)
-            .iter()
+        let ids = self.selectors.ids(selector);
+        let ids = &ids[places.start.min(ids.len())..places.end.min(ids.len())];
+        ids.iter()
             .filter_map(move |id| self.slots[*id as usize].as_ref().map(|series| series.view(keep_from)))
+    }
+
+    /// How many series registered selector number `selector` has.
+    #[must_use]
+    pub fn selected_count(&self, selector: usize) -> usize {
+        self.selectors.ids(selector).len()
     }
 
     /// The series that satisfy all of `matchers`, in no order. Looks at every series: for questions that were
