@@ -32,7 +32,7 @@ pub use clock::{ClockConfig, StepCause, StepClock, Tick, merge_progress};
 pub use detector::{CompiledFeature, Detector, DetectorSettings, InvalidDetector, compile_feature};
 pub use evaluator::Evaluator;
 pub use judge::Judge;
-pub use leaves::{LeafPlaces, LeafTable};
+pub use leaves::{LeafPlaces, LeafTable, SlicedEvaluation};
 pub use replay::Replay;
 pub use training::{TrainingJob, TrainingPolicy};
 pub use verdict::{DetectorStep, FeatureContribution, Verdict, names};

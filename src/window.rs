@@ -15,7 +15,7 @@
 
 mod append;
 
-mod ring;
+mod chunks;
 
 mod samples;
 
@@ -27,6 +27,6 @@ mod store;
 mod tests;
 
 pub use append::{AppendCounts, AppendOutcome};
-pub use ring::{Ring, slice_between};
+pub use chunks::{Chunks, Room};
 pub use samples::Samples;
 pub use store::{Config, Progress, SeriesView, Store};

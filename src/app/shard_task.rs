@@ -2,45 +2,114 @@
 
 use super::board::{ProgressBoard, ShardReport};
 use crate::{
-    shards::{Appended, Evaluated, Mailbox, ShardMessage},
+    shards::{Append, Appended, Evaluate, Evaluated, Mailbox, ShardMessage},
     window::Store,
 };
 use std::sync::Arc;
 use tokio::time::Instant;
+
+/// Series that are evaluated before waiting appends are served: about a millisecond.
+const SLICE: usize = 1_000;
+
+/// Appends that are served before the evaluation goes on, however fast they come.
+const MAX_BETWEEN_SLICES: usize = 32;
+
+/// A shard of series, and what it tells of itself.
+struct Shard {
+    number: usize,
+    store: Store,
+    last_arrival: Option<Instant>,
+    board: Arc<ProgressBoard>,
+}
 
 /// Serves the mailbox of shard number `shard` until every sender is gone.
 ///
 /// Nobody else touches `store`: no lock on the path of a sample.
 pub(super) async fn run_shard(
     shard: usize,
-    mut store: Store,
+    store: Store,
     mut mailbox: Mailbox,
     board: Arc<ProgressBoard>,
 ) {
-    let mut last_arrival: Option<Instant> = None;
-    while let Some(message) = mailbox.recv().await {
-        // A reply that nobody waits for is no error: the client went away, or the process stops.
+    let mut shard = Shard { number: shard, store, last_arrival: None, board };
+    // A message that had to wait until a step was evaluated.
+    let mut held = None;
+    loop {
+        let message = match held.take() {
+            Some(message) => message,
+            None => match mailbox.recv().await {
+                Some(message) => message,
+                None => return,
+            },
+        };
         match message {
-            ShardMessage::Append(append) => {
-                let counts = store.append(&append.batch, append.now);
-                last_arrival = last_arrival.max(Some(append.arrival));
-                _ = append.reply.send(Appended { counts, batch: append.batch });
-            }
-            ShardMessage::Evaluate(evaluate) => {
-                let leaves = evaluate.table.evaluate(&mut store, evaluate.at);
-                store.mark_evaluated(evaluate.at);
-                let empty = leaves.iter().all(Vec::is_empty);
-                let next_sample = empty.then(|| store.next_after(evaluate.at)).flatten();
-                _ = evaluate.reply.send(Evaluated { leaves, next_sample });
-            }
-            ShardMessage::BeginStep { next } => store.begin_step(next),
+            ShardMessage::Append(append) => shard.append(append),
+            ShardMessage::Evaluate(evaluate) => held = shard.evaluate(evaluate, &mut mailbox).await,
+            ShardMessage::BeginStep { next } => shard.store.begin_step(next),
             // Changes nothing that there would be to report.
             ShardMessage::Read(read) => {
-                read.serve(&store);
+                read.serve(&shard.store);
                 continue;
             }
         }
-        let (series, bytes) = (store.series_count(), store.bytes());
-        board.publish(shard, ShardReport { progress: store.progress(), series, bytes, last_arrival });
+        shard.report();
+    }
+}
+
+// === impl Shard ===
+
+impl Shard {
+    fn append(&mut self, append: Append) {
+        let counts = self.store.append(&append.batch, append.now);
+        self.last_arrival = self.last_arrival.max(Some(append.arrival));
+        // A reply that nobody waits for is no error: the client went away, or the process stops.
+        _ = append.reply.send(Appended { counts, batch: append.batch });
+    }
+
+    /// Evaluates a step slice by slice, so that senders do not wait for all of it: in between, what is
+    /// newer than the step is appended, which the step does not see. Everything else waits, and what
+    /// comes behind it; the first such message is returned.
+    async fn evaluate(
+        &mut self,
+        Evaluate { at, table, reply }: Evaluate,
+        mailbox: &mut Mailbox,
+    ) -> Option<ShardMessage> {
+        let mut held = None;
+        let mut evaluation = table.begin(&mut self.store, at);
+        let leaves = loop {
+            if let Some(leaves) = evaluation.advance(&self.store, SLICE) {
+                break leaves;
+            }
+            // Other tasks of this thread first: they bring what is to be appended.
+            tokio::task::yield_now().await;
+            let mut served = 0;
+            while held.is_none()
+                && served < MAX_BETWEEN_SLICES
+                && let Some(message) = mailbox.try_recv()
+            {
+                match message {
+                    ShardMessage::Append(append)
+                        if append.batch.oldest().is_some_and(|oldest| oldest > at) =>
+                    {
+                        self.append(append);
+                        self.report();
+                    }
+                    other => held = Some(other),
+                }
+                served += 1;
+            }
+        };
+        self.store.mark_evaluated(at);
+        let empty = leaves.iter().all(Vec::is_empty);
+        let next_sample = empty.then(|| self.store.next_after(at)).flatten();
+        _ = reply.send(Evaluated { leaves, next_sample });
+        held
+    }
+
+    fn report(&self) {
+        let (series, bytes) = (self.store.series_count(), self.store.bytes());
+        let progress = self.store.progress();
+        let report = ShardReport { progress, series, bytes, last_arrival: self.last_arrival };
+        self.board.publish(self.number, report);
     }
 }

@@ -53,6 +53,16 @@ impl LeafTable {
         self.leaves.iter().map(|(selector, leaf)| leaf.evaluate(store.select(*selector), at)).collect()
     }
 
+    /// Begins to evaluate every leaf over one shard at step `at`, slice by slice: the same result as
+    /// [`Self::evaluate`] would have now, as long as nothing is appended in between that is at or before
+    /// `at`, and no step begun.
+    #[must_use]
+    pub fn begin(&self, store: &mut Store, at: TimestampMs) -> SlicedEvaluation<'_> {
+        store.prepare();
+        let counts = self.leaves.iter().map(|(selector, _)| store.selected_count(*selector)).collect();
+        SlicedEvaluation { table: self, at, counts, place: 0, parts: Vec::new(), done: Vec::new() }
+    }
+
     /// Joins what the shards answered, leaf by leaf, into label order: the same whatever their number.
     #[must_use]
     pub fn gather(&self, shards: Vec<Vec<LeafVector>>) -> Vec<LeafVector> {
@@ -66,9 +76,93 @@ impl LeafTable {
     }
 }
 
+/// An evaluation under way. See [`LeafTable::begin`].
+#[derive(Debug)]
+pub struct SlicedEvaluation<'a> {
+    table: &'a LeafTable,
+    at: TimestampMs,
+    /// For each leaf: how many series it had at the beginning.
+    counts: Vec<usize>,
+    /// How many series of the leaf at hand are done, and what they gave.
+    place: usize,
+    parts: Vec<LeafVector>,
+    /// The leaves that are done.
+    done: Vec<LeafVector>,
+}
+
+// === impl SlicedEvaluation ===
+
+impl SlicedEvaluation<'_> {
+    /// Goes on with about `series` series; the vectors of all leaves when none is left.
+    pub fn advance(&mut self, store: &Store, mut series: usize) -> Option<Vec<LeafVector>> {
+        while let Some((selector, leaf)) = self.table.leaves.get(self.done.len()) {
+            let end = self.counts[self.done.len()].min(self.place.saturating_add(series));
+            self.parts.push(leaf.evaluate(store.select_part(*selector, self.place..end), self.at));
+            series -= end - self.place;
+            self.place = end;
+            if end < self.counts[self.done.len()] {
+                return None;
+            }
+            self.place = 0;
+            self.done.push(merge(std::mem::take(&mut self.parts)));
+        }
+        Some(std::mem::take(&mut self.done))
+    }
+}
+
 fn position_or_push<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
     list.iter().position(|known| *known == item).unwrap_or_else(|| {
         list.push(item);
         list.len() - 1
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        promql::parse,
+        series::{LabelSet, Sample, SampleBatch, series_hash},
+        window::Config,
+    };
+    use proptest::prelude::*;
+
+    fn batch(names: &[String], timestamp: i64) -> SampleBatch {
+        let mut batch = SampleBatch::default();
+        for (index, name) in names.iter().enumerate() {
+            let labels = LabelSet::from_pairs([("__name__", "m"), ("instance", name.as_str())]).unwrap();
+            let hash = series_hash(labels.canonical_text(), 1);
+            batch.push(hash, labels.canonical_text(), [Sample::new(timestamp, index as f64)]);
+        }
+        batch
+    }
+
+    proptest! {
+        /// For all sizes of a slice, evaluating slice by slice gives what evaluating at once gives, also
+        /// when newer samples and new series come in between.
+        #[test]
+        fn slices_make_a_whole(names in prop::collection::vec("[a-d]{1,3}", 1..40), slice in 1usize..50) {
+            let mut table = LeafTable::default();
+            for text in ["m", "rate(m[1m])", "sum(m) / count(rate(other[5m]))"] {
+                table.register(&Plan::new(&parse(text).unwrap()).unwrap());
+            }
+            let mut store = Store::new(Config::default(), table.selectors());
+            for timestamp in [0, 15_000, 30_000] {
+                store.append(&batch(&names, timestamp), TimestampMs::MAX);
+            }
+            let at = TimestampMs(30_000);
+            let whole = table.evaluate(&mut store, at);
+            let mut evaluation = table.begin(&mut store, at);
+            let sliced = loop {
+                match evaluation.advance(&store, slice) {
+                    Some(leaves) => break leaves,
+                    None => {
+                        let newer = batch(&["a".to_owned(), "new".to_owned()], 45_000);
+                        store.append(&newer, TimestampMs::MAX);
+                    }
+                }
+            };
+            prop_assert_eq!(sliced, whole);
+        }
+    }
 }

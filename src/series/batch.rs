@@ -62,6 +62,12 @@ impl SampleBatch {
         self.samples.iter().map(|sample| sample.timestamp).max()
     }
 
+    /// The oldest timestamp of all samples.
+    #[must_use]
+    pub fn oldest(&self) -> Option<super::TimestampMs> {
+        self.samples.iter().map(|sample| sample.timestamp).min()
+    }
+
     /// Whether nothing was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {

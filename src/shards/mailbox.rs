@@ -26,10 +26,10 @@ impl Mailbox {
         }
     }
 
-    /// A message that waits already.
+    /// A message that waits already; reads are left to wait.
     #[must_use]
     pub fn try_recv(&mut self) -> Option<ShardMessage> {
-        self.messages.try_recv().ok().or_else(|| self.reads.try_recv().ok().map(ShardMessage::Read))
+        self.messages.try_recv().ok()
     }
 }
 

@@ -2,12 +2,13 @@
 
 use super::{
     append::{AppendCounts, AppendOutcome},
-    ring::Ring,
+    chunks::{Chunks, Room},
     samples::Samples,
     selectors::SelectorIndex,
 };
 use crate::series::{LabelMatcher, LabelSet, Sample, SampleBatch, SeriesEntry, TimestampMs, is_stale_marker};
 use hashbrown::HashTable;
+use std::ops::Range;
 
 /// Place of a series in its shard.
 pub(super) type SeriesId = u32;
@@ -72,13 +73,23 @@ pub struct Store {
     evaluated: Option<TimestampMs>,
     progress: Progress,
     bytes: usize,
+    /// Where the series of the batch at hand are; kept for its memory.
+    places: Vec<Option<SeriesId>>,
+}
+
+/// What holds for every sample of a batch.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    keep_from: TimestampMs,
+    too_far: TimestampMs,
+    evaluated: Option<TimestampMs>,
 }
 
 #[derive(Debug)]
 struct Series {
     hash: u128,
     labels: LabelSet,
-    ring: Ring,
+    chunks: Chunks,
     /// Whether any detector reads it.
     wanted: bool,
     /// Whether the awaited step waits for it.
@@ -92,8 +103,8 @@ const SERIES_OVERHEAD_BYTES: usize = size_of::<Option<Series>>() + 48;
 // === impl Series ===
 
 impl Series {
-    fn view(&self) -> SeriesView<'_> {
-        SeriesView { labels: &self.labels, samples: self.ring.as_slice().into() }
+    fn view(&self, keep_from: TimestampMs) -> SeriesView<'_> {
+        SeriesView { labels: &self.labels, samples: Samples::new(&self.chunks, keep_from) }
     }
 }
 
@@ -113,33 +124,49 @@ impl Store {
             evaluated: None,
             progress: Progress::default(),
             bytes: 0,
+            places: Vec::new(),
         }
     }
 
     /// Takes a batch; `now` is the wall clock, for the bound on the future.
     pub fn append(&mut self, batch: &SampleBatch, now: TimestampMs) -> AppendCounts {
         let mut counts = AppendCounts::default();
-        let too_far = now.plus_ms(self.config.max_ahead_ms);
-        for entry in batch.iter() {
-            self.append_entry(entry, too_far, &mut counts);
+        let bounds = Bounds {
+            keep_from: self.keep_from(),
+            too_far: now.plus_ms(self.config.max_ahead_ms),
+            evaluated: self.evaluated,
+        };
+        // All look-ups first: each waits for memory, and so they wait together.
+        let mut places = std::mem::take(&mut self.places);
+        places.clear();
+        places.extend(batch.iter().map(|entry| self.find(entry.hash)));
+        for (entry, place) in batch.iter().zip(&places) {
+            self.append_entry(entry, *place, &bounds, &mut counts);
         }
+        self.places = places;
         counts
     }
 
-    fn append_entry(&mut self, entry: SeriesEntry<'_>, too_far: TimestampMs, counts: &mut AppendCounts) {
-        let keep_from = self.keep_from();
-        let mut id = self.find(entry.hash);
+    fn append_entry(
+        &mut self,
+        entry: SeriesEntry<'_>,
+        place: Option<SeriesId>,
+        bounds: &Bounds,
+        counts: &mut AppendCounts,
+    ) {
+        // An earlier entry of this batch may have made the series.
+        let mut id = place.or_else(|| self.find(entry.hash));
         for sample in entry.samples {
-            let outcome = if sample.timestamp > too_far {
+            let outcome = if sample.timestamp > bounds.too_far {
                 AppendOutcome::TooFarInFuture
-            } else if sample.timestamp < keep_from {
+            } else if sample.timestamp < bounds.keep_from {
                 AppendOutcome::TooOld
             } else {
                 // A series is made by its first acceptable sample, never by a refused one.
                 match id.map_or_else(|| self.create(entry, counts), Ok) {
                     Ok(found) => {
                         id = Some(found);
-                        self.append_sample(found, *sample, counts)
+                        self.append_sample(found, *sample, bounds, counts)
                     }
                     Err(limit) => limit,
                 }
@@ -148,27 +175,28 @@ impl Store {
         }
     }
 
-    fn append_sample(&mut self, id: SeriesId, sample: Sample, counts: &mut AppendCounts) -> AppendOutcome {
-        let keep_from = self.keep_from();
+    #[inline]
+    fn append_sample(
+        &mut self,
+        id: SeriesId,
+        sample: Sample,
+        bounds: &Bounds,
+        counts: &mut AppendCounts,
+    ) -> AppendOutcome {
         let Some(series) = self.slots[id as usize].as_mut() else {
             // `find` and `create` only return filled slots.
             debug_assert!(false, "empty slot {id}");
             return AppendOutcome::SeriesLimit;
         };
-        let held = series.ring.capacity_bytes();
-        if self.bytes > self.config.max_bytes {
-            series.ring.trim(keep_from);
-            self.bytes -= held - series.ring.capacity_bytes().min(held);
-            return AppendOutcome::BytesLimit;
-        }
-        let outcome = series.ring.append(sample);
+        let held = series.chunks.capacity_bytes();
+        let room = Room { keep_from: bounds.keep_from, may_grow: self.bytes <= self.config.max_bytes };
+        let outcome = series.chunks.append(sample, room);
+        self.bytes = self.bytes + series.chunks.capacity_bytes() - held;
         if matches!(outcome, AppendOutcome::Appended | AppendOutcome::OutOfOrder) {
-            series.ring.trim(keep_from);
-            self.bytes = self.bytes + series.ring.capacity_bytes() - held;
             counts.stale_markers += u64::from(is_stale_marker(sample.value));
             if series.wanted {
                 // Late for a score; a series that no detector reads is not waited for, so never late.
-                counts.late += u64::from(self.evaluated.is_some_and(|step| sample.timestamp <= step));
+                counts.late += u64::from(bounds.evaluated.is_some_and(|step| sample.timestamp <= step));
                 self.progress.newest = self.progress.newest.max(Some(sample.timestamp));
                 let ended = is_stale_marker(sample.value) && outcome == AppendOutcome::Appended;
                 if series.behind && (ended || self.awaited.is_some_and(|step| sample.timestamp >= step)) {
@@ -208,7 +236,7 @@ impl Store {
         if wanted && let Some(first) = entry.samples.iter().map(|s| s.timestamp).min() {
             self.progress.oldest = Some(self.progress.oldest.map_or(first, |oldest| oldest.min(first)));
         }
-        let series = Series { hash: entry.hash, labels, ring: Ring::default(), wanted, behind };
+        let series = Series { hash: entry.hash, labels, chunks: Chunks::default(), wanted, behind };
         if id as usize == self.slots.len() {
             self.slots.push(Some(series));
         } else {
@@ -227,38 +255,33 @@ impl Store {
         self.evaluated = Some(at);
     }
 
-    /// Starts to wait for step `next`; drops what has left the windows.
+    /// Starts to wait for step `next`; drops the series that have left the windows.
     ///
     /// Awaited are the series that some detector reads, that have not ended, and that had reached
     /// the last evaluated step: a series that fell silent delays one step at the most.
     pub fn begin_step(&mut self, next: TimestampMs) {
-        let evaluated = self.evaluated;
         self.awaited = Some(next);
-        self.evict();
         self.progress.behind = 0;
-        for series in self.slots.iter_mut().flatten().filter(|s| s.wanted) {
-            let newest = series.ring.newest();
-            series.behind = newest.is_some_and(|s| {
-                s.timestamp < next
-                    && !is_stale_marker(s.value)
-                    && evaluated.is_none_or(|evaluated| s.timestamp >= evaluated)
-            });
-            self.progress.behind += usize::from(series.behind);
-        }
-    }
-
-    /// Drops old samples, and the series that have none left.
-    fn evict(&mut self) {
-        let keep_from = self.keep_from();
+        let (keep_from, evaluated) = (self.keep_from(), self.evaluated);
         let mut gone = Vec::new();
         for (id, slot) in self.slots.iter_mut().enumerate() {
             let Some(series) = slot else { continue };
-            let held = series.ring.capacity_bytes();
-            series.ring.trim(keep_from);
-            self.bytes = self.bytes + series.ring.capacity_bytes() - held;
-            if series.ring.newest().is_none() {
+            let Some(newest) = series.chunks.newest().filter(|newest| newest.timestamp >= keep_from) else {
                 gone.push(id as SeriesId);
-            }
+                continue;
+            };
+            series.behind = series.wanted
+                && newest.timestamp < next
+                && !is_stale_marker(newest.value)
+                && evaluated.is_none_or(|evaluated| newest.timestamp >= evaluated);
+            self.progress.behind += usize::from(series.behind);
+        }
+        self.evict(gone);
+    }
+
+    fn evict(&mut self, gone: Vec<SeriesId>) {
+        if gone.is_empty() {
+            return;
         }
         for id in &gone {
             if let Some(series) = self.slots[*id as usize].take() {
@@ -268,14 +291,12 @@ impl Store {
                 }
                 self.bytes -= SERIES_OVERHEAD_BYTES
                     + series.labels.canonical_text().len()
-                    + series.ring.capacity_bytes();
+                    + series.chunks.capacity_bytes();
             }
         }
-        if !gone.is_empty() {
-            let slots = &self.slots;
-            self.selectors.remove(|id| slots[id as usize].is_none());
-            self.free.extend(gone);
-        }
+        let slots = &self.slots;
+        self.selectors.remove(|id| slots[id as usize].is_none());
+        self.free.extend(gone);
     }
 
     /// Brings the selector lists into label order; call once before [`Self::select`]ing for a step.
@@ -288,17 +309,31 @@ impl Store {
 
     /// The series of registered selector number `selector`, by ascending labels (after [`Self::prepare`]).
     pub fn select(&self, selector: usize) -> impl Iterator<Item = SeriesView<'_>> {
-        self.selectors
-            .ids(selector)
-            .iter()
-            .filter_map(|id| self.slots[*id as usize].as_ref().map(Series::view))
+        self.select_part(selector, 0..usize::MAX)
+    }
+
+    /// Those of [`Self::select`] at these places of the list. Series that are made after
+    /// [`Self::prepare`] stand behind all that were there; only [`Self::begin_step`] takes any away.
+    pub fn select_part(&self, selector: usize, places: Range<usize>) -> impl Iterator<Item = SeriesView<'_>> {
+        let keep_from = self.keep_from();
+        let ids = self.selectors.ids(selector);
+        let ids = &ids[places.start.min(ids.len())..places.end.min(ids.len())];
+        ids.iter()
+            .filter_map(move |id| self.slots[*id as usize].as_ref().map(|series| series.view(keep_from)))
+    }
+
+    /// How many series registered selector number `selector` has.
+    #[must_use]
+    pub fn selected_count(&self, selector: usize) -> usize {
+        self.selectors.ids(selector).len()
     }
 
     /// The series that satisfy all of `matchers`, in no order. Looks at every series: for questions that were
     /// not known beforehand.
     pub fn find_matching(&self, matchers: &[LabelMatcher]) -> impl Iterator<Item = SeriesView<'_>> {
         let wanted = move |s: &&Series| matchers.iter().all(|matcher| matcher.matches(&s.labels));
-        self.slots.iter().flatten().filter(wanted).map(Series::view)
+        let keep_from = self.keep_from();
+        self.slots.iter().flatten().filter(wanted).map(move |series| series.view(keep_from))
     }
 
     /// The series from place `from` on, each with its place, so that a reader can go on later where it
@@ -311,8 +346,9 @@ impl Store {
     /// The earliest sample after `at` of any series that a detector reads.
     #[must_use]
     pub fn next_after(&self, at: TimestampMs) -> Option<TimestampMs> {
+        let keep_from = self.keep_from();
         let wanted = self.slots.iter().flatten().filter(|series| series.wanted);
-        wanted.filter_map(|series| series.view().samples.first_after(at)).min()
+        wanted.filter_map(|series| series.view(keep_from).samples.first_after(at)).min()
     }
 
     /// How far the data has come.

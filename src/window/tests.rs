@@ -71,7 +71,7 @@ fn series_over_the_limit_are_refused_and_counted_and_the_known_ones_go_on() {
 #[test]
 fn bytes_over_the_limit_are_refused_and_counted() {
     let mut store = store(Config { max_bytes: 4_096, ..Config::default() });
-    let many: Vec<(i64, f64)> = (0..10_000).map(|t| (t, 0.0)).collect();
+    let many: Vec<(i64, f64)> = (0..10_000).map(|t| (t, 1.0 / (t + 1) as f64)).collect();
     let counts = store.append(&batch("wanted", &many), FAR_FUTURE);
     assert_eq!(counts.appended + counts.bytes_limit, 10_000);
     assert!(counts.bytes_limit > 9_000, "{counts:?}");

@@ -1,0 +1,128 @@
+//! One sample as the difference to the sample before it.
+//!
+//! A token is a number of variable length whose two lowest bits say what follows:
+//!
+//! | bits | meaning of the other bits | behind it |
+//! |---|---|---|
+//! | 00 | difference of the decimal mantissas | |
+//! | 01 | the same | how much the distance in time changed |
+//! | 10 | `irregular + 2 length + 32 shift`: the XOR of the two floats is `length` bytes, shifted left by `shift` bytes | the change of the distance, if irregular; the bytes |
+//! | 11 | that many samples follow with the same value at the same distance | |
+
+use super::{
+    decimal,
+    varint::{self, Scratch, unzigzag, zigzag},
+};
+
+/// The most bytes of a token.
+pub(super) const MAX_BYTES: usize = 2 + varint::MAX_BYTES + 8;
+
+/// The longest run of one token: two bytes and a bit.
+pub(super) const MAX_RUN: u16 = (1 << 12) - 1;
+
+const DECIMAL: u64 = 0;
+const DECIMAL_IRREGULAR: u64 = 1;
+const XOR: u64 = 2;
+const RUN: u64 = 3;
+
+/// Where a chunk is after some sample: all that the next token refers to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct State {
+    /// Time of the sample, in milliseconds.
+    pub(super) timestamp: i64,
+    /// Its distance from the sample before it.
+    pub(super) delta: i64,
+    /// Its value.
+    pub(super) bits: u64,
+}
+
+// === impl State ===
+
+impl State {
+    /// Whether a sample at `timestamp` keeps the distance.
+    #[inline]
+    pub(super) fn is_regular(&self, timestamp: i64) -> bool {
+        timestamp == self.timestamp.wrapping_add(self.delta)
+    }
+
+    /// The state after a sample at `timestamp`.
+    #[inline]
+    pub(super) fn followed_by(&self, timestamp: i64, bits: u64) -> Self {
+        Self { timestamp, delta: timestamp.wrapping_sub(self.timestamp), bits }
+    }
+}
+
+/// Writes the token that leads from `from` to `to`; `to` follows it.
+pub(super) fn write(from: &State, to: &State, exponent: u8, into: &mut Scratch) {
+    let change = to.delta.wrapping_sub(from.delta);
+    let irregular = u64::from(change != 0);
+    if let Some(mantissa) = decimal::mantissa(to.bits, exponent) {
+        let difference = mantissa - decimal::mantissa(from.bits, exponent).unwrap_or(0);
+        into.put(zigzag(difference) << 2 | if change == 0 { DECIMAL } else { DECIMAL_IRREGULAR });
+        if change != 0 {
+            into.put(zigzag(change));
+        }
+        return;
+    }
+    let xor = from.bits ^ to.bits;
+    let (shift, length) = if xor == 0 {
+        (0, 0)
+    } else {
+        let shift = xor.trailing_zeros() / 8;
+        (shift, 8 - xor.leading_zeros() / 8 - shift)
+    };
+    into.put((u64::from(shift) << 5 | u64::from(length) << 1 | irregular) << 2 | XOR);
+    if change != 0 {
+        into.put(zigzag(change));
+    }
+    into.extend(&(xor >> (8 * shift)).to_le_bytes()[..length as usize]);
+}
+
+/// Writes that `run` samples repeat the one before them.
+pub(super) fn write_run(run: u16, into: &mut Scratch) {
+    into.put(u64::from(run) << 2 | RUN);
+}
+
+/// What a token says.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Token {
+    /// A sample that brings the chunk to this state. The second part is its mantissa, where known.
+    Next(State, Option<i64>),
+    /// That many samples like the one before.
+    Run(u16),
+}
+
+/// Reads the token at the front of `bytes`, which is moved behind it; `None` at their end, and where
+/// they are not what [`write`] writes. `mantissa` is that of the sample before.
+#[inline]
+pub(super) fn read(from: &State, mantissa: i64, exponent: u8, bytes: &mut &[u8]) -> Option<Token> {
+    let token = varint::take(bytes)?;
+    let payload = token >> 2;
+    let state = match token & 3 {
+        RUN => return Some(Token::Run(u16::try_from(payload).ok()?)),
+        XOR => {
+            let delta = changed(from.delta, payload & 1 == 1, bytes)?;
+            let (length, shift) = ((payload >> 1 & 15) as usize, (payload >> 5) as u32);
+            let (low, rest) = bytes.split_at_checked(length)?;
+            *bytes = rest;
+            let mut xor = [0; 8];
+            xor.get_mut(..length)?.copy_from_slice(low);
+            let xor = u64::from_le_bytes(xor).checked_shl(shift.checked_mul(8)?)?;
+            let timestamp = from.timestamp.wrapping_add(delta);
+            return Some(Token::Next(State { timestamp, delta, bits: from.bits ^ xor }, None));
+        }
+        kind => {
+            let delta = changed(from.delta, kind == DECIMAL_IRREGULAR, bytes)?;
+            let mantissa = mantissa.wrapping_add(unzigzag(payload));
+            let bits = decimal::value(mantissa, exponent).to_bits();
+            (State { timestamp: from.timestamp.wrapping_add(delta), delta, bits }, mantissa)
+        }
+    };
+    Some(Token::Next(state.0, Some(state.1)))
+}
+
+/// The distance in time, after its change has been read if there is one.
+#[inline]
+fn changed(delta: i64, irregular: bool, bytes: &mut &[u8]) -> Option<i64> {
+    if irregular { Some(delta.wrapping_add(unzigzag(varint::take(bytes)?))) } else { Some(delta) }
+}
