@@ -27,6 +27,10 @@ mod ast;
 
 mod budget;
 
+mod calendar;
+
+mod check;
+
 mod error;
 
 mod eval;
@@ -41,6 +45,8 @@ mod lex;
 
 mod literal;
 
+mod matrix;
+
 mod number;
 
 mod op;
@@ -53,22 +59,21 @@ mod point;
 
 mod query;
 
-mod selector;
+mod range;
 
-pub use ast::Expr;
+mod tree;
+
 pub use budget::Budget;
 pub use error::ParseError;
-pub use eval::{EvalError, Value};
+pub use eval::EvalError;
 pub use grid::Grid;
-pub use labels::merge;
-pub use leaf::Leaf;
-pub use parse::parse;
-pub use plan::Plan;
+pub use leaf::{Leaf, LeafMatrix, LeafRequest};
+pub use literal::parse_duration_ms;
+pub use plan::{Plan, Value};
 pub use point::Point;
-pub use query::{LeafMatrix, LeafRequest, PointSeries, Query, QueryValue, ValueType};
-pub use selector::{parse_duration_ms, parse_selector};
+pub use query::{PointSeries, Query, QueryValue, ValueType, parse_matchers};
 
 use crate::series::LabelSet;
 
-/// The value of each series that has one, ascending by labels: what [`Leaf::evaluate`] returns.
+/// A number for each label set, ascending by labels.
 pub type LeafVector = Vec<(LabelSet, f64)>;

@@ -24,7 +24,7 @@ mod gather;
 mod place;
 
 use crate::{
-    promql::{Budget, EvalError, Grid, LeafMatrix, Query, QueryValue},
+    promql::{Budget, EvalError, Grid, LeafMatrix, LeafRequest, Query, QueryValue},
     series::LabelSet,
     shards::{Finding, Question, SeriesQuestion, Shards},
     telemetry::Metrics,
@@ -77,6 +77,19 @@ pub enum QueryError {
     NoAnswer,
 }
 
+/// A query to answer.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What is asked.
+    pub query: Query,
+    /// At which times; a range takes a vector or a scalar.
+    pub grid: Grid,
+    /// How long it may take; the limit holds as well.
+    pub timeout: Duration,
+    /// How old the newest sample of a series may be to count.
+    pub lookback: Duration,
+}
+
 /// Answers queries; one a process.
 #[derive(Debug)]
 pub struct Engine {
@@ -100,21 +113,20 @@ impl Engine {
         &self.limits
     }
 
-    /// Evaluates `query` over `grid` within `timeout` (and no longer than the limit). `render` makes the
-    /// answer of the value, on the thread of the evaluation.
+    /// Evaluates a query. `render` makes the answer of the value, on the thread of the evaluation.
     ///
     /// # Errors
     /// When it takes too long or too much, or the data does not allow it.
     pub async fn evaluate<T: Send + 'static>(
         &self,
-        query: Query,
-        grid: Grid,
-        timeout: Duration,
+        Request { query, grid, timeout, lookback }: Request,
         render: impl FnOnce(QueryValue) -> T + Send + 'static,
     ) -> Result<T, QueryError> {
         let deadline = Deadline::after(timeout.min(self.limits.timeout));
         let place = self.places.take(&deadline).await?;
-        let questions = query.needs(&grid).into_iter().map(Question::Leaf).collect();
+        let lookback_ms = i64::try_from(lookback.as_millis()).unwrap_or(i64::MAX);
+        let question = |request: LeafRequest| Question::Leaf(request.with_lookback_ms(lookback_ms));
+        let questions = query.needs(&grid).into_iter().map(question).collect();
         let findings = gather(&self.shards, questions, &deadline, self.limits.max_samples).await?;
         let mut budget = Budget::new(self.limits.max_samples, deadline.expired());
         let evaluate = move || {

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use crate::{
         promql::{Grid, Query, QueryValue},
-        query::{Engine, Limits},
+        query::{Engine, Limits, Request},
         series::METRIC_NAME,
         telemetry::Metrics,
     };
@@ -105,8 +105,9 @@ mod tests {
     /// What a query of the count of samples in the last hour says at `at`.
     async fn count(engine: &Engine, at: TimestampMs) -> f64 {
         let query = Query::parse("sum(count_over_time(anomaly_score[1h]))").unwrap();
-        let timeout = Limits::default().timeout;
-        match engine.evaluate(query, Grid::instant(at), timeout, |value| value).await.unwrap() {
+        let Limits { timeout, lookback, .. } = Limits::default();
+        let request = Request { query, grid: Grid::instant(at), timeout, lookback };
+        match engine.evaluate(request, |value| value).await.unwrap() {
             QueryValue::Vector(elements) => elements[0].1.float().unwrap(),
             other => panic!("{other:?}"),
         }

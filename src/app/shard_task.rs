@@ -2,6 +2,7 @@
 
 use super::board::{ProgressBoard, ShardReport};
 use crate::{
+    promql::LeafMatrix,
     shards::{Append, Appended, Evaluate, Evaluated, Mailbox, ShardMessage},
     window::Store,
 };
@@ -25,12 +26,7 @@ struct Shard {
 /// Serves the mailbox of shard number `shard` until every sender is gone.
 ///
 /// Nobody else touches `store`: no lock on the path of a sample.
-pub(super) async fn run_shard(
-    shard: usize,
-    store: Store,
-    mut mailbox: Mailbox,
-    board: Arc<ProgressBoard>,
-) {
+pub(super) async fn run_shard(shard: usize, store: Store, mut mailbox: Mailbox, board: Arc<ProgressBoard>) {
     let mut shard = Shard { number: shard, store, last_arrival: None, board };
     // A message that had to wait until a step was evaluated.
     let mut held = None;
@@ -100,7 +96,7 @@ impl Shard {
             }
         };
         self.store.mark_evaluated(at);
-        let empty = leaves.iter().all(Vec::is_empty);
+        let empty = leaves.iter().all(LeafMatrix::is_empty);
         let next_sample = empty.then(|| self.store.next_after(at)).flatten();
         _ = reply.send(Evaluated { leaves, next_sample });
         held

@@ -4,9 +4,9 @@
 //! function to it share the result: every distinct leaf is evaluated once a step.
 
 use crate::{
-    promql::{Leaf, LeafVector, Plan, merge},
+    promql::{Budget, Grid, Leaf, LeafMatrix, Plan},
     series::{LabelMatcher, TimestampMs},
-    window::Store,
+    window::{SeriesView, Store},
 };
 
 /// The distinct leaves of a set of plans, each with the number of its selector.
@@ -48,9 +48,11 @@ impl LeafTable {
 
     /// Evaluates every leaf over one shard at step `at`.
     #[must_use]
-    pub fn evaluate(&self, store: &mut Store, at: TimestampMs) -> Vec<LeafVector> {
+    pub fn evaluate(&self, store: &mut Store, at: TimestampMs) -> Vec<LeafMatrix> {
         store.prepare();
-        self.leaves.iter().map(|(selector, leaf)| leaf.evaluate(store.select(*selector), at)).collect()
+        let (grid, store) = (Grid::instant(at), &*store);
+        let evaluate = |(selector, leaf): &(usize, Leaf)| answer(leaf, &grid, store.select(*selector));
+        self.leaves.iter().map(evaluate).collect()
     }
 
     /// Begins to evaluate every leaf over one shard at step `at`, slice by slice: the same result as
@@ -60,19 +62,20 @@ impl LeafTable {
     pub fn begin(&self, store: &mut Store, at: TimestampMs) -> SlicedEvaluation<'_> {
         store.prepare();
         let counts = self.leaves.iter().map(|(selector, _)| store.selected_count(*selector)).collect();
-        SlicedEvaluation { table: self, at, counts, place: 0, parts: Vec::new(), done: Vec::new() }
+        let grid = Grid::instant(at);
+        SlicedEvaluation { table: self, grid, counts, place: 0, parts: Vec::new(), done: Vec::new() }
     }
 
     /// Joins what the shards answered, leaf by leaf, into label order: the same whatever their number.
     #[must_use]
-    pub fn gather(&self, shards: Vec<Vec<LeafVector>>) -> Vec<LeafVector> {
-        let mut parts: Vec<Vec<LeafVector>> = self.leaves.iter().map(|_| Vec::new()).collect();
+    pub fn gather(&self, shards: Vec<Vec<LeafMatrix>>) -> Vec<LeafMatrix> {
+        let mut parts: Vec<Vec<LeafMatrix>> = self.leaves.iter().map(|_| Vec::new()).collect();
         for shard in shards {
-            for (part, vector) in parts.iter_mut().zip(shard) {
-                part.push(vector);
+            for (part, answer) in parts.iter_mut().zip(shard) {
+                part.push(answer);
             }
         }
-        parts.into_iter().map(merge).collect()
+        parts.into_iter().map(LeafMatrix::merge).collect()
     }
 }
 
@@ -80,34 +83,40 @@ impl LeafTable {
 #[derive(Debug)]
 pub struct SlicedEvaluation<'a> {
     table: &'a LeafTable,
-    at: TimestampMs,
+    grid: Grid,
     /// For each leaf: how many series it had at the beginning.
     counts: Vec<usize>,
     /// How many series of the leaf at hand are done, and what they gave.
     place: usize,
-    parts: Vec<LeafVector>,
+    parts: Vec<LeafMatrix>,
     /// The leaves that are done.
-    done: Vec<LeafVector>,
+    done: Vec<LeafMatrix>,
 }
 
 // === impl SlicedEvaluation ===
 
 impl SlicedEvaluation<'_> {
     /// Goes on with about `series` series; the vectors of all leaves when none is left.
-    pub fn advance(&mut self, store: &Store, mut series: usize) -> Option<Vec<LeafVector>> {
+    pub fn advance(&mut self, store: &Store, mut series: usize) -> Option<Vec<LeafMatrix>> {
         while let Some((selector, leaf)) = self.table.leaves.get(self.done.len()) {
             let end = self.counts[self.done.len()].min(self.place.saturating_add(series));
-            self.parts.push(leaf.evaluate(store.select_part(*selector, self.place..end), self.at));
+            self.parts.push(answer(leaf, &self.grid, store.select_part(*selector, self.place..end)));
             series -= end - self.place;
             self.place = end;
             if end < self.counts[self.done.len()] {
                 return None;
             }
             self.place = 0;
-            self.done.push(merge(std::mem::take(&mut self.parts)));
+            self.done.push(LeafMatrix::merge(std::mem::take(&mut self.parts)));
         }
         Some(std::mem::take(&mut self.done))
     }
+}
+
+/// The answer of some series to one leaf. What fails without a bound is a function with a wrong constant:
+/// such a leaf has no value.
+fn answer<'a>(leaf: &Leaf, grid: &Grid, series: impl Iterator<Item = SeriesView<'a>>) -> LeafMatrix {
+    leaf.request(grid).evaluate(series, &mut Budget::unlimited()).unwrap_or_default()
 }
 
 fn position_or_push<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
@@ -121,7 +130,6 @@ fn position_or_push<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
 mod tests {
     use super::*;
     use crate::{
-        promql::parse,
         series::{LabelSet, Sample, SampleBatch, series_hash},
         window::Config,
     };
@@ -144,7 +152,7 @@ mod tests {
         fn slices_make_a_whole(names in prop::collection::vec("[a-d]{1,3}", 1..40), slice in 1usize..50) {
             let mut table = LeafTable::default();
             for text in ["m", "rate(m[1m])", "sum(m) / count(rate(other[5m]))"] {
-                table.register(&Plan::new(&parse(text).unwrap()).unwrap());
+                table.register(&Plan::parse(text).unwrap());
             }
             let mut store = Store::new(Config::default(), table.selectors());
             for timestamp in [0, 15_000, 30_000] {

@@ -31,19 +31,32 @@ impl Budget {
         Self::new(usize::MAX, || false)
     }
 
-    /// Points noted so far.
+    /// Takes note of `points` more points in memory.
+    pub(super) fn hold(&mut self, points: usize) -> Result<(), EvalError> {
+        self.check(points)?;
+        self.held = self.held.saturating_add(points);
+        self.work(points)
+    }
+
+    /// Whether `points` more would fit, before memory is asked for them.
+    pub(super) fn check(&self, points: usize) -> Result<(), EvalError> {
+        if self.held.saturating_add(points) > self.max_points {
+            return Err(EvalError::TooManyPoints { limit: self.max_points });
+        }
+        Ok(())
+    }
+
+    /// Points in memory at present.
     #[must_use]
     pub fn held(&self) -> usize {
         self.held
     }
 
-    /// Takes note of `points` more points in memory.
-    pub(super) fn hold(&mut self, points: usize) -> Result<(), EvalError> {
-        self.held = self.held.saturating_add(points);
-        if self.held > self.max_points {
-            return Err(EvalError::TooManyPoints { limit: self.max_points });
-        }
-        self.work(points)
+    /// Says how many points are in memory, now that a part of the query is done.
+    pub(super) fn settle(&mut self, held: usize) -> Result<(), EvalError> {
+        self.held = held;
+        self.check(0)?;
+        self.work(1)
     }
 
     /// Takes note of `points` that were looked at.

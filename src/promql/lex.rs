@@ -93,7 +93,8 @@ impl Lexer<'_> {
     fn skip_space_and_comments(&mut self) {
         loop {
             self.take_while(|c| matches!(c, ' ' | '\t' | '\n' | '\r'));
-            if self.peek() != Some('#') {
+            // Prometheus knows no comments inside brackets.
+            if self.peek() != Some('#') || self.in_brackets {
                 return;
             }
             self.take_while(|c| !matches!(c, '\n' | '\r'));

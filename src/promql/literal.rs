@@ -20,6 +20,15 @@ pub(super) fn number(text: &str) -> Option<f64> {
     digits.parse::<f64>().ok().filter(|value| value.is_finite())
 }
 
+/// The numbers that are written as a word, in any case.
+pub(super) fn named_number(word: &str) -> Option<f64> {
+    match word.to_ascii_lowercase().as_str() {
+        "inf" => Some(f64::INFINITY),
+        "nan" => Some(f64::NAN),
+        _ => None,
+    }
+}
+
 fn unsigned(digits: &str, radix: u32) -> Option<f64> {
     // `from_str_radix` would take a sign.
     if !digits.chars().all(|c| c.is_digit(radix)) {
@@ -60,6 +69,15 @@ const UNITS: [(&str, i64); 7] = [
 /// The longest duration, as in Prometheus: 2^63 ns.
 const MAX_DURATION_MS: i64 = i64::MAX / 1_000_000;
 
+/// A duration such as `1h30m`, `0` or `15s` in milliseconds; `None` when it is none.
+#[must_use]
+pub fn parse_duration_ms(text: &str) -> Option<i64> {
+    if text == "0" {
+        return Some(0);
+    }
+    duration_ms(text).ok().filter(|_| !text.is_empty())
+}
+
 /// A duration (`1h30m`) in milliseconds: units from large to small, each at most once.
 pub(super) fn duration_ms(text: &str) -> Result<i64, &'static str> {
     const FORM: &str =
@@ -86,18 +104,13 @@ pub(super) fn duration_ms(text: &str) -> Result<i64, &'static str> {
     if text.is_empty() { Err(FORM) } else { Ok(total) }
 }
 
-/// A plain number taken as a duration in seconds, in milliseconds.
+/// A plain number taken as a duration in seconds, in milliseconds; what is finer is cut off.
 pub(super) fn seconds_as_ms(seconds: f64) -> Result<i64, &'static str> {
-    let ms = seconds * 1000.0;
-    if ms.is_nan() || ms.abs() > MAX_DURATION_MS as f64 {
+    let nanoseconds = (seconds * 1e9).round();
+    if nanoseconds.is_nan() || nanoseconds.abs() > i64::MAX as f64 {
         return Err("the duration is out of range");
     }
-    let whole = ms.round();
-    // 0.3 s is not exactly 300 ms in binary; anything further off is a finer duration.
-    if (ms - whole).abs() > 1e-6 {
-        return Err("a duration is a whole number of milliseconds");
-    }
-    Ok(whole as i64)
+    Ok(nanoseconds as i64 / 1_000_000)
 }
 
 /// A duration as the number it is in an expression: seconds.
@@ -211,7 +224,7 @@ mod tests {
     fn plain_numbers_are_seconds() {
         assert_eq!(seconds_as_ms(0.3), Ok(300));
         assert_eq!(seconds_as_ms(-60.0), Ok(-60_000));
-        assert!(seconds_as_ms(0.0003).is_err());
+        assert_eq!(seconds_as_ms(0.0015), Ok(1));
         assert!(seconds_as_ms(1e18).is_err());
         assert!(seconds_as_ms(f64::NAN).is_err());
     }

@@ -1,11 +1,14 @@
 //! Expressions of any type, over one step or many.
 
-use super::{Budget, EvalError, Grid, Leaf, LeafVector, ParseError, Plan, Point, Value, merge, parse};
-use crate::{
-    series::{LabelMatcher, LabelSet, TimestampMs},
-    window::SeriesView,
+use super::{
+    Budget, EvalError, Grid, LeafMatrix, LeafRequest, ParseError, Point, check,
+    eval::{Evaluation, ordered},
+    leaf::{RangeSeries, Times},
+    matrix::{Cell, Matrix},
+    parse,
+    tree::{Root, Tree},
 };
-use std::collections::BTreeMap;
+use crate::series::{LabelMatcher, LabelSet, Sample, TimestampMs};
 
 /// A parsed, type-checked expression of any type.
 ///
@@ -13,20 +16,20 @@ use std::collections::BTreeMap;
 /// [`Self::evaluate`].
 #[derive(Clone, Debug)]
 pub struct Query {
-    plan: Plan,
+    pub(super) tree: Tree,
 }
 
-/// PromQL's types.
+/// PromQL's types of expressions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueType {
-    /// A number.
+    /// One number.
     Scalar,
     /// A string.
     String,
-    /// An instant vector.
+    /// A point for each label set.
     Vector,
-    /// A range vector; only an instant query can be one.
-    RangeVector,
+    /// A stretch of samples for each label set.
+    Matrix,
 }
 
 /// What a query is.
@@ -36,7 +39,7 @@ pub enum QueryValue {
     Scalar(f64),
     /// A string, of an instant query.
     String(String),
-    /// A point for each label set, at the step of an instant query; sorted by labels unless the
+    /// A point for each label set, at the step of an instant query; ascending by labels unless the
     /// expression sorts it.
     Vector(Vec<(LabelSet, Point)>),
     /// Points in time: every range query, and an instant query of a range vector. Ascending by
@@ -53,39 +56,41 @@ pub struct PointSeries {
     pub points: Vec<(TimestampMs, Point)>,
 }
 
-/// What a query wants to know of the series of one selector.
-#[derive(Clone, Debug)]
-pub struct LeafRequest {
-    leaf: Leaf,
-    grid: Grid,
+/// Parses a series selector that stands alone: `up{job="node"}`.
+///
+/// # Errors
+/// With the place of the mistake.
+pub fn parse_matchers(text: &str) -> Result<Vec<LabelMatcher>, ParseError> {
+    parse::parse(text).and_then(|root| check::check_matchers(&root)).map_err(|fault| fault.in_text(text))
 }
 
-/// The answer to a [`LeafRequest`].
-#[derive(Clone, Debug)]
-pub struct LeafMatrix {
-    steps: Vec<LeafVector>,
-}
+// === impl Query ===
 
 impl Query {
     /// Parses and type-checks an expression.
     ///
     /// # Errors
-    /// With the place of the mistake.
+    /// With the place of what is broken, wrongly typed or not supported.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        let expr = parse(text)?;
-        Ok(Self { plan: Plan::new(&expr)? })
+        let tree = parse::parse(text).and_then(|root| check::check(&root));
+        tree.map(|tree| Self { tree }).map_err(|fault| fault.in_text(text))
     }
 
-    /// The type of the expression.
+    /// Its type. A range query must be a scalar or a vector.
     #[must_use]
     pub fn value_type(&self) -> ValueType {
-        self.plan.value_type()
+        match &self.tree.root {
+            Root::Scalar(_) => ValueType::Scalar,
+            Root::Vector(_) => ValueType::Vector,
+            Root::Range(_) => ValueType::Matrix,
+            Root::Text(_) => ValueType::String,
+        }
     }
 
     /// What to ask of every shard.
     #[must_use]
     pub fn needs(&self, grid: &Grid) -> Vec<LeafRequest> {
-        self.plan.leaves().iter().map(|leaf| LeafRequest { leaf: leaf.clone(), grid: *grid }).collect()
+        self.tree.leaves.iter().map(|leaf| leaf.request(grid)).collect()
     }
 
     /// The value over `grid`; `answers` belong to [`Self::needs`] of the same grid, in that order.
@@ -98,68 +103,72 @@ impl Query {
         answers: Vec<LeafMatrix>,
         budget: &mut Budget,
     ) -> Result<QueryValue, EvalError> {
-        let mut series: BTreeMap<LabelSet, Vec<(TimestampMs, Point)>> = BTreeMap::new();
-        for (number, at) in grid.steps().enumerate() {
-            let leaves: Vec<LeafVector> =
-                answers.iter().map(|answer| answer.steps.get(number).cloned().unwrap_or_default()).collect();
-            let value = self.plan.evaluate(&leaves, at)?;
-            let vector = match value {
-                Value::Scalar(value) if grid.is_instant() => return Ok(QueryValue::Scalar(value)),
-                Value::Scalar(value) => vec![(LabelSet::empty(), value)],
-                Value::Vector(vector) => vector,
-            };
-            if grid.is_instant() {
-                let points = vector.into_iter().map(|(labels, value)| (labels, Point::Float(value)));
-                return Ok(QueryValue::Vector(points.collect()));
+        let answers: Vec<&LeafMatrix> = answers.iter().collect();
+        let mut evaluation = evaluation(&self.tree, grid, &answers, budget)?;
+        let instant = grid.is_instant();
+        Ok(match &self.tree.root {
+            Root::Text(text) if instant => QueryValue::String(text.clone()),
+            Root::Range(range) if instant => {
+                let (series, times, range_ms) = evaluation.range_series(range)?;
+                QueryValue::Matrix(series_of_range(&series, &times, range_ms))
             }
-            budget.hold(vector.len())?;
-            for (labels, value) in vector {
-                series.entry(labels).or_default().push((at, Point::Float(value)));
+            Root::Text(_) => return Err(EvalError::NotForRange { found: "a string" }),
+            Root::Range(_) => return Err(EvalError::NotForRange { found: "a range vector" }),
+            Root::Scalar(scalar) => match evaluation.scalar(scalar)?.as_slice() {
+                [value] if instant => QueryValue::Scalar(*value),
+                values => {
+                    let points = grid.steps().zip(values.iter().map(|value| Point::Float(*value)));
+                    let points: Vec<_> = points.collect();
+                    let series = PointSeries { labels: LabelSet::empty(), points };
+                    QueryValue::Matrix(if series.points.is_empty() { Vec::new() } else { vec![series] })
+                }
+            },
+            Root::Vector(vector) => {
+                let matrix = evaluation.vector(vector)?.into_owned();
+                if instant {
+                    QueryValue::Vector(ordered(matrix, &self.tree.order))
+                } else {
+                    QueryValue::Matrix(series_of_steps(matrix, grid))
+                }
             }
-        }
-        let matrix = series.into_iter().map(|(labels, points)| PointSeries { labels, points });
-        Ok(QueryValue::Matrix(matrix.collect()))
+        })
     }
 }
 
-impl LeafRequest {
-    /// Which series it reads: all of these must hold.
-    #[must_use]
-    pub fn matchers(&self) -> &[LabelMatcher] {
-        self.leaf.matchers()
+/// An evaluation of a whole expression.
+pub(super) fn evaluation<'a, 'b>(
+    tree: &'a Tree,
+    grid: &Grid,
+    answers: &'a [&'a LeafMatrix],
+    budget: &'b mut Budget,
+) -> Result<Evaluation<'a, 'b>, EvalError> {
+    if answers.len() != tree.leaves.len() {
+        return Err(EvalError::WrongLeaves { expected: tree.leaves.len(), given: answers.len() });
     }
-
-    /// The answer of one shard, given its series that satisfy [`Self::matchers`].
-    ///
-    /// # Errors
-    /// When the budget is used up.
-    pub fn evaluate<'a>(
-        &self,
-        series: impl Iterator<Item = SeriesView<'a>>,
-        budget: &mut Budget,
-    ) -> Result<LeafMatrix, EvalError> {
-        let series: Vec<SeriesView<'a>> = series.collect();
-        let mut steps = Vec::with_capacity(self.grid.step_count());
-        for at in self.grid.steps() {
-            let vector = self.leaf.evaluate(series.iter().copied(), at);
-            budget.hold(vector.len())?;
-            steps.push(vector);
-        }
-        Ok(LeafMatrix { steps })
-    }
+    budget.hold(answers.iter().map(|answer| answer.point_count()).sum())?;
+    Ok(Evaluation { tree, answers, times: Times::of(grid), budget })
 }
 
-impl LeafMatrix {
-    /// The answers of several shards to the same request as one.
-    #[must_use]
-    pub fn merge(parts: Vec<Self>) -> Self {
-        let mut steps: Vec<Vec<LeafVector>> = Vec::new();
-        for part in parts {
-            steps.resize_with(steps.len().max(part.steps.len()), Vec::new);
-            for (step, vector) in steps.iter_mut().zip(part.steps) {
-                step.push(vector);
-            }
-        }
-        Self { steps: steps.into_iter().map(merge).collect() }
-    }
+fn series_of_steps(matrix: Matrix, grid: &Grid) -> Vec<PointSeries> {
+    let (labels, cells) = matrix.into_parts();
+    let mut cells = cells.into_iter();
+    let series = labels.into_iter().map(|labels| {
+        let row = grid.steps().zip(cells.by_ref());
+        let points = row.filter_map(|(at, cell): (_, Cell)| Some((at, cell?))).collect();
+        PointSeries { labels, points }
+    });
+    series.collect()
+}
+
+fn series_of_range(series: &[RangeSeries], times: &Times, range_ms: i64) -> Vec<PointSeries> {
+    let Some((look, _)) = times.first_and_last_look() else { return Vec::new() };
+    let seen = |sample: &&Sample| {
+        sample.timestamp > look.plus_ms(range_ms.saturating_neg()) && sample.timestamp <= look
+    };
+    let series = series.iter().map(|series| {
+        let points = series.samples.iter().filter(seen);
+        let points = points.map(|sample| (sample.timestamp, Point::Float(sample.value))).collect();
+        PointSeries { labels: series.labels.clone(), points }
+    });
+    series.filter(|series| !series.points.is_empty()).collect()
 }

@@ -102,7 +102,7 @@ impl Asker {
             let piece: Piece = answer.await.map_err(|_| QueryError::NoAnswer)?;
             (from, budget) = (piece.next, piece.budget);
             findings.push(piece.finding?);
-            points.add(budget.held() - held)?;
+            points.add(budget.held().saturating_sub(held))?;
         }
         Ok((Self { reads, budget, points }, findings))
     }

@@ -41,8 +41,12 @@ fn engine(shards: Shards, limits: Limits) -> Engine {
 }
 
 async fn ask(engine: &Engine, text: &str) -> Result<QueryValue, QueryError> {
+    engine.evaluate(request(text, Duration::MAX), |value| value).await
+}
+
+fn request(text: &str, timeout: Duration) -> Request {
     let query = Query::parse(text).unwrap();
-    engine.evaluate(query, Grid::instant(TimestampMs(0)), Duration::MAX, |value| value).await
+    Request { query, grid: Grid::instant(TimestampMs(0)), timeout, lookback: Limits::default().lookback }
 }
 
 fn everything() -> SeriesQuestion {
@@ -77,10 +81,7 @@ async fn points_are_counted_over_all_shards() {
 async fn a_query_says_what_it_waited_for() {
     let (shards, _nobody_serves) = Shards::new(1, 4, SEED);
     let engine = engine(shards, Limits { max_concurrency: 1, ..Limits::default() });
-    let without_time = || {
-        let query = Query::parse("m").unwrap();
-        engine.evaluate(query, Grid::instant(TimestampMs(0)), Duration::ZERO, |value| value)
-    };
+    let without_time = || engine.evaluate(request("m", Duration::ZERO), |value| value);
     let waiting = without_time().await.unwrap_err();
     assert_eq!(waiting.to_string(), "query timed out in query execution");
 

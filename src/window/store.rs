@@ -339,8 +339,9 @@ impl Store {
     /// The series from place `from` on, each with its place, so that a reader can go on later where it
     /// stopped. A series keeps its place as long as it is held.
     pub fn series_from(&self, from: usize) -> impl Iterator<Item = (usize, SeriesView<'_>)> {
+        let keep_from = self.keep_from();
         let slots = self.slots.iter().enumerate().skip(from);
-        slots.filter_map(|(place, slot)| Some((place, slot.as_ref()?.view())))
+        slots.filter_map(move |(place, slot)| Some((place, slot.as_ref()?.view(keep_from))))
     }
 
     /// The earliest sample after `at` of any series that a detector reads.

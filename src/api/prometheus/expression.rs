@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     promql::{Grid, Query, QueryValue, ValueType},
-    query::Engine,
+    query::{self, Engine},
 };
 use axum::extract::State;
 use std::{sync::Arc, time::Duration};
@@ -21,7 +21,7 @@ pub(super) async fn query(State(engine): State<Arc<Engine>>, form: Form) -> Answ
     let limit = form.limit()?;
     let at = form.time_or("time", wall_clock())?.milliseconds();
     let options = Options::of(&form, &engine)?;
-    let query = options.parse(&form)?;
+    let query = parse(&form)?;
     answer(&engine, query, Grid::instant(at), options, limit).await
 }
 
@@ -43,8 +43,8 @@ pub(super) async fn query_range(State(engine): State<Arc<Engine>>, form: Form) -
         ));
     }
     let options = Options::of(&form, &engine)?;
-    let query = options.parse(&form)?;
-    if let ValueType::RangeVector | ValueType::String = query.value_type() {
+    let query = parse(&form)?;
+    if let ValueType::Matrix | ValueType::String = query.value_type() {
         let found = if query.value_type() == ValueType::String { "string" } else { "range vector" };
         let reason =
             format!("invalid expression type {found:?} for range query, must be Scalar or instant Vector");
@@ -82,12 +82,11 @@ impl Options {
         };
         Ok(Self { timeout, lookback })
     }
+}
 
-    fn parse(&self, form: &Form) -> Result<Query, Failure> {
-        let query = Query::parse(form.value("query"));
-        let query = query.map_err(|error| Failure::parameter("query", &error.to_string()))?;
-        Ok(query)
-    }
+fn parse(form: &Form) -> Result<Query, Failure> {
+    let query = Query::parse(form.value("query"));
+    query.map_err(|error| Failure::parameter("query", &error.to_string()))
 }
 
 async fn answer(engine: &Engine, query: Query, grid: Grid, options: Options, limit: usize) -> Answer {
@@ -95,7 +94,8 @@ async fn answer(engine: &Engine, query: Query, grid: Grid, options: Options, lim
         let truncated = limit > 0 && truncate(&mut value, limit);
         Data::limited(json::query_data(&value, grid.start), truncated)
     };
-    Ok(engine.evaluate(query, grid, options.timeout, render).await?)
+    let request = query::Request { query, grid, timeout: options.timeout, lookback: options.lookback };
+    Ok(engine.evaluate(request, render).await?)
 }
 
 /// Cuts a value off after `limit` series; says whether there were more.

@@ -7,7 +7,7 @@ use super::{
     json,
 };
 use crate::{
-    promql::parse_selector,
+    promql::parse_matchers,
     query::Engine,
     series::{LabelMatcher, LabelSet, TimestampMs},
     shards::SeriesQuestion,
@@ -109,7 +109,7 @@ impl Stretch {
 
 /// The matchers of each `match[]`.
 fn selectors(form: &Form) -> Result<Vec<Vec<LabelMatcher>>, String> {
-    let selectors = form.values("match[]").map(parse_selector).collect::<Result<Vec<_>, _>>();
+    let selectors = form.values("match[]").map(parse_matchers).collect::<Result<Vec<_>, _>>();
     let selectors = selectors.map_err(|error| error.to_string())?;
     if selectors.iter().any(|matchers| matchers.iter().all(|matcher| matcher.matches_value(""))) {
         return Err("match[] must contain at least one non-empty matcher".to_owned());
