@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 use stream::{Bench, N_ENTITIES, PATIENCE, other_model, send, time_of};
-use support::process::wait_for;
+use support::{http, process::wait_for};
 
 /// Seconds of data until the first model. The next one would be trained from the stream when the data
 /// spans twice that, so the tests end before.
@@ -57,6 +57,12 @@ fn a_hang_up_swaps_the_model_and_no_step_is_lost() {
     assert!(last < 2 * WARM_UP, "step {last}: the stream has trained a model of its own");
 
     let expected = scored_steps(&bench, last);
+    wait_for("the scores can be asked for where they were made", PATIENCE, || {
+        let time = time_of(last).seconds();
+        let path = format!("/api/v1/query?query=count(anomaly_score)&time={time}");
+        let answer = http::get(bench.address, &path).unwrap().text();
+        answer.contains(&format!("\"{N_ENTITIES}\"]")).then_some(())
+    });
     let received = bench.runtime.block_on(bench.sink.stop()).unwrap();
     assert_eq!((received.duplicates, received.out_of_order), (0, 0));
     // Score and severity of each entity, and the threshold.

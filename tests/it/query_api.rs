@@ -75,9 +75,8 @@ fn promtool_reads_the_sidecar() {
     for arguments in commands {
         let [theirs, ours] = [pair.prometheus, pair.sidecar].map(|address| {
             let url = format!("http://{address}");
-            let arguments =
-                arguments.iter().map(|argument| if *argument == "URL" { &url } else { *argument });
-            let output = Command::new(&promtool).arg("query").args(arguments).output().unwrap();
+            let given = arguments.iter().map(|argument| if *argument == "URL" { &url } else { *argument });
+            let output = Command::new(&promtool).arg("query").args(given).output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             let text = String::from_utf8(output.stdout).unwrap();
             assert!(!text.trim().is_empty(), "{arguments:?}");
@@ -92,7 +91,7 @@ fn promtool_reads_the_sidecar() {
 #[test]
 fn a_query_without_time_times_out() {
     let sidecar = pair::Sidecar::start(&[]);
-    for timeout in ["0", "-1s", "1ms"] {
+    for timeout in ["0", "-1", "1ms"] {
         let request = load::heavy().with("timeout", timeout);
         let answer = Answer::of(sidecar.address, &request);
         assert_eq!((answer.status, answer.error_type()), (503, Some("timeout")), "{timeout}: {answer}");
@@ -102,7 +101,7 @@ fn a_query_without_time_times_out() {
 /// While more queries run than there are places, and each would take very long, every write is taken.
 #[test]
 fn slow_queries_do_not_stop_samples() {
-    let sidecar = pair::Sidecar::start(&["--query.max-concurrency=2", "--query.timeout=5s"]);
+    let sidecar = pair::Sidecar::start(&["--query.max-concurrency=2", "--query.timeout=3s"]);
     load::write_while_querying(&sidecar, start_of_data());
 }
 

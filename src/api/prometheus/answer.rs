@@ -1,7 +1,7 @@
 //! The envelope around every answer.
 
 use super::json::push_string;
-use crate::query::QueryError;
+use crate::{promql::ParseError, query::QueryError};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
@@ -73,6 +73,12 @@ impl Failure {
     /// A parameter that is wrong.
     pub(super) fn parameter(name: &str, reason: &str) -> Self {
         Self::bad_data(format!("invalid parameter {name:?}: {reason}"))
+    }
+
+    /// What is wrong with an expression, in one line and with its place, as Prometheus says it.
+    pub(super) fn parse_reason(error: &ParseError) -> String {
+        let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+        format!("{}:{}: parse error: {}{hint}", error.line(), error.column(), error.message())
     }
 
     /// A request that is right and cannot be carried out.

@@ -86,7 +86,7 @@ impl Options {
 
 fn parse(form: &Form) -> Result<Query, Failure> {
     let query = Query::parse(form.value("query"));
-    query.map_err(|error| Failure::parameter("query", &error.to_string()))
+    query.map_err(|error| Failure::parameter("query", &Failure::parse_reason(&error)))
 }
 
 async fn answer(engine: &Engine, query: Query, grid: Grid, options: Options, limit: usize) -> Answer {

@@ -107,14 +107,10 @@ impl Stretch {
     }
 }
 
-/// The matchers of each `match[]`.
+/// The matchers of each `match[]`. At least one of each selector refuses the empty value.
 fn selectors(form: &Form) -> Result<Vec<Vec<LabelMatcher>>, String> {
-    let selectors = form.values("match[]").map(parse_matchers).collect::<Result<Vec<_>, _>>();
-    let selectors = selectors.map_err(|error| error.to_string())?;
-    if selectors.iter().any(|matchers| matchers.iter().all(|matcher| matcher.matches_value(""))) {
-        return Err("match[] must contain at least one non-empty matcher".to_owned());
-    }
-    Ok(selectors)
+    let selectors = form.values("match[]").map(parse_matchers);
+    selectors.collect::<Result<_, _>>().map_err(|error| Failure::parse_reason(&error))
 }
 
 /// The first `limit` of `items` (all for 0), and whether there are more.

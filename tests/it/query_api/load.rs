@@ -20,10 +20,10 @@ const WRITES: i64 = 60;
 
 const SERIES: usize = 200;
 
-/// A range query that no machine answers within a minute: each operand is matched again at 11,000 steps.
+/// A range query that takes minutes on any machine: forty times 11,000 medians of 11,000 numbers.
 pub(super) fn heavy() -> Request {
-    let operand = "(vector(1) + vector(1) / vector(3) ^ vector(0.5))";
-    let query = vec![operand; 120].join(" + ");
+    let median = "quantile_over_time(0.5, vector(time() * 7919 % 1009)[11000s:1s])";
+    let query = vec![median; 40].join(" + ");
     Request::get("query_range", &[("query", &*query), ("start", "0"), ("end", "11000"), ("step", "1")])
 }
 
@@ -34,8 +34,8 @@ pub(super) fn ask_and_keep(address: SocketAddr, request: &Request) -> TcpStream 
     stream
 }
 
-/// Writes batch after batch while readers ask for everything over all of the time; each write must be
-/// taken, and afterwards each sample must be there.
+/// Writes batch after batch while readers ask for everything over all of the time, or for what takes
+/// minutes; each write must be taken, and afterwards each sample must be there.
 pub(super) fn write_while_querying(sidecar: &Sidecar, start: TimestampMs) {
     let everything =
         Request::get("query_range", &[("query", "sum(count_over_time({load=~\".+\"}[30m]))"), ("step", "1")])
@@ -43,10 +43,12 @@ pub(super) fn write_while_querying(sidecar: &Sidecar, start: TimestampMs) {
             .with("end", &start.plus_ms(10_999_000).seconds().to_string());
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        for _ in 0..READERS {
-            scope.spawn(|| {
+        for reader in 0..READERS {
+            let request = if reader % 2 == 0 { everything.clone() } else { heavy() };
+            let done = &done;
+            scope.spawn(move || {
                 while !done.load(Ordering::Relaxed) {
-                    let answer = Answer::of(sidecar.address, &everything);
+                    let answer = Answer::of(sidecar.address, &request);
                     assert!([200, 503].contains(&answer.status), "{answer}");
                 }
             });
