@@ -30,7 +30,7 @@ fn what_is_written_is_what_is_read() {
         r#"
 step: 1m
 settle_timeout: 1m30s
-storage: { shards: 4, max_bytes: 512MiB, max_series: 1000 }
+storage: { shards: 4, max_bytes: 512MiB, max_series: 1000, retention: 6h }
 remote_write:
   - url: http://127.0.0.1:9090/api/v1/write
     headers: { X-Scope-OrgID: ops }
@@ -51,7 +51,10 @@ external_labels: { site: b, cluster: a }
 "#,
     );
     assert_eq!((config.step.as_secs(), config.settle_timeout.as_secs()), (60, 90));
-    assert_eq!(config.storage.shard_window(1000).max_bytes, 128 << 20);
+    // A sixteenth of the bytes is for our own series; expressions may look further back than the retention.
+    let (shard, own) = (config.storage.shard_window(1000), config.storage.own_window(30_000_000));
+    assert_eq!((shard.max_bytes, own.max_bytes), (120 << 20, 32 << 20));
+    assert_eq!((shard.retention_ms, own.retention_ms), (21_600_000, 30_000_000));
     assert_eq!(config.remote_write.unwrap().url().path(), "/api/v1/write");
     assert_eq!((config.training.warm_up.as_secs(), config.training.hyperparams.get().n_trees), (86_400, 50));
     let detector = &config.detectors[0];

@@ -170,7 +170,7 @@ mod tests {
                     }
                 }
             };
-            prop_assert_eq!(sliced, whole);
+            prop_assert_eq!(format!("{sliced:?}"), format!("{whole:?}"));
         }
     }
 }
