@@ -64,7 +64,7 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .with_state(engine)
 }
 
-fn get_or_post<T: 'static>(handler: impl Handler<T, Arc<Engine>> + Clone) -> MethodRouter<Arc<Engine>> {
+fn get_or_post<T: 'static>(handler: impl Handler<T, Arc<Engine>>) -> MethodRouter<Arc<Engine>> {
     refusing_head(get(handler.clone()).post(handler), "GET, OPTIONS, POST")
 }
 
