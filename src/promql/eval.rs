@@ -127,23 +127,14 @@ impl<'a> Evaluation<'a, '_> {
         let steps = self.times.count();
         self.budget.work(steps)?;
         Ok(match scalar {
-            Scalar::Number(value) => {
-                self.budget.check(steps)?;
-                vec![*value; steps]
-            }
-            Scalar::Time => {
-                self.budget.check(steps)?;
-                self.times.steps().map(|at| at.seconds()).collect()
-            }
+            Scalar::Number(value) => vec![*value; steps],
+            Scalar::Time => self.times.steps().map(|at| at.seconds()).collect(),
             Scalar::Minus(of) => self.scalar(of)?.into_iter().map(|value| -value).collect(),
             Scalar::Binary { op, left, right } => {
                 let (left, right) = (self.scalar(left)?, self.scalar(right)?);
                 left.into_iter().zip(right).map(|(left, right)| op.apply(left, right)).collect()
             }
-            Scalar::OfVector(of) => {
-                self.budget.check(steps)?;
-                only_floats(&*self.vector(of)?, steps)
-            }
+            Scalar::OfVector(of) => only_floats(&*self.vector(of)?, steps),
         })
     }
 

@@ -20,6 +20,48 @@ pub(super) fn number(text: &str) -> Option<f64> {
     digits.parse::<f64>().ok().filter(|value| value.is_finite())
 }
 
+/// How many bytes at the start of `text` are one number, by the rules of Prometheus' lexer; what is
+/// one may still have no value. `None` where letters follow: it can only be a duration then.
+pub(super) fn number_length(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let is = |at: usize, set: &[u8]| bytes.get(at).is_some_and(|byte| set.contains(byte));
+    let hexadecimal = is(0, b"0") && is(1, b"xX");
+    let mut at = if hexadecimal { 2 + usize::from(is(2, b"_")) } else { 0 };
+    let is_digit = |at: usize| {
+        bytes.get(at).is_some_and(|b| if hexadecimal { b.is_ascii_hexdigit() } else { b.is_ascii_digit() })
+    };
+    at += usize::from(is(at, b"."));
+    at += usize::from(is_digit(at));
+    let (mut has_dot, mut has_exponent) = (false, false);
+    loop {
+        if is(at, b".") {
+            if has_dot || hexadecimal || is(at + 1, b"_.") {
+                return None;
+            }
+            has_dot = true;
+            at += 1;
+        } else if is(at, b"eE") {
+            // Even in a hexadecimal number, where it is a digit only behind the second one.
+            at += 1;
+            at += usize::from(is(at, b"+-"));
+            if has_exponent || at >= bytes.len() || is(at, b"._eE") {
+                return None;
+            }
+            has_exponent = true;
+        } else if is(at, b"_") {
+            at += 1;
+            if at >= bytes.len() || is(at, b"._eE") {
+                return None;
+            }
+        } else if is_digit(at) {
+            at += (at..).take_while(|at| is_digit(*at)).count();
+        } else {
+            let ends = bytes.get(at).is_none_or(|b| !b.is_ascii_alphanumeric());
+            return (ends && at > 0).then_some(at);
+        }
+    }
+}
+
 /// The numbers that are written as a word, in any case.
 pub(super) fn named_number(word: &str) -> Option<f64> {
     match word.to_ascii_lowercase().as_str() {

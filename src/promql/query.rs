@@ -146,7 +146,9 @@ pub(super) fn evaluation<'a, 'b>(
         return Err(EvalError::WrongLeaves { expected: tree.leaves.len(), given: answers.len() });
     }
     budget.hold(answers.iter().map(|answer| answer.point_count()).sum())?;
-    Ok(Evaluation { tree, answers, times: Times::of(grid), budget })
+    let times = Times::of(grid);
+    budget.check(times.count())?;
+    Ok(Evaluation { tree, answers, times, budget })
 }
 
 fn series_of_steps(matrix: Matrix, grid: &Grid) -> Vec<PointSeries> {
@@ -172,3 +174,6 @@ fn series_of_range(series: &[RangeSeries], times: &Times, range_ms: i64) -> Vec<
     });
     series.filter(|series| !series.points.is_empty()).collect()
 }
+
+#[cfg(test)]
+mod tests;

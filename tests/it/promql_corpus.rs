@@ -62,7 +62,7 @@ const PLANNED: &[&str] = &[
     r#"sum by (pod) (increase(kube_pod_container_status_restarts_total[1h])) > 5 and on (pod) changes(kube_pod_status_ready{condition="true"}[15m]) > 2"#,
     r#"count without (instance, pod) (count_values without () ("git_version", label_replace(kubernetes_build_info, "git_version", "$1", "git_version", "(v[0-9]*.[0-9]*).*"))) > 1"#,
     r#"avg_over_time((sum(rate(apiserver_request_total{code=~"5.."}[1m])) / sum(rate(apiserver_request_total[1m])))[30m:1m]) > 0.01"#,
-    r#"(sum without (instance) (up) offset 1h) unless sum without (instance) (up)"#,
+    r#"sum without (instance) (up offset 1h) unless sum without (instance) (up)"#,
     r#"sort_desc(sum by (job) (up)) and on () (hour() >= 8 < 18) and on () day_of_week() > 0"#,
     r#"quantile_over_time(0.99, probe_duration_seconds[1h]) > 3 * quantile_over_time(0.5, probe_duration_seconds[1d])"#,
     r#"timestamp(up) - time() < -60 or last_over_time(backup_success_timestamp[1d]) < time() - 86400"#,

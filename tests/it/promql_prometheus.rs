@@ -46,7 +46,7 @@ fn answers_are_those_of_prometheus() {
     remote_write::send(prometheus.address, &series);
 
     let random = random::expressions(42, RANDOM);
-    let evaluated = expressions::EVALUATED.iter().map(|text| ((*text).to_owned(), 12));
+    let evaluated = expressions::evaluated().map(|text| (text.to_owned(), 12));
     let evaluated: Vec<_> = evaluated.chain(random.into_iter().map(|text| (text, 2))).collect();
     let refused = expressions::REFUSED.iter().map(|text| ((*text).to_owned(), 1));
     let all: Vec<(String, i64)> = evaluated.iter().cloned().chain(refused).collect();
@@ -90,7 +90,7 @@ fn compare(
         let theirs = connection.query(text, &grid);
         let [ours, other] = stores.each_ref().map(|sharded| sharded.answer(text, &grid));
         compared += value_count(&theirs);
-        failed |= matches!(theirs, Answer::Error { .. });
+        failed |= matches!(theirs, Answer::Error(_));
         let difference = if same_bits(&ours, &other) {
             difference(text, &ours, &theirs)
         } else {
@@ -108,7 +108,8 @@ fn compare(
     (compared, failed, None)
 }
 
-/// For all expressions with a small mistake in them: we accept exactly what Prometheus accepts.
+/// For all expressions with a small mistake in them: we accept exactly what Prometheus accepts (but
+/// for what [`is_slip_of_prometheus`]).
 #[test]
 fn mistakes_are_mistakes_to_prometheus_too() {
     let Some(binary) = peers::find("prometheus") else { return };
@@ -117,7 +118,8 @@ fn mistakes_are_mistakes_to_prometheus_too() {
     let differs = |text: String| {
         let ours = Query::parse(&text).map(|_| ());
         let theirs = match connection.query(&text, &Grid::instant(TimestampMs(0))) {
-            Answer::Error { refused: true, message } => Err(message),
+            // Without data, what fails at evaluation is a wrong string: a pattern, a label name.
+            Answer::Error(message) => Err(message),
             _ => Ok(()),
         };
         let same = ours.is_ok() == theirs.is_ok();
@@ -125,14 +127,27 @@ fn mistakes_are_mistakes_to_prometheus_too() {
             format!("{text}\n  ours {:?}\n  theirs {theirs:?}", ours.map_err(|e| e.message().to_owned()))
         })
     };
-    let differences: Vec<_> = mutation::expressions(42, 6000).into_iter().filter_map(differs).collect();
+    let differences: Vec<_> = mutation::expressions(42, 6000)
+        .into_iter()
+        .filter(|text| !is_slip_of_prometheus(text))
+        .filter_map(differs)
+        .collect();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// What Prometheus accepts and we refuse: its lexer takes any letter behind the duration in a bracket for
+/// a colon (`[2 m]` is `[2:]`), and its strings may be invalid UTF-8.
+fn is_slip_of_prometheus(text: &str) -> bool {
+    let in_brackets = text.split('[').skip(1).filter_map(|behind| behind.split(']').next());
+    let has_word =
+        |bracket: &str| bracket.split_whitespace().skip(1).any(|word| word.starts_with(char::is_alphabetic));
+    in_brackets.into_iter().any(has_word) || text.contains("\\x")
 }
 
 /// Without the judge: what is meant to be evaluated parses, what is meant to be refused does not.
 #[test]
 fn the_compared_expressions_are_what_their_lists_say() {
-    for text in expressions::EVALUATED {
+    for text in expressions::evaluated() {
         Query::parse(text).unwrap_or_else(|error| panic!("{text}\n{error}"));
     }
     for text in expressions::REFUSED {

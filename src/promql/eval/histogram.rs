@@ -24,6 +24,9 @@ struct Bucket {
     count: f64,
 }
 
+/// The counts of a histogram's buckets at all steps, with the upper bound of each.
+type BucketRows<'a> = Vec<(f64, &'a [Cell])>;
+
 /// Quantile `q[step]` of each histogram in `of`; series without a readable `le` are left out.
 pub(super) fn quantiles(q: &[f64], of: &Matrix) -> Result<Matrix, EvalError> {
     of_histograms(of, |step, buckets| quantile(q[step], buckets))
@@ -37,7 +40,7 @@ pub(super) fn fractions(lower: &[f64], upper: &[f64], of: &Matrix) -> Result<Mat
 /// `function` of the buckets of each histogram at each step, by ascending bounds and never none.
 fn of_histograms(of: &Matrix, function: impl Fn(usize, Vec<Bucket>) -> f64) -> Result<Matrix, EvalError> {
     let mut numbers: BTreeMap<Box<str>, usize> = BTreeMap::new();
-    let mut histograms: Vec<(&LabelSet, Vec<(f64, &[Cell])>)> = Vec::new();
+    let mut histograms: Vec<(&LabelSet, BucketRows<'_>)> = Vec::new();
     let mut projection = Projection::default();
     for (labels, cells) in of.rows() {
         let Some(upper_bound) = labels.get(BUCKET_LABEL).and_then(parse_bound) else { continue };

@@ -68,6 +68,8 @@ impl<'a> Evaluation<'a, '_> {
             RangeVector::Subquery { of, range } => {
                 let times = self.times;
                 self.times = times.inside(range);
+                // Whatever is inside has at least one number a step.
+                self.budget.check(self.times.count())?;
                 let matrix = self.vector(of);
                 let inner = std::mem::replace(&mut self.times, times);
                 let series = as_series(&*matrix?, &inner);

@@ -9,7 +9,7 @@ use crate::{
         Budget, Point,
         ast::Grouping,
         matrix::{Cell, Matrix},
-        number::{ascending, descending},
+        number::{ascending, descending, shortest},
         tree::Selection,
     },
     series::LabelSet,
@@ -89,7 +89,7 @@ pub(super) fn count_values(
     for (labels, cells) in of.rows() {
         for (step, cell) in cells.iter().enumerate() {
             let Some(value) = cell.as_ref().and_then(Point::float) else { continue };
-            let group = group_labels(&labels.with(label, &shown(value)), &grouping);
+            let group = group_labels(&labels.with(label, &shortest(value)), &grouping);
             budget.work(1)?;
             let row = match counts.get_mut(&group) {
                 Some(row) => row,
@@ -107,12 +107,4 @@ pub(super) fn count_values(
         result.push(labels, cells);
     }
     Ok(result)
-}
-
-/// A value as a label, in as many digits as it takes and without exponent.
-fn shown(value: f64) -> String {
-    if value.is_infinite() {
-        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    value.to_string()
 }

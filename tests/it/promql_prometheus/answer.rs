@@ -15,11 +15,8 @@ pub(super) enum Answer {
     Vector(Vec<(Labels, f64)>),
     /// Points by time in milliseconds.
     Matrix(BTreeMap<Labels, Vec<(i64, f64)>>),
-    Error {
-        /// Whether the expression itself is refused, whatever the data.
-        refused: bool,
-        message: String,
-    },
+    /// The expression is refused, or the data does not allow it.
+    Error(String),
 }
 
 pub(super) fn same_bits(a: &Answer, b: &Answer) -> bool {
@@ -36,7 +33,7 @@ pub(super) fn same_bits(a: &Answer, b: &Answer) -> bool {
                 })
         }
         (Answer::String(a), Answer::String(b)) => a == b,
-        (Answer::Error { .. }, Answer::Error { .. }) => true,
+        (Answer::Error(_), Answer::Error(_)) => true,
         _ => false,
     }
 }
@@ -46,7 +43,7 @@ pub(super) fn value_count(answer: &Answer) -> usize {
         Answer::Scalar(_) | Answer::String(_) => 1,
         Answer::Vector(elements) => elements.len(),
         Answer::Matrix(series) => series.values().map(Vec::len).sum(),
-        Answer::Error { .. } => 0,
+        Answer::Error(_) => 0,
     }
 }
 
@@ -55,7 +52,7 @@ pub(super) fn difference(text: &str, ours: &Answer, theirs: &Answer) -> Option<S
     match (ours, theirs) {
         (Answer::Scalar(a), Answer::Scalar(b)) => (!close(*a, *b)).then(|| format!("ours {a}, theirs {b}")),
         (Answer::String(a), Answer::String(b)) => (a != b).then(|| format!("ours {a:?}, theirs {b:?}")),
-        (Answer::Error { .. }, Answer::Error { .. }) => None,
+        (Answer::Error(_), Answer::Error(_)) => None,
         (Answer::Vector(a), Answer::Vector(b)) => {
             let by_labels = |elements: &[(Labels, f64)]| -> BTreeMap<Labels, Vec<(i64, f64)>> {
                 elements.iter().map(|(labels, value)| (labels.clone(), vec![(0, *value)])).collect()

@@ -35,7 +35,7 @@ impl Sharded {
     pub(super) fn answer(&self, text: &str, grid: &Grid) -> Answer {
         let query = match Query::parse(text) {
             Ok(query) => query,
-            Err(error) => return Answer::Error { refused: true, message: error.to_string() },
+            Err(error) => return Answer::Error(error.to_string()),
         };
         let mut budget = Budget::new(5_000_000, || false);
         let value = query
@@ -53,7 +53,7 @@ impl Sharded {
             .and_then(|answers| query.evaluate(grid, answers, &mut budget));
         match value {
             Ok(value) => shown(value),
-            Err(error) => Answer::Error { refused: false, message: error.to_string() },
+            Err(error) => Answer::Error(error.to_string()),
         }
     }
 }

@@ -65,9 +65,8 @@ impl Connection {
         };
         let response = self.post(path, &body);
         let json: Value = serde_json::from_slice(&response).unwrap();
-        if let Some(kind) = json["errorType"].as_str() {
-            let message = json["error"].as_str().unwrap_or_default().to_owned();
-            return Answer::Error { refused: kind == "bad_data", message };
+        if let Some(message) = json["error"].as_str() {
+            return Answer::Error(message.to_owned());
         }
         shown(&json["data"])
     }
