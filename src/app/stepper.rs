@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     lifecycle::{LiveModels, ModelDirectory},
-    pipeline::{Evaluator, LeafTable, StepCause, StepClock, Tick, TrainingJob},
+    pipeline::{DetectorStep, Evaluator, LeafTable, StepCause, StepClock, Tick, TrainingJob},
     promql::LeafMatrix,
     series::{LabelSet, TimestampMs},
     shards::{Evaluate, Evaluated, ShardMessage, Shards},
@@ -31,6 +31,16 @@ pub(super) struct Stepper {
     pub(super) outlet: Outlet,
     pub(super) own_series: OwnSeries,
     pub(super) metrics: Arc<Metrics>,
+}
+
+/// What every shard answered, leaf by leaf.
+type ShardLeaves = Vec<Vec<LeafMatrix>>;
+
+/// A step, evaluated.
+struct Judged {
+    steps: Vec<DetectorStep>,
+    /// Whether no leaf had a value.
+    empty: bool,
 }
 
 /// A shard task has ended, so no step can be evaluated any more.
@@ -92,24 +102,44 @@ impl Stepper {
         last_arrival: Option<Instant>,
     ) -> Result<(), ShardEnded> {
         let begun = StdInstant::now();
-        let (leaves, next_sample) = self.gather(at).await?;
-        let models = Arc::clone(&self.models);
-        let steps = self.evaluator.step(&leaves, at, |detector| models.load(detector));
+        let (parts, next_sample) = self.gather(at).await?;
+        let Judged { steps, empty } = self.judge(at, parts).await;
         self.metrics.step_evaluation_duration.observe(begun.elapsed().as_secs_f64());
         let series = self.outlet.publish(at, &steps);
         self.outlet.count(cause, at, last_arrival);
         self.keep(at, &series).await?;
         self.show_models();
-        self.begin(self.clock.next(at, next_sample)).await?;
+        self.begin(self.clock.next(at, next_sample.filter(|_| empty))).await?;
+        let models = Arc::clone(&self.models);
         for job in self.evaluator.training_due(at, |detector| models.load(detector)) {
             self.train(job).await;
         }
         Ok(())
     }
 
+    /// Joins what the shards answered and judges it, on a thread of its own: with many series it takes
+    /// longer than a request may wait for a thread of the runtime.
+    async fn judge(&mut self, at: TimestampMs, parts: ShardLeaves) -> Judged {
+        let (table, models) = (Arc::clone(&self.table), Arc::clone(&self.models));
+        let mut evaluator = std::mem::take(&mut self.evaluator);
+        let judging = tokio::task::spawn_blocking(move || {
+            let leaves = table.gather(parts);
+            let steps = evaluator.step(&leaves, at, |detector| models.load(detector));
+            (evaluator, Judged { steps, empty: leaves.iter().all(LeafMatrix::is_empty) })
+        });
+        match judging.await {
+            Ok((evaluator, judged)) => {
+                self.evaluator = evaluator;
+                judged
+            }
+            // It is never cancelled, and a panic there is one here.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
     /// Asks every shard for its leaves at `at`; the second part says where to go on when all of
     /// them are empty.
-    async fn gather(&self, at: TimestampMs) -> Result<(Vec<LeafMatrix>, Option<TimestampMs>), ShardEnded> {
+    async fn gather(&self, at: TimestampMs) -> Result<(ShardLeaves, Option<TimestampMs>), ShardEnded> {
         let mut replies = Vec::with_capacity(self.shards.count());
         for shard in 0..self.shards.count() {
             let (reply, answer) = oneshot::channel();
@@ -127,9 +157,7 @@ impl Stepper {
             };
             parts.push(leaves);
         }
-        let leaves = self.table.gather(parts);
-        let empty = leaves.iter().all(LeafMatrix::is_empty);
-        Ok((leaves, next_sample.filter(|_| empty)))
+        Ok((parts, next_sample))
     }
 
     /// Keeps the series of step `at` for queries.

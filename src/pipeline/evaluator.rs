@@ -11,7 +11,7 @@ use crate::{model::Model, promql::LeafMatrix, series::TimestampMs};
 use std::sync::Arc;
 
 /// The detectors with their windows and memories. One owner, no locks; nothing here waits.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Evaluator {
     judges: Vec<(Judge, Vec<LeafPlaces>)>,
 }

@@ -58,6 +58,11 @@ impl Process {
         }
     }
 
+    /// Number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal by its name, such as `TERM` or `HUP`.
     pub(crate) fn signal(&self, name: &str) {
         // By the shell's command: the standard library has no call for it but to kill.
