@@ -2,7 +2,7 @@
 //!
 //! A store is owned by exactly one task, so nothing here locks. It promises:
 //! - a series holds its samples sorted by time, one a timestamp, none older than the retention before
-//!   the last evaluated step;
+//!   the last evaluated step; native histograms are samples and lie beside the float samples;
 //! - which samples are in a window depends on what arrived, not on the order of arrival, as long as
 //!   it arrived before its step was evaluated;
 //! - every sample offered has exactly one [`AppendOutcome`], and the counts add up;
@@ -14,6 +14,8 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod append;
+
+mod histograms;
 
 mod ring;
 

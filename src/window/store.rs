@@ -2,12 +2,16 @@
 
 use super::{
     append::{AppendCounts, AppendOutcome},
+    histograms::Histograms,
     ring::Ring,
     samples::Samples,
     selectors::SelectorIndex,
 };
-use crate::series::{LabelMatcher, LabelSet, Sample, SampleBatch, SeriesEntry, TimestampMs, is_stale_marker};
+use crate::series::{
+    HistogramSample, LabelMatcher, LabelSet, Sample, SampleBatch, SeriesEntry, TimestampMs, is_stale_marker,
+};
 use hashbrown::HashTable;
+use std::ops::RangeInclusive;
 
 /// Place of a series in its shard.
 pub(super) type SeriesId = u32;
@@ -56,6 +60,8 @@ pub struct SeriesView<'a> {
     pub labels: &'a LabelSet,
     /// Its samples.
     pub samples: Samples<'a>,
+    /// Its native histograms, sorted by time, stale markers among them; no timestamp has both.
+    pub histograms: &'a [HistogramSample],
 }
 
 /// The windows of one shard. See the module for what it promises.
@@ -79,6 +85,8 @@ struct Series {
     hash: u128,
     labels: LabelSet,
     ring: Ring,
+    /// Only series that got one pay for them.
+    histograms: Option<Box<Histograms>>,
     /// Whether any detector reads it.
     wanted: bool,
     /// Whether the awaited step waits for it.
@@ -93,8 +101,56 @@ const SERIES_OVERHEAD_BYTES: usize = size_of::<Option<Series>>() + 48;
 
 impl Series {
     fn view(&self) -> SeriesView<'_> {
-        SeriesView { labels: &self.labels, samples: self.ring.as_slice().into() }
+        let histograms = self.histograms.as_ref().map_or(&[][..], |histograms| histograms.as_slice());
+        SeriesView { labels: &self.labels, samples: self.ring.as_slice().into(), histograms }
     }
+
+    fn append(&mut self, sample: Sample) -> AppendOutcome {
+        let Some(histograms) = &self.histograms else { return self.ring.append(sample) };
+        if histograms.has(sample.timestamp) {
+            return AppendOutcome::Conflict;
+        }
+        let newest = histograms.newest().map(|newest| newest.timestamp);
+        in_order(self.ring.append(sample), sample.timestamp, newest)
+    }
+
+    fn append_histogram(&mut self, sample: &HistogramSample) -> AppendOutcome {
+        let slice = self.ring.as_slice();
+        if slice.binary_search_by_key(&sample.timestamp, |s| s.timestamp).is_ok() {
+            return AppendOutcome::Conflict;
+        }
+        let newest = self.ring.newest().map(|newest| newest.timestamp);
+        in_order(self.histograms.get_or_insert_default().append(sample), sample.timestamp, newest)
+    }
+
+    fn trim(&mut self, keep_from: TimestampMs) {
+        self.ring.trim(keep_from);
+        if let Some(histograms) = &mut self.histograms {
+            histograms.trim(keep_from);
+            if histograms.newest().is_none() {
+                self.histograms = None;
+            }
+        }
+    }
+
+    /// When the newest sample is, and whether it ends the series.
+    fn newest(&self) -> Option<(TimestampMs, bool)> {
+        let float = self.ring.newest().map(|s| (s.timestamp, is_stale_marker(s.value)));
+        let histogram = self.histograms.as_ref().and_then(|histograms| histograms.newest());
+        float.max(histogram.map(|s| (s.timestamp, s.histogram.is_stale_marker())))
+    }
+
+    fn window_bytes(&self) -> usize {
+        self.ring.capacity_bytes() + self.histograms.as_ref().map_or(0, |h| h.capacity_bytes())
+    }
+}
+
+/// The newest of its kind is not in order when the other kind is further on.
+fn in_order(outcome: AppendOutcome, at: TimestampMs, other: Option<TimestampMs>) -> AppendOutcome {
+    if outcome == AppendOutcome::Appended && other.is_some_and(|other| at < other) {
+        return AppendOutcome::OutOfOrder;
+    }
+    outcome
 }
 
 // === impl Store ===
@@ -127,51 +183,83 @@ impl Store {
     }
 
     fn append_entry(&mut self, entry: SeriesEntry<'_>, too_far: TimestampMs, counts: &mut AppendCounts) {
-        let keep_from = self.keep_from();
+        let acceptable = self.keep_from()..=too_far;
         let mut id = self.find(entry.hash);
         for sample in entry.samples {
-            let outcome = if sample.timestamp > too_far {
-                AppendOutcome::TooFarInFuture
-            } else if sample.timestamp < keep_from {
-                AppendOutcome::TooOld
-            } else {
-                // A series is made by its first acceptable sample, never by a refused one.
-                match id.map_or_else(|| self.create(entry, counts), Ok) {
-                    Ok(found) => {
-                        id = Some(found);
-                        self.append_sample(found, *sample, counts)
-                    }
-                    Err(limit) => limit,
+            let outcome = match self.accept(entry, sample.timestamp, &acceptable, &mut id, counts) {
+                Ok(id) => {
+                    let stale = is_stale_marker(sample.value);
+                    self.append_with(id, sample.timestamp, stale, counts, |series| series.append(*sample))
                 }
+                Err(refused) => refused,
             };
             counts.count(outcome);
         }
+        for sample in entry.histograms {
+            let outcome = match self.accept(entry, sample.timestamp, &acceptable, &mut id, counts) {
+                Ok(id) => {
+                    let stale = sample.histogram.is_stale_marker();
+                    let append = |series: &mut Series| series.append_histogram(sample);
+                    self.append_with(id, sample.timestamp, stale, counts, append)
+                }
+                Err(refused) => refused,
+            };
+            counts.count_histogram(outcome);
+        }
     }
 
-    fn append_sample(&mut self, id: SeriesId, sample: Sample, counts: &mut AppendCounts) -> AppendOutcome {
+    /// The series that takes a sample of this time. A series is made by its first acceptable sample, never
+    /// by a refused one.
+    fn accept(
+        &mut self,
+        entry: SeriesEntry<'_>,
+        timestamp: TimestampMs,
+        acceptable: &RangeInclusive<TimestampMs>,
+        id: &mut Option<SeriesId>,
+        counts: &mut AppendCounts,
+    ) -> Result<SeriesId, AppendOutcome> {
+        if timestamp > *acceptable.end() {
+            return Err(AppendOutcome::TooFarInFuture);
+        }
+        if timestamp < *acceptable.start() {
+            return Err(AppendOutcome::TooOld);
+        }
+        let found = id.map_or_else(|| self.create(entry, counts), Ok)?;
+        *id = Some(found);
+        Ok(found)
+    }
+
+    fn append_with(
+        &mut self,
+        id: SeriesId,
+        timestamp: TimestampMs,
+        stale: bool,
+        counts: &mut AppendCounts,
+        append: impl FnOnce(&mut Series) -> AppendOutcome,
+    ) -> AppendOutcome {
         let keep_from = self.keep_from();
         let Some(series) = self.slots[id as usize].as_mut() else {
             // `find` and `create` only return filled slots.
             debug_assert!(false, "empty slot {id}");
             return AppendOutcome::SeriesLimit;
         };
-        let held = series.ring.capacity_bytes();
+        let held = series.window_bytes();
         if self.bytes > self.config.max_bytes {
-            series.ring.trim(keep_from);
-            self.bytes -= held - series.ring.capacity_bytes().min(held);
+            series.trim(keep_from);
+            self.bytes -= held - series.window_bytes().min(held);
             return AppendOutcome::BytesLimit;
         }
-        let outcome = series.ring.append(sample);
+        let outcome = append(series);
         if matches!(outcome, AppendOutcome::Appended | AppendOutcome::OutOfOrder) {
-            series.ring.trim(keep_from);
-            self.bytes = self.bytes + series.ring.capacity_bytes() - held;
-            counts.stale_markers += u64::from(is_stale_marker(sample.value));
+            series.trim(keep_from);
+            self.bytes = self.bytes + series.window_bytes() - held;
+            counts.stale_markers += u64::from(stale);
             if series.wanted {
                 // Late for a score; a series that no detector reads is not waited for, so never late.
-                counts.late += u64::from(self.evaluated.is_some_and(|step| sample.timestamp <= step));
-                self.progress.newest = self.progress.newest.max(Some(sample.timestamp));
-                let ended = is_stale_marker(sample.value) && outcome == AppendOutcome::Appended;
-                if series.behind && (ended || self.awaited.is_some_and(|step| sample.timestamp >= step)) {
+                counts.late += u64::from(self.evaluated.is_some_and(|step| timestamp <= step));
+                self.progress.newest = self.progress.newest.max(Some(timestamp));
+                let ended = stale && outcome == AppendOutcome::Appended;
+                if series.behind && (ended || self.awaited.is_some_and(|step| timestamp >= step)) {
                     series.behind = false;
                     self.progress.behind -= 1;
                 }
@@ -205,10 +293,13 @@ impl Store {
         // the step may still be on their way.
         let behind = wanted && self.awaited.is_some();
         self.progress.behind += usize::from(behind);
-        if wanted && let Some(first) = entry.samples.iter().map(|s| s.timestamp).min() {
+        let times = entry.samples.iter().map(|s| s.timestamp);
+        let times = times.chain(entry.histograms.iter().map(|s| s.timestamp));
+        if wanted && let Some(first) = times.min() {
             self.progress.oldest = Some(self.progress.oldest.map_or(first, |oldest| oldest.min(first)));
         }
-        let series = Series { hash: entry.hash, labels, ring: Ring::default(), wanted, behind };
+        let series =
+            Series { hash: entry.hash, labels, ring: Ring::default(), histograms: None, wanted, behind };
         if id as usize == self.slots.len() {
             self.slots.push(Some(series));
         } else {
@@ -237,11 +328,8 @@ impl Store {
         self.evict();
         self.progress.behind = 0;
         for series in self.slots.iter_mut().flatten().filter(|s| s.wanted) {
-            let newest = series.ring.newest();
-            series.behind = newest.is_some_and(|s| {
-                s.timestamp < next
-                    && !is_stale_marker(s.value)
-                    && evaluated.is_none_or(|evaluated| s.timestamp >= evaluated)
+            series.behind = series.newest().is_some_and(|(newest, ended)| {
+                newest < next && !ended && evaluated.is_none_or(|evaluated| newest >= evaluated)
             });
             self.progress.behind += usize::from(series.behind);
         }
@@ -253,10 +341,10 @@ impl Store {
         let mut gone = Vec::new();
         for (id, slot) in self.slots.iter_mut().enumerate() {
             let Some(series) = slot else { continue };
-            let held = series.ring.capacity_bytes();
-            series.ring.trim(keep_from);
-            self.bytes = self.bytes + series.ring.capacity_bytes() - held;
-            if series.ring.newest().is_none() {
+            let held = series.window_bytes();
+            series.trim(keep_from);
+            self.bytes = self.bytes + series.window_bytes() - held;
+            if series.newest().is_none() {
                 gone.push(id as SeriesId);
             }
         }
@@ -266,9 +354,8 @@ impl Store {
                 if let Ok(entry) = found {
                     entry.remove();
                 }
-                self.bytes -= SERIES_OVERHEAD_BYTES
-                    + series.labels.canonical_text().len()
-                    + series.ring.capacity_bytes();
+                self.bytes -=
+                    SERIES_OVERHEAD_BYTES + series.labels.canonical_text().len() + series.window_bytes();
             }
         }
         if !gone.is_empty() {
@@ -305,7 +392,12 @@ impl Store {
     #[must_use]
     pub fn next_after(&self, at: TimestampMs) -> Option<TimestampMs> {
         let wanted = self.slots.iter().flatten().filter(|series| series.wanted);
-        wanted.filter_map(|series| series.view().samples.first_after(at)).min()
+        let first = |series: &Series| {
+            let float = series.view().samples.first_after(at);
+            let histogram = series.histograms.as_ref().and_then(|histograms| histograms.first_after(at));
+            float.into_iter().chain(histogram).min()
+        };
+        wanted.filter_map(first).min()
     }
 
     /// How far the data has come.

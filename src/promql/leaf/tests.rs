@@ -13,7 +13,7 @@ fn at_600(function: RangeFunction, range: i64, pairs: &[(i64, f64)]) -> Option<f
 fn leaf(read: Read, offset_ms: i64, pairs: &[(i64, f64)]) -> Option<f64> {
     let labels = LabelSet::from_pairs([("__name__", "a")]).unwrap();
     let samples = samples(pairs);
-    let view = SeriesView { labels: &labels, samples: samples.as_slice().into() };
+    let view = SeriesView { labels: &labels, samples: samples.as_slice().into(), histograms: &[] };
     let leaf = Leaf { matchers: Vec::new(), offset_ms, read };
     leaf.evaluate([view].into_iter(), TimestampMs(600_000)).first().map(|(_, value)| *value)
 }
@@ -115,7 +115,7 @@ fn the_metric_name_goes_unless_the_value_is_a_sample() {
     let samples = samples(&[(500, 1.0), (590, 2.0)]);
     let evaluate = |read| {
         let leaf = Leaf { matchers: Vec::new(), offset_ms: 0, read };
-        let view = SeriesView { labels: &labels, samples: samples.as_slice().into() };
+        let view = SeriesView { labels: &labels, samples: samples.as_slice().into(), histograms: &[] };
         leaf.evaluate([view].into_iter(), TimestampMs(600_000)).remove(0).0
     };
     let range = |function| Read::Range { range_ms: 300_000, function };

@@ -23,7 +23,11 @@ fn evaluate(text: &str, series: &[(&str, f64)]) -> Result<Value, EvalError> {
     series.sort_by(|a, b| a.0.cmp(&b.0));
     let vector = |leaf: &Leaf| {
         let wanted = series.iter().filter(|(labels, _)| leaf.matchers().iter().all(|m| m.matches(labels)));
-        let views = wanted.map(|(labels, samples)| SeriesView { labels, samples: samples.as_slice().into() });
+        let views = wanted.map(|(labels, samples)| SeriesView {
+            labels,
+            samples: samples.as_slice().into(),
+            histograms: &[],
+        });
         leaf.evaluate(views, TimestampMs(600_000))
     };
     plan.evaluate(&plan.leaves().iter().map(vector).collect::<Vec<_>>(), TimestampMs(600_000))
@@ -166,7 +170,7 @@ proptest! {
             let shard = |number: usize| {
                 let mine = (0..values.len()).filter(|n| values[*n].1 % shards == number);
                 plan.leaves()[0].evaluate(
-                    mine.map(|n| SeriesView { labels: &series[n], samples: samples[n].as_slice().into() }),
+                    mine.map(|n| SeriesView { labels: &series[n], samples: samples[n].as_slice().into(), histograms: &[] }),
                     TimestampMs(0),
                 )
             };

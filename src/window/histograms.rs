@@ -1,0 +1,79 @@
+//! The native histograms of one series.
+
+use super::AppendOutcome;
+use crate::series::{HistogramSample, TimestampMs};
+
+/// Native histograms sorted by time, one a timestamp.
+///
+/// They lie beside the float samples of their series, which rarely has both; what holds for a
+/// [`super::Ring`] holds here.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Histograms {
+    samples: Vec<HistogramSample>,
+    /// Bytes held by `samples`, without the list itself.
+    sample_bytes: usize,
+}
+
+// === impl Histograms ===
+
+impl Histograms {
+    /// Takes a histogram to its place in time; one that is there already is never replaced.
+    pub(super) fn append(&mut self, sample: &HistogramSample) -> AppendOutcome {
+        let newest = self.newest().map(|newest| newest.timestamp);
+        match self.place(sample.timestamp) {
+            Ok(at) if self.samples[at].histogram.same_data(&sample.histogram) => AppendOutcome::Duplicate,
+            Ok(_) => AppendOutcome::Conflict,
+            Err(at) => {
+                self.sample_bytes += sample.size_bytes();
+                self.samples.insert(at, sample.clone());
+                let in_order = newest.is_none_or(|newest| newest < sample.timestamp);
+                if in_order { AppendOutcome::Appended } else { AppendOutcome::OutOfOrder }
+            }
+        }
+    }
+
+    /// Drops the histograms before `keep_from`.
+    pub(super) fn trim(&mut self, keep_from: TimestampMs) {
+        let gone = self.samples.partition_point(|sample| sample.timestamp < keep_from);
+        let gone_bytes: usize = self.samples.drain(..gone).map(|sample| sample.size_bytes()).sum();
+        self.sample_bytes -= gone_bytes;
+    }
+
+    /// Whether there is one at this very time.
+    pub(super) fn has(&self, timestamp: TimestampMs) -> bool {
+        self.place(timestamp).is_ok()
+    }
+
+    /// All histograms, oldest first.
+    pub(super) fn as_slice(&self) -> &[HistogramSample] {
+        &self.samples
+    }
+
+    /// The newest one.
+    pub(super) fn newest(&self) -> Option<&HistogramSample> {
+        self.samples.last()
+    }
+
+    /// The time of the oldest one after `after`.
+    pub(super) fn first_after(&self, after: TimestampMs) -> Option<TimestampMs> {
+        let at = self.samples.partition_point(|sample| sample.timestamp <= after);
+        self.samples.get(at).map(|sample| sample.timestamp)
+    }
+
+    /// Bytes of memory held.
+    pub(super) fn capacity_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.sample_bytes
+            + (self.samples.capacity() - self.samples.len()) * size_of::<HistogramSample>()
+    }
+
+    fn place(&self, timestamp: TimestampMs) -> Result<usize, usize> {
+        // Nearly every histogram is newer than all others.
+        match self.samples.last() {
+            Some(newest) if newest.timestamp >= timestamp => {
+                self.samples.binary_search_by_key(&timestamp, |sample| sample.timestamp)
+            }
+            _ => Err(self.samples.len()),
+        }
+    }
+}
