@@ -2,6 +2,7 @@
 
 use super::board::{ProgressBoard, ShardReport};
 use crate::{
+    promql::LeafMatrix,
     shards::{Appended, Evaluated, ShardMessage},
     window::Store,
 };
@@ -29,7 +30,7 @@ pub(super) async fn run_shard(
             ShardMessage::Evaluate(evaluate) => {
                 let leaves = evaluate.table.evaluate(&mut store, evaluate.at);
                 store.mark_evaluated(evaluate.at);
-                let empty = leaves.iter().all(Vec::is_empty);
+                let empty = leaves.iter().all(LeafMatrix::is_empty);
                 let next_sample = empty.then(|| store.next_after(evaluate.at)).flatten();
                 _ = evaluate.reply.send(Evaluated { leaves, next_sample });
             }

@@ -4,7 +4,7 @@ use super::{board::ProgressBoard, outlet::Outlet};
 use crate::{
     lifecycle::{LiveModels, ModelDirectory},
     pipeline::{Evaluator, LeafTable, StepCause, StepClock, Tick, TrainingJob},
-    promql::LeafVector,
+    promql::LeafMatrix,
     series::TimestampMs,
     shards::{Evaluate, Evaluated, ShardMessage, Shards},
     telemetry::{DetectorLabel, Metrics},
@@ -102,7 +102,7 @@ impl Stepper {
 
     /// Asks every shard for its leaves at `at`; the second part says where to go on when all of
     /// them are empty.
-    async fn gather(&self, at: TimestampMs) -> Result<(Vec<LeafVector>, Option<TimestampMs>), ShardEnded> {
+    async fn gather(&self, at: TimestampMs) -> Result<(Vec<LeafMatrix>, Option<TimestampMs>), ShardEnded> {
         let mut replies = Vec::with_capacity(self.shards.count());
         for shard in 0..self.shards.count() {
             let (reply, answer) = oneshot::channel();
@@ -121,7 +121,7 @@ impl Stepper {
             parts.push(leaves);
         }
         let leaves = self.table.gather(parts);
-        let empty = leaves.iter().all(Vec::is_empty);
+        let empty = leaves.iter().all(LeafMatrix::is_empty);
         Ok((leaves, next_sample.filter(|_| empty)))
     }
 

@@ -4,7 +4,7 @@
 //! function to it share the result: every distinct leaf is evaluated once a step.
 
 use crate::{
-    promql::{Leaf, LeafVector, Plan, merge},
+    promql::{Budget, Grid, Leaf, LeafMatrix, Plan},
     series::{LabelMatcher, TimestampMs},
     window::Store,
 };
@@ -48,21 +48,26 @@ impl LeafTable {
 
     /// Evaluates every leaf over one shard at step `at`.
     #[must_use]
-    pub fn evaluate(&self, store: &mut Store, at: TimestampMs) -> Vec<LeafVector> {
+    pub fn evaluate(&self, store: &mut Store, at: TimestampMs) -> Vec<LeafMatrix> {
         store.prepare();
-        self.leaves.iter().map(|(selector, leaf)| leaf.evaluate(store.select(*selector), at)).collect()
+        let grid = Grid::instant(at);
+        let evaluate = |(selector, leaf): &(usize, Leaf)| {
+            leaf.request(&grid).evaluate(store.select(*selector), &mut Budget::unlimited())
+        };
+        // What fails without a bound is a function with a wrong constant: such a leaf has no value.
+        self.leaves.iter().map(|leaf| evaluate(leaf).unwrap_or_default()).collect()
     }
 
     /// Joins what the shards answered, leaf by leaf, into label order: the same whatever their number.
     #[must_use]
-    pub fn gather(&self, shards: Vec<Vec<LeafVector>>) -> Vec<LeafVector> {
-        let mut parts: Vec<Vec<LeafVector>> = self.leaves.iter().map(|_| Vec::new()).collect();
+    pub fn gather(&self, shards: Vec<Vec<LeafMatrix>>) -> Vec<LeafMatrix> {
+        let mut parts: Vec<Vec<LeafMatrix>> = self.leaves.iter().map(|_| Vec::new()).collect();
         for shard in shards {
-            for (part, vector) in parts.iter_mut().zip(shard) {
-                part.push(vector);
+            for (part, answer) in parts.iter_mut().zip(shard) {
+                part.push(answer);
             }
         }
-        parts.into_iter().map(merge).collect()
+        parts.into_iter().map(LeafMatrix::merge).collect()
     }
 }
 
