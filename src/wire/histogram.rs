@@ -3,8 +3,8 @@
 //! One walk adds up what the rules need and puts the buckets into lists that are used again and hold no
 //! more than [`MAX_BUCKETS`], so a span that claims 2^32 - 1 buckets costs nothing. Rules:
 //! `Histogram.Validate` and `FloatHistogram.Validate` of prometheus/prometheus, `model/histogram/`; protocol
-//! line B13. Two more, which no real histogram meets, bound what is kept: the number of buckets, and
-//! their index, which is a 32-bit number.
+//! line B13. Three more, which no real histogram meets, bound what is kept: the number of buckets,
+//! their index, which is a 32-bit number, and the zero threshold, which arithmetic must be able to widen.
 
 mod parts;
 
@@ -65,6 +65,12 @@ pub enum InvalidHistogram {
         reach: u64,
         /// Number of bounds.
         bounds: u64,
+    },
+    /// The zero bucket has no width.
+    #[error("the zero threshold is {threshold}, not a finite number from 0 on")]
+    ZeroThreshold {
+        /// The threshold.
+        threshold: f64,
     },
     /// Custom buckets have neither negative buckets nor a zero bucket.
     #[error("custom buckets with negative buckets or a zero bucket")]
@@ -203,6 +209,9 @@ impl Totals {
     }
 
     fn check(&self) -> Result<(), InvalidHistogram> {
+        if !(self.zero_threshold.is_finite() && self.zero_threshold >= 0.0) {
+            return Err(InvalidHistogram::ZeroThreshold { threshold: self.zero_threshold });
+        }
         if self.schema == CUSTOM_BUCKETS_SCHEMA {
             self.check_custom()?;
         } else if EXPONENTIAL_SCHEMAS.contains(&self.schema) {

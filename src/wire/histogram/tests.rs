@@ -244,6 +244,14 @@ fn b13_a_zero_count_of_the_other_kind_is_none() {
 }
 
 #[test]
+fn b13_a_zero_threshold_is_a_finite_width() {
+    for threshold in [-0.001, f64::INFINITY, f64::NAN] {
+        let error = check(&Histogram { zero_threshold: threshold, ..integer() }).unwrap_err();
+        assert!(matches!(error, InvalidHistogram::ZeroThreshold { .. }), "{threshold}: {error}");
+    }
+}
+
+#[test]
 fn b13_packed_and_single_buckets_are_the_same() {
     let packed = integer();
     let without = Histogram { positive_deltas: vec![], ..integer() }.encode_to_vec();

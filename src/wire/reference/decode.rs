@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 /// What a request holds, by the reference.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decoded {
-    /// What the sink gets, call by call; values as bits, and histograms as text, so that NaNs can be compared.
-    pub series: Vec<(LabelSet, Vec<(i64, u64)>, Vec<String>)>,
+    /// What the sink gets, call by call.
+    pub series: Vec<DecodedSeries>,
     /// Number of series, samples, histograms, exemplars and metadata entries, as in
     /// [`crate::wire::WriteSummary`].
     pub counts: [u64; 5],
@@ -24,6 +24,9 @@ pub struct Decoded {
     /// Samples and histograms not taken.
     pub invalid_samples: u64,
 }
+
+/// One call of the sink: values as bits, and histograms as text, so that NaNs can be compared.
+pub type DecodedSeries = (LabelSet, Vec<(i64, u64)>, Vec<String>);
 
 /// Why the reference refuses a request.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

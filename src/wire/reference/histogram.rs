@@ -69,6 +69,8 @@ pub(super) fn is_valid(h: &Histogram) -> bool {
         _ => false,
     };
     schema_fits
+        && h.zero_threshold.is_finite()
+        && h.zero_threshold >= 0.0
         && spans_fit(&h.negative_spans, negative.len())
         && spans_fit(&h.positive_spans, positive.len())
         && count_fits(h, &negative, &positive)
