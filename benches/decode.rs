@@ -6,7 +6,7 @@
 
 use divan::{Bencher, black_box, counter::ItemsCount};
 use emberwatch::{
-    series::Sample,
+    series::{HistogramSample, Sample},
     wire::{
         Decoder, Limits, MessageType, decompress,
         reference::{v1, v2},
@@ -58,8 +58,8 @@ fn receive(bencher: Bencher<'_, '_>, message: MessageType) {
 }
 
 /// Takes what a store would look at.
-fn sink(labels: &str, samples: &[Sample]) {
-    black_box((labels.len(), samples.len()));
+fn sink(labels: &str, samples: &[Sample], histograms: &[HistogramSample]) {
+    black_box((labels.len(), samples.len(), histograms.len()));
 }
 
 // === the request ===

@@ -80,5 +80,9 @@ fn counters(labels: impl Fn(usize) -> Vec<(&'static str, String)>) -> Vec<(Label
 }
 
 fn views(series: &[(LabelSet, Vec<Sample>)]) -> impl Iterator<Item = SeriesView<'_>> {
-    series.iter().map(|(labels, samples)| SeriesView { labels, samples: samples.as_slice().into() })
+    series.iter().map(|(labels, samples)| SeriesView {
+        labels,
+        samples: samples.as_slice().into(),
+        histograms: &[],
+    })
 }

@@ -19,8 +19,10 @@
 //! shards, because every sum runs in label order; no input panics or overflows the stack, and a
 //! [`Budget`] bounds memory and time.
 //!
-//! Not here: the functions of native histograms, `info`, `limit_ratio`. Annotations (warnings) of
-//! Prometheus are not produced.
+//! A value is a number or a native histogram; the arithmetic of the latter is in `native`, judged in
+//! `tests/it/promql_native.rs`.
+//!
+//! Not here: `info`, `limit_ratio`. Annotations (warnings) of Prometheus are not produced.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -47,6 +49,8 @@ mod lex;
 mod literal;
 
 mod matrix;
+
+mod native;
 
 mod number;
 

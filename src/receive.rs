@@ -32,7 +32,7 @@ use crate::{
 use answer::{Answer, Written};
 use axum::{Router, extract::Request, extract::State, response::Response, routing::post};
 use body::{BodyError, PendingBytes};
-use intake::IntakePool;
+use intake::{IntakePool, OwnOutput};
 use negotiate::UnsupportedMedia;
 use std::{
     sync::Arc,
@@ -142,7 +142,7 @@ impl Receiver {
         let summary = intake.decode(message, body.bytes(), &self.config.limits, &self.shards)?;
         self.metrics.receive_decode_duration.observe(arrival.elapsed().as_secs_f64());
         drop(body);
-        self.count_summary(message, &summary, intake.own_samples());
+        self.count_summary(message, &summary, intake.own_output());
 
         let replies = match intake.send(&self.shards, now, arrival) {
             Ok(replies) => replies,
@@ -158,19 +158,19 @@ impl Receiver {
             intake.recycle(shard, appended.batch);
         }
         self.count_appended(&counts);
-        let written = Written::new(&summary, &counts, intake.own_samples());
+        let written = Written::new(&counts, intake.own_output());
         self.intakes.put_back(intake);
         Ok(Answer::of(&summary.invalid, &counts, written))
     }
 
-    fn count_summary(&self, message: MessageType, summary: &WriteSummary, own_samples: u64) {
+    fn count_summary(&self, message: MessageType, summary: &WriteSummary, own: OwnOutput) {
         let labels = MessageLabel { message: word(message) };
         let metrics = &self.metrics;
         metrics.samples_received.get_or_create(&labels).inc_by(summary.samples);
         metrics.histograms_received.get_or_create(&labels).inc_by(summary.histograms);
         metrics.exemplars_received.get_or_create(&labels).inc_by(summary.exemplars);
         metrics.metadata_received.get_or_create(&labels).inc_by(summary.metadata);
-        metrics.own_samples_ignored.inc_by(own_samples);
+        metrics.own_samples_ignored.inc_by(own.samples + own.histograms);
         for (reason, count, _) in summary.invalid.iter() {
             metrics.series_invalid.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc_by(count);
         }

@@ -17,9 +17,13 @@ mod append;
 
 mod chunks;
 
+mod histograms;
+
 mod samples;
 
 mod selectors;
+
+mod series;
 
 mod store;
 
@@ -29,4 +33,5 @@ mod tests;
 pub use append::{AppendCounts, AppendOutcome};
 pub use chunks::{Chunks, Room};
 pub use samples::Samples;
-pub use store::{Config, Progress, SeriesView, Store};
+pub use series::SeriesView;
+pub use store::{Config, Progress, Store};

@@ -1,7 +1,7 @@
 //! Remote-Write bodies, 1.0 and 2.0, from compressed bytes to series and samples.
 //!
 //! ```text
-//! body --decompress--> message --Decoder::decode--> sink(canonical labels, samples)  + WriteSummary
+//! body --decompress--> message --Decoder::decode--> sink(canonical labels, samples, histograms)  + WriteSummary
 //! ```
 //!
 //! It holds the decompression, one walk over the protobuf bytes for each version with a common path
@@ -11,7 +11,8 @@
 //! - any bytes give an answer, never a panic, in time linear in their number (and in
 //!   [`Limits::max_label_bytes`]);
 //! - nothing is allocated per series or per sample once the buffers have grown, and they grow no
-//!   further than [`Limits`] allow, whatever lengths and counts the bytes claim;
+//!   further than [`Limits`] allow, whatever lengths and counts the bytes claim; a native histogram is
+//!   allocated once, for the buckets that it has;
 //! - damage of the protobuf structure refuses the whole request, a series that breaks a rule is left
 //!   out alone and counted with its reason;
 //! - labels arrive sorted and in canonical form, however the sender ordered them.
@@ -37,7 +38,7 @@ mod write_v1;
 
 mod write_v2;
 
-pub use decoder::Decoder;
+pub use decoder::{Decoder, Sink};
 pub use histogram::InvalidHistogram;
 pub use protobuf::Damage;
 pub use snappy::decompress;
@@ -54,7 +55,7 @@ pub enum MessageType {
 
 /// How much one request may hold.
 ///
-/// A request that exceeds one of the first six is refused; a series that exceeds one of the others
+/// A request that exceeds one of the first seven is refused; a series that exceeds one of the others
 /// is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -70,6 +71,8 @@ pub struct Limits {
     pub max_symbols: usize,
     /// Bytes of all labels written out, series by series: in 2.0 far more than the body can be.
     pub max_label_bytes: usize,
+    /// Bytes of all native histograms as they are kept: a bucket of one byte on the wire takes sixteen.
+    pub max_histogram_bytes: usize,
     /// Labels of one series, the metric name among them.
     pub max_labels_per_series: usize,
     /// Bytes of a label name; more than 1 MiB counts as 1 MiB.
@@ -80,8 +83,8 @@ pub struct Limits {
 
 /// Senders batch 500 to 10,000 samples (Prometheus 2,000, vmagent 10,000) in less than 2 MB. The
 /// counts leave twenty times that, and keep the decoder's own memory below 16 MB: 200,000 x 16 bytes
-/// for the samples, for the two values of each histogram, and for the symbols. 200,000 series of
-/// ordinary labels (200 bytes) are 40 MB when written out.
+/// for the samples, for the histograms, and for the symbols. 200,000 series of ordinary labels (200 bytes)
+/// are 40 MB when written out, as are 14,000 histograms of 160 buckets.
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -91,6 +94,7 @@ impl Default for Limits {
             max_samples: 200_000,
             max_symbols: 200_000,
             max_label_bytes: 64 << 20,
+            max_histogram_bytes: 40 << 20,
             max_labels_per_series: 128,
             max_label_name_bytes: 1 << 10,
             max_label_value_bytes: 16 << 10,

@@ -256,16 +256,18 @@ fn with_scalar(
     scalar: &[f64],
     scalar_side: Side,
 ) -> Result<Matrix, EvalError> {
-    let combine = |value: f64, scalar: f64| match scalar_side {
-        Side::Right => op.apply(value, scalar),
-        Side::Left if op.keeps_name() => op.apply(scalar, value).map(|_| value),
-        Side::Left => op.apply(scalar, value),
+    let combine = |point: &Point, scalar: f64| {
+        let scalar = Point::Float(scalar);
+        match scalar_side {
+            Side::Right => op.apply_to(point, &scalar),
+            Side::Left if op.keeps_name() => op.apply_to(&scalar, point).map(|_| point.clone()),
+            Side::Left => op.apply_to(&scalar, point),
+        }
     };
     let mut result = Matrix::with_capacity(vector.steps(), vector.row_count());
     for (labels, cells) in vector.rows() {
         let combined = cells.iter().zip(scalar);
-        let combined =
-            combined.map(|(cell, scalar)| combine(cell.as_ref()?.float()?, *scalar).map(Point::Float));
+        let combined = combined.map(|(cell, scalar)| combine(cell.as_ref()?, *scalar));
         let labels_of = || if op.keeps_name() { labels.clone() } else { labels::without_name(labels) };
         result.push_with(|row| row.extend(combined), labels_of);
     }

@@ -15,13 +15,13 @@ use super::{
     ast::Moment,
     labels,
     matrix::Matrix,
-    range::{Arguments, RangeFunction},
+    range::{Arguments, RangeFunction, between, floats_between},
 };
 use crate::{
-    series::{LabelMatcher, Sample, TimestampMs, is_stale_marker},
+    series::{HistogramSample, LabelMatcher, Sample, TimestampMs, is_stale_marker},
     window::SeriesView,
 };
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// How far back an instant selector looks for the newest sample (Prometheus' lookback delta).
 const LOOKBACK_MS: i64 = 5 * 60_000;
@@ -107,8 +107,18 @@ impl LeafRequest {
         budget: &mut Budget,
     ) -> Result<LeafMatrix, EvalError> {
         match self.read {
-            Read::Newest => self.newest(series, budget, |sample| sample.value),
-            Read::NewestTime => self.newest(series, budget, |sample| sample.timestamp.seconds()),
+            Read::Newest => self.newest(
+                series,
+                budget,
+                |sample| sample.value,
+                |sample| Point::Histogram(Arc::clone(&sample.histogram)),
+            ),
+            Read::NewestTime => self.newest(
+                series,
+                budget,
+                |sample| sample.timestamp.seconds(),
+                |sample| Point::Float(sample.timestamp.seconds()),
+            ),
             Read::Range { range_ms, function, arguments } => {
                 self.range(series, budget, range_ms, function, arguments)
             }
@@ -127,6 +137,7 @@ impl LeafRequest {
         series: impl Iterator<Item = SeriesView<'a>>,
         budget: &mut Budget,
         value: impl Fn(Sample) -> f64,
+        histogram: impl Fn(&HistogramSample) -> Point,
     ) -> Result<LeafMatrix, EvalError> {
         let steps = self.times.count();
         let mut matrix = Matrix::new(steps);
@@ -134,6 +145,16 @@ impl LeafRequest {
         let mut scratch = Vec::new();
         let mut cells = Vec::new();
         for view in series {
+            if !view.histograms.is_empty() {
+                let samples = view.samples.between(after, until, &mut scratch);
+                budget.hold(steps)?;
+                let looks = self.times.steps().map(|at| self.times.looks_at(at));
+                let stretches = looks.map(|look| (look.plus_ms(-self.lookback_ms), look));
+                let newest =
+                    |stretch| newest_of_either(samples, view.histograms, stretch, &value, &histogram);
+                matrix.push(view.labels.clone(), stretches.map(newest));
+                continue;
+            }
             if after.plus_ms(self.lookback_ms) == until {
                 // One look, however many steps: nothing else of the series needs to be unpacked.
                 let newest = view.samples.newest_until(until);
@@ -179,23 +200,20 @@ impl LeafRequest {
         for view in series {
             let samples = view.samples.between(after, until, &mut scratch);
             let samples = without_stale_markers(samples, &mut unmarked);
-            if samples.is_empty() {
-                continue;
-            }
-            budget.hold(steps)?;
-            function.over_steps(
-                samples,
-                &self.times,
-                range_ms,
-                |_| arguments,
-                |value, looked_at| {
-                    cells.push(value.map(Point::Float));
-                    budget.work(looked_at)
-                },
-            )?;
+            let histograms = live_histograms(between(view.histograms, after, until));
             let labels = || {
                 if function.keeps_name() { view.labels.clone() } else { labels::without_name(view.labels) }
             };
+            if samples.is_empty() && histograms.is_empty() {
+                continue;
+            }
+            budget.hold(steps)?;
+            let take = |point, looked_at| {
+                cells.push(point);
+                budget.work(looked_at)
+            };
+            let times = &self.times;
+            function.over_steps_mixed(samples, &histograms, times, range_ms, |_| arguments, take)?;
             matrix.push_with(|row| row.append(&mut cells), labels);
         }
         Ok(matrix.sorted().into())
@@ -213,14 +231,43 @@ impl LeafRequest {
         for view in series {
             let samples = view.samples.between(after, until, &mut scratch);
             let samples = without_stale_markers(samples, &mut unmarked);
-            if !samples.is_empty() {
-                budget.hold(samples.len())?;
-                all.push(RangeSeries { labels: view.labels.clone(), samples: samples.to_vec() });
+            let histograms = live_histograms(between(view.histograms, after, until)).into_owned();
+            if !samples.is_empty() || !histograms.is_empty() {
+                let labels = view.labels.clone();
+                let series = RangeSeries { labels, samples: samples.to_vec(), histograms };
+                budget.hold(series.weight())?;
+                all.push(series);
             }
         }
         all.sort_by(|a, b| a.labels.cmp(&b.labels));
         Ok(LeafMatrix::from_series(all))
     }
+}
+
+/// The newest sample of either kind with `after < timestamp <= until`.
+fn newest_of_either(
+    samples: &[Sample],
+    histograms: &[HistogramSample],
+    (after, until): (TimestampMs, TimestampMs),
+    value: impl Fn(Sample) -> f64,
+    histogram: impl Fn(&HistogramSample) -> Point,
+) -> Option<Point> {
+    let float = floats_between(samples, after, until).last();
+    let newest = between(histograms, after, until).last();
+    let float = float.filter(|float| newest.is_none_or(|newest| float.timestamp > newest.timestamp));
+    match (float, newest) {
+        (Some(float), _) => (!is_stale_marker(float.value)).then(|| Point::Float(value(*float))),
+        (None, newest) => newest.filter(|newest| !newest.histogram.is_stale_marker()).map(histogram),
+    }
+}
+
+/// The histograms but the stale markers.
+fn live_histograms(histograms: &[HistogramSample]) -> Cow<'_, [HistogramSample]> {
+    let live = |sample: &&HistogramSample| !sample.histogram.is_stale_marker();
+    if histograms.iter().all(|sample| live(&sample)) {
+        return Cow::Borrowed(histograms);
+    }
+    Cow::Owned(histograms.iter().filter(live).cloned().collect())
 }
 
 /// The samples but the stale markers; `unmarked` is only filled where there are some.

@@ -1,5 +1,7 @@
 //! What a binary operator does to two numbers.
 
+mod points;
+
 use super::{
     ast::{Arithmetic, Comparison},
     number::truth,

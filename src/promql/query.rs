@@ -6,9 +6,11 @@ use super::{
     leaf::{RangeSeries, Times},
     matrix::{Cell, Matrix},
     parse,
+    range::{between, floats_between},
     tree::{Root, Tree},
 };
-use crate::series::{LabelMatcher, LabelSet, Sample, TimestampMs};
+use crate::series::{LabelMatcher, LabelSet, TimestampMs};
+use std::sync::Arc;
 
 /// A parsed, type-checked expression of any type.
 ///
@@ -164,12 +166,16 @@ fn series_of_steps(matrix: Matrix, grid: &Grid) -> Vec<PointSeries> {
 
 fn series_of_range(series: &[RangeSeries], times: &Times, range_ms: i64) -> Vec<PointSeries> {
     let Some((look, _)) = times.first_and_last_look() else { return Vec::new() };
-    let seen = |sample: &&Sample| {
-        sample.timestamp > look.plus_ms(range_ms.saturating_neg()) && sample.timestamp <= look
-    };
+    let start = look.plus_ms(range_ms.saturating_neg());
     let series = series.iter().map(|series| {
-        let points = series.samples.iter().filter(seen);
-        let points = points.map(|sample| (sample.timestamp, Point::Float(sample.value))).collect();
+        let floats = floats_between(&series.samples, start, look);
+        let floats = floats.iter().map(|sample| (sample.timestamp, Point::Float(sample.value)));
+        let histograms = between(&series.histograms, start, look).iter();
+        let histograms =
+            histograms.map(|sample| (sample.timestamp, Point::Histogram(Arc::clone(&sample.histogram))));
+        let mut points: Vec<_> = floats.chain(histograms).collect();
+        // The stable sort finds both runs and merges them.
+        points.sort_by_key(|(at, _)| *at);
         PointSeries { labels: series.labels.clone(), points }
     });
     series.filter(|series| !series.points.is_empty()).collect()

@@ -2,12 +2,15 @@
 
 mod counter;
 
+mod mixed;
+
 mod over_time;
 
 mod regression;
 
 use super::{EvalError, leaf::Times};
 use crate::series::{Sample, TimestampMs};
+pub(super) use mixed::{between, floats_between};
 
 /// A function of a range vector; see Prometheus' functions of that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

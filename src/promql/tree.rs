@@ -7,7 +7,7 @@ use super::{
     op::{ElementOp, ScalarOp},
     range::RangeFunction,
 };
-use crate::series::LabelSet;
+use crate::series::{LabelSet, NativeHistogram};
 use regex::Regex;
 
 /// An expression whose types fit.
@@ -140,6 +140,8 @@ pub(super) enum RangeVector {
 pub(super) enum Elementwise {
     Minus,
     Plain(Plain),
+    /// Of each native histogram; floats are left out.
+    OfHistogram(HistogramValue),
     /// The step, in seconds, for each element.
     StepTime,
     Round {
@@ -153,6 +155,9 @@ pub(super) enum Elementwise {
 
 /// A function of one number alone.
 pub(super) type Plain = fn(f64) -> f64;
+
+/// A number that a native histogram tells.
+pub(super) type HistogramValue = fn(&NativeHistogram) -> f64;
 
 /// A function of the labels of each element.
 #[derive(Clone, Debug)]

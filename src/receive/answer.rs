@@ -1,9 +1,9 @@
 //! What a sender is told.
 
-use super::{BodyError, Refusal};
+use super::{BodyError, OwnOutput, Refusal};
 use crate::{
     window::AppendCounts,
-    wire::{InvalidCounts, MessageType, WireError, WriteSummary},
+    wire::{InvalidCounts, MessageType, WireError},
 };
 use axum::{
     body::Body,
@@ -39,16 +39,13 @@ pub(super) struct Answer {
 // === impl Written ===
 
 impl Written {
-    /// From what was decoded and what the windows took; own output counts as written.
-    ///
-    /// A histogram is two samples in the windows, whose counts do not tell them from others: when
-    /// some were refused, the refusals are charged to the histograms first, so that neither count
-    /// claims more than was written.
-    pub(super) fn new(summary: &WriteSummary, counts: &AppendCounts, own_samples: u64) -> Self {
-        let taken = counts.written() + own_samples;
-        let refused = (summary.samples + 2 * summary.histograms).saturating_sub(taken);
-        let histograms = summary.histograms.saturating_sub(refused);
-        Self { samples: taken.saturating_sub(2 * summary.histograms).min(summary.samples), histograms }
+    /// From what the windows took; own output counts as written.
+    pub(super) fn new(counts: &AppendCounts, own: OwnOutput) -> Self {
+        let histograms = counts.histograms_written;
+        Self {
+            samples: counts.written().saturating_sub(histograms) + own.samples,
+            histograms: histograms + own.histograms,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! From a body to one batch a shard, with buffers that are used again.
 
 use crate::{
-    series::{Labels, METRIC_NAME, SampleBatch, TimestampMs, series_hash},
+    series::{HistogramSample, Labels, METRIC_NAME, Sample, SampleBatch, TimestampMs, series_hash},
     shards::{Append, Appended, NoPlace, ShardMessage, Shards},
     wire::{self, Decoder, Limits, MessageType, WireError, WriteSummary},
 };
@@ -21,7 +21,14 @@ pub(super) struct Intake {
     decoder: Decoder,
     batches: Vec<SampleBatch>,
     own_metrics: Arc<[String]>,
-    own_samples: u64,
+    own: OwnOutput,
+}
+
+/// What a request held of our own output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct OwnOutput {
+    pub(super) samples: u64,
+    pub(super) histograms: u64,
 }
 
 /// A bounded stock of [`Intake`]s. An intake that is not put back, because its request failed or
@@ -45,15 +52,22 @@ impl Intake {
         shards: &Shards,
     ) -> Result<WriteSummary, WireError> {
         wire::decompress(body, limits, &mut self.message)?;
-        let Self { batches, own_metrics, own_samples, .. } = self;
-        self.decoder.decode(message, &self.message, limits, &mut |labels, samples| {
+        let Self { batches, own_metrics, own, .. } = self;
+        let mut sink = |labels: &str, samples: &[Sample], histograms: &[HistogramSample]| {
             if is_own(labels, own_metrics) {
-                *own_samples += samples.len() as u64;
-            } else {
-                let hash = series_hash(labels, shards.hash_seed());
-                batches[shards.shard_of(hash)].push(hash, labels, samples.iter().copied());
+                own.samples += samples.len() as u64;
+                own.histograms += histograms.len() as u64;
+                return;
             }
-        })
+            let hash = series_hash(labels, shards.hash_seed());
+            let batch = &mut batches[shards.shard_of(hash)];
+            if histograms.is_empty() {
+                batch.push(hash, labels, samples.iter().copied());
+            } else {
+                batch.push_with_histograms(hash, labels, samples.iter().copied(), histograms.iter().cloned());
+            }
+        };
+        self.decoder.decode(message, &self.message, limits, &mut sink)
     }
 
     /// Sends every batch that is not empty to its shard, or none when there is no place for all.
@@ -85,15 +99,15 @@ impl Intake {
         self.batches[shard] = batch;
     }
 
-    /// Samples of our own output that were left out.
-    pub(super) fn own_samples(&self) -> u64 {
-        self.own_samples
+    /// What was left out because it is our own output.
+    pub(super) fn own_output(&self) -> OwnOutput {
+        self.own
     }
 
     fn clear(&mut self) {
         self.message.clear();
         self.batches.iter_mut().for_each(SampleBatch::clear);
-        self.own_samples = 0;
+        self.own = OwnOutput::default();
     }
 
     fn capacity_bytes(&self) -> usize {
@@ -124,7 +138,7 @@ impl IntakePool {
             decoder: Decoder::default(),
             batches: (0..self.shards).map(|_| SampleBatch::default()).collect(),
             own_metrics: Arc::clone(&self.own_metrics),
-            own_samples: 0,
+            own: OwnOutput::default(),
         })
     }
 

@@ -1,15 +1,25 @@
 //! Samples on their way from a decoder to the window store.
 
-use super::Sample;
+use super::{HistogramSample, Sample, TimestampMs};
 
-/// Series and samples of one request, flat in three buffers that are reused: a decoder fills it, a
-/// shard empties it, and no sample costs an allocation.
+/// Series and samples of one request, flat in buffers that are reused: a decoder fills it, a shard empties
+/// it, and no sample costs an allocation. Native histograms lie beside them, listed by entry, so that a request
+/// without any pays nothing for them.
 #[derive(Debug, Default)]
 pub struct SampleBatch {
     /// Canonical label texts, one after the other.
     text: String,
     samples: Vec<Sample>,
     entries: Vec<EntryRange>,
+    histograms: Vec<HistogramSample>,
+    /// The entries that have histograms, ascending.
+    histogram_entries: Vec<HistogramRange>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct HistogramRange {
+    entry: usize,
+    histograms_end: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +38,8 @@ pub struct SeriesEntry<'a> {
     pub labels: &'a str,
     /// Samples in the order of arrival.
     pub samples: &'a [Sample],
+    /// Native histograms in the order of arrival.
+    pub histograms: &'a [HistogramSample],
 }
 
 impl SampleBatch {
@@ -38,15 +50,36 @@ impl SampleBatch {
         self.entries.push(EntryRange { hash, text_end: self.text.len(), samples_end: self.samples.len() });
     }
 
+    /// Adds a series with native histograms beside its samples.
+    pub fn push_with_histograms(
+        &mut self,
+        hash: u128,
+        labels: &str,
+        samples: impl IntoIterator<Item = Sample>,
+        histograms: impl IntoIterator<Item = HistogramSample>,
+    ) {
+        let entry = self.entries.len();
+        self.push(hash, labels, samples);
+        self.histograms.extend(histograms);
+        self.histogram_entries.push(HistogramRange { entry, histograms_end: self.histograms.len() });
+    }
+
     /// The series with their samples, in the order they were added.
     pub fn iter(&self) -> impl Iterator<Item = SeriesEntry<'_>> {
         let mut text_start = 0;
         let mut samples_start = 0;
-        self.entries.iter().map(move |entry| {
+        let mut histograms_start = 0;
+        let mut with_histograms = self.histogram_entries.iter().peekable();
+        self.entries.iter().enumerate().map(move |(index, entry)| {
             let labels = &self.text[text_start..entry.text_end];
             let samples = &self.samples[samples_start..entry.samples_end];
             (text_start, samples_start) = (entry.text_end, entry.samples_end);
-            SeriesEntry { hash: entry.hash, labels, samples }
+            let mut histograms: &[HistogramSample] = &[];
+            if let Some(range) = with_histograms.next_if(|range| range.entry == index) {
+                histograms = &self.histograms[histograms_start..range.histograms_end];
+                histograms_start = range.histograms_end;
+            }
+            SeriesEntry { hash: entry.hash, labels, samples, histograms }
         })
     }
 
@@ -56,10 +89,11 @@ impl SampleBatch {
         self.entries.len()
     }
 
-    /// The newest timestamp of all samples.
+    /// The newest timestamp of all samples and histograms.
     #[must_use]
-    pub fn newest(&self) -> Option<super::TimestampMs> {
-        self.samples.iter().map(|sample| sample.timestamp).max()
+    pub fn newest(&self) -> Option<TimestampMs> {
+        let samples = self.samples.iter().map(|sample| sample.timestamp);
+        samples.chain(self.histograms.iter().map(|sample| sample.timestamp)).max()
     }
 
     /// The oldest timestamp of all samples.
@@ -74,10 +108,10 @@ impl SampleBatch {
         self.entries.is_empty()
     }
 
-    /// Number of samples.
+    /// Number of samples and histograms.
     #[must_use]
     pub fn sample_count(&self) -> usize {
-        self.samples.len()
+        self.samples.len() + self.histograms.len()
     }
 
     /// Forgets the content and keeps the memory.
@@ -85,6 +119,8 @@ impl SampleBatch {
         self.text.clear();
         self.samples.clear();
         self.entries.clear();
+        self.histograms.clear();
+        self.histogram_entries.clear();
     }
 
     /// Bytes of memory held, used or not.
@@ -93,6 +129,9 @@ impl SampleBatch {
         self.text.capacity()
             + self.samples.capacity() * size_of::<Sample>()
             + self.entries.capacity() * size_of::<EntryRange>()
+            + self.histograms.capacity() * size_of::<HistogramSample>()
+            + self.histograms.iter().map(HistogramSample::size_bytes).sum::<usize>()
+            + self.histogram_entries.capacity() * size_of::<HistogramRange>()
     }
 }
 
@@ -107,6 +146,7 @@ pub fn series_hash(canonical_text: &str, seed: u64) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::series::NativeHistogram;
 
     #[test]
     fn gives_back_what_was_pushed() {
@@ -117,5 +157,20 @@ mod tests {
         let seen: Vec<_> = batch.iter().map(|e| (e.hash, e.labels.to_owned(), e.samples.len())).collect();
         assert_eq!(seen, [(1, "ab".to_owned(), 2), (2, String::new(), 0), (3, "cde".to_owned(), 1)]);
         assert_eq!((batch.len(), batch.sample_count()), (3, 3));
+    }
+
+    #[test]
+    fn histograms_stay_with_their_series() {
+        let histogram = |timestamp| HistogramSample::new(timestamp, NativeHistogram::default());
+        let mut batch = SampleBatch::default();
+        batch.push(1, "a", [Sample::new(1, 1.0)]);
+        batch.push_with_histograms(2, "b", [], [histogram(2), histogram(3)]);
+        batch.push(3, "c", []);
+        batch.push_with_histograms(4, "d", [Sample::new(4, 1.0)], [histogram(9)]);
+        let times = |e: SeriesEntry<'_>| e.histograms.iter().map(|h| h.timestamp.0).collect::<Vec<_>>();
+        assert_eq!(batch.iter().map(times).collect::<Vec<_>>(), [vec![], vec![2, 3], vec![], vec![9]]);
+        assert_eq!((batch.newest(), batch.sample_count()), (Some(TimestampMs(9)), 5));
+        batch.clear();
+        assert!(batch.is_empty() && batch.newest().is_none());
     }
 }

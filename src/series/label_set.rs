@@ -313,22 +313,6 @@ impl<'a> LabelSetBuilder<'a> {
         }
         Ok(())
     }
-
-    /// Appends the canonical text to `into` as [`Self::finish`] did, with `suffix` behind the metric
-    /// name: the series that a native histogram becomes. Only meaningful after a successful `finish`;
-    /// name and suffix together must be shorter than 2 MiB.
-    pub(crate) fn write_with_suffix(&self, suffix: &str, into: &mut String) {
-        for label in self.labels.iter().filter(|label| !label.value.is_empty()) {
-            if label.name == METRIC_NAME {
-                push_part(into, label.name);
-                push_length(into, label.value.len() + suffix.len());
-                into.push_str(label.value);
-                into.push_str(suffix);
-            } else {
-                push_label(into, *label);
-            }
-        }
-    }
 }
 
 // === text ===

@@ -21,7 +21,7 @@ pub enum AppendOutcome {
     BytesLimit,
 }
 
-/// How many samples of a batch met which fate.
+/// How many samples of a batch, native histograms among them, met which fate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AppendCounts {
     /// See [`AppendOutcome::Appended`].
@@ -40,6 +40,8 @@ pub struct AppendCounts {
     pub series_limit: u64,
     /// See [`AppendOutcome::BytesLimit`].
     pub bytes_limit: u64,
+    /// Of those that are in the store now: native histograms.
+    pub histograms_written: u64,
     /// Of the taken ones of series that a detector reads: how many came after their step had been evaluated.
     pub late: u64,
     /// Of the taken ones: stale markers.
@@ -63,7 +65,14 @@ impl AppendCounts {
         } += 1;
     }
 
-    /// Samples that are in the store now: written ones and repeats of written ones.
+    /// Counts the outcome of a native histogram.
+    pub fn count_histogram(&mut self, outcome: AppendOutcome) {
+        let before = self.written();
+        self.count(outcome);
+        self.histograms_written += self.written() - before;
+    }
+
+    /// Samples and histograms that are in the store now: written ones and repeats of written ones.
     #[must_use]
     pub fn written(&self) -> u64 {
         self.appended + self.out_of_order + self.duplicate
@@ -91,6 +100,7 @@ impl AppendCounts {
         self.too_far_in_future += other.too_far_in_future;
         self.series_limit += other.series_limit;
         self.bytes_limit += other.bytes_limit;
+        self.histograms_written += other.histograms_written;
         self.late += other.late;
         self.stale_markers += other.stale_markers;
         self.series_created += other.series_created;

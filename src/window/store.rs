@@ -2,11 +2,11 @@
 
 use super::{
     append::{AppendCounts, AppendOutcome},
-    chunks::{Chunks, Room},
-    samples::Samples,
+    chunks::Room,
     selectors::SelectorIndex,
+    series::{Series, SeriesView},
 };
-use crate::series::{LabelMatcher, LabelSet, Sample, SampleBatch, SeriesEntry, TimestampMs, is_stale_marker};
+use crate::series::{LabelMatcher, LabelSet, SampleBatch, SeriesEntry, TimestampMs, is_stale_marker};
 use hashbrown::HashTable;
 use std::ops::Range;
 
@@ -50,15 +50,6 @@ pub struct Progress {
     pub oldest: Option<TimestampMs>,
 }
 
-/// One series as a reader sees it.
-#[derive(Clone, Copy, Debug)]
-pub struct SeriesView<'a> {
-    /// Its identity.
-    pub labels: &'a LabelSet,
-    /// Its samples.
-    pub samples: Samples<'a>,
-}
-
 /// The windows of one shard. See the module for what it promises.
 #[derive(Debug)]
 pub struct Store {
@@ -85,28 +76,9 @@ struct Bounds {
     evaluated: Option<TimestampMs>,
 }
 
-#[derive(Debug)]
-struct Series {
-    hash: u128,
-    labels: LabelSet,
-    chunks: Chunks,
-    /// Whether any detector reads it.
-    wanted: bool,
-    /// Whether the awaited step waits for it.
-    behind: bool,
-}
-
 /// What a series costs beside its label text and its samples: its slot, its table entry, its places
 /// in selector lists, the header of the shared label text.
 const SERIES_OVERHEAD_BYTES: usize = size_of::<Option<Series>>() + 48;
-
-// === impl Series ===
-
-impl Series {
-    fn view(&self, keep_from: TimestampMs) -> SeriesView<'_> {
-        SeriesView { labels: &self.labels, samples: Samples::new(&self.chunks, keep_from) }
-    }
-}
 
 // === impl Store ===
 
@@ -157,49 +129,78 @@ impl Store {
         // An earlier entry of this batch may have made the series.
         let mut id = place.or_else(|| self.find(entry.hash));
         for sample in entry.samples {
-            let outcome = if sample.timestamp > bounds.too_far {
-                AppendOutcome::TooFarInFuture
-            } else if sample.timestamp < bounds.keep_from {
-                AppendOutcome::TooOld
-            } else {
-                // A series is made by its first acceptable sample, never by a refused one.
-                match id.map_or_else(|| self.create(entry, counts), Ok) {
-                    Ok(found) => {
-                        id = Some(found);
-                        self.append_sample(found, *sample, bounds, counts)
-                    }
-                    Err(limit) => limit,
+            let outcome = match self.accept(entry, sample.timestamp, bounds, &mut id, counts) {
+                Ok(id) => {
+                    let stale = is_stale_marker(sample.value);
+                    let append = |series: &mut Series, room| series.append(*sample, room);
+                    self.append_with(id, sample.timestamp, stale, bounds, counts, append)
                 }
+                Err(refused) => refused,
             };
             counts.count(outcome);
         }
+        for sample in entry.histograms {
+            let outcome = match self.accept(entry, sample.timestamp, bounds, &mut id, counts) {
+                Ok(id) => {
+                    let stale = sample.histogram.is_stale_marker();
+                    let append = |series: &mut Series, room| series.append_histogram(sample, room);
+                    self.append_with(id, sample.timestamp, stale, bounds, counts, append)
+                }
+                Err(refused) => refused,
+            };
+            counts.count_histogram(outcome);
+        }
+    }
+
+    /// The series that takes a sample of this time. A series is made by its first acceptable sample, never
+    /// by a refused one.
+    #[inline]
+    fn accept(
+        &mut self,
+        entry: SeriesEntry<'_>,
+        timestamp: TimestampMs,
+        bounds: &Bounds,
+        id: &mut Option<SeriesId>,
+        counts: &mut AppendCounts,
+    ) -> Result<SeriesId, AppendOutcome> {
+        if timestamp > bounds.too_far {
+            return Err(AppendOutcome::TooFarInFuture);
+        }
+        if timestamp < bounds.keep_from {
+            return Err(AppendOutcome::TooOld);
+        }
+        let found = id.map_or_else(|| self.create(entry, counts), Ok)?;
+        *id = Some(found);
+        Ok(found)
     }
 
     #[inline]
-    fn append_sample(
+    fn append_with(
         &mut self,
         id: SeriesId,
-        sample: Sample,
+        timestamp: TimestampMs,
+        stale: bool,
         bounds: &Bounds,
         counts: &mut AppendCounts,
+        append: impl FnOnce(&mut Series, Room) -> AppendOutcome,
     ) -> AppendOutcome {
         let Some(series) = self.slots[id as usize].as_mut() else {
             // `find` and `create` only return filled slots.
             debug_assert!(false, "empty slot {id}");
             return AppendOutcome::SeriesLimit;
         };
-        let held = series.chunks.capacity_bytes();
+        let held = series.window_bytes();
         let room = Room { keep_from: bounds.keep_from, may_grow: self.bytes <= self.config.max_bytes };
-        let outcome = series.chunks.append(sample, room);
-        self.bytes = self.bytes + series.chunks.capacity_bytes() - held;
+        let outcome = append(series, room);
+        self.bytes = self.bytes + series.window_bytes() - held;
         if matches!(outcome, AppendOutcome::Appended | AppendOutcome::OutOfOrder) {
-            counts.stale_markers += u64::from(is_stale_marker(sample.value));
+            counts.stale_markers += u64::from(stale);
             if series.wanted {
                 // Late for a score; a series that no detector reads is not waited for, so never late.
-                counts.late += u64::from(bounds.evaluated.is_some_and(|step| sample.timestamp <= step));
-                self.progress.newest = self.progress.newest.max(Some(sample.timestamp));
-                let ended = is_stale_marker(sample.value) && outcome == AppendOutcome::Appended;
-                if series.behind && (ended || self.awaited.is_some_and(|step| sample.timestamp >= step)) {
+                counts.late += u64::from(bounds.evaluated.is_some_and(|step| timestamp <= step));
+                self.progress.newest = self.progress.newest.max(Some(timestamp));
+                let ended = stale && outcome == AppendOutcome::Appended;
+                if series.behind && (ended || self.awaited.is_some_and(|step| timestamp >= step)) {
                     series.behind = false;
                     self.progress.behind -= 1;
                 }
@@ -233,10 +234,12 @@ impl Store {
         // the step may still be on their way.
         let behind = wanted && self.awaited.is_some();
         self.progress.behind += usize::from(behind);
-        if wanted && let Some(first) = entry.samples.iter().map(|s| s.timestamp).min() {
+        let times = entry.samples.iter().map(|s| s.timestamp);
+        let times = times.chain(entry.histograms.iter().map(|s| s.timestamp));
+        if wanted && let Some(first) = times.min() {
             self.progress.oldest = Some(self.progress.oldest.map_or(first, |oldest| oldest.min(first)));
         }
-        let series = Series { hash: entry.hash, labels, chunks: Chunks::default(), wanted, behind };
+        let series = Series::new(entry.hash, labels, wanted, behind);
         if id as usize == self.slots.len() {
             self.slots.push(Some(series));
         } else {
@@ -266,14 +269,17 @@ impl Store {
         let mut gone = Vec::new();
         for (id, slot) in self.slots.iter_mut().enumerate() {
             let Some(series) = slot else { continue };
-            let Some(newest) = series.chunks.newest().filter(|newest| newest.timestamp >= keep_from) else {
+            let held = series.window_bytes();
+            series.trim_histograms(keep_from);
+            self.bytes = self.bytes + series.window_bytes() - held;
+            let Some((newest, ended)) = series.newest().filter(|(newest, _)| *newest >= keep_from) else {
                 gone.push(id as SeriesId);
                 continue;
             };
             series.behind = series.wanted
-                && newest.timestamp < next
-                && !is_stale_marker(newest.value)
-                && evaluated.is_none_or(|evaluated| newest.timestamp >= evaluated);
+                && newest < next
+                && !ended
+                && evaluated.is_none_or(|evaluated| newest >= evaluated);
             self.progress.behind += usize::from(series.behind);
         }
         self.evict(gone);
@@ -289,9 +295,8 @@ impl Store {
                 if let Ok(entry) = found {
                     entry.remove();
                 }
-                self.bytes -= SERIES_OVERHEAD_BYTES
-                    + series.labels.canonical_text().len()
-                    + series.chunks.capacity_bytes();
+                self.bytes -=
+                    SERIES_OVERHEAD_BYTES + series.labels.canonical_text().len() + series.window_bytes();
             }
         }
         let slots = &self.slots;
@@ -349,7 +354,7 @@ impl Store {
     pub fn next_after(&self, at: TimestampMs) -> Option<TimestampMs> {
         let keep_from = self.keep_from();
         let wanted = self.slots.iter().flatten().filter(|series| series.wanted);
-        wanted.filter_map(|series| series.view(keep_from).samples.first_after(at)).min()
+        wanted.filter_map(|series| series.first_after(at, keep_from)).min()
     }
 
     /// How far the data has come.

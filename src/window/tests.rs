@@ -2,7 +2,8 @@
 
 use super::{Config, Progress, Store};
 use crate::series::{
-    LabelMatcher, LabelSet, MatchOp, STALE_NAN, Sample, SampleBatch, TimestampMs, series_hash,
+    HistogramSample, LabelMatcher, LabelSet, MatchOp, NativeHistogram, STALE_NAN, Sample, SampleBatch,
+    TimestampMs, series_hash,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -156,6 +157,94 @@ fn selected_series_come_in_label_order_whatever_the_order_of_arrival() {
     store.mark_evaluated(TimestampMs(i64::MAX / 4));
     store.begin_step(FAR_FUTURE);
     assert_eq!(store.select(0).count(), 0, "evicted series leave the lists");
+}
+
+fn histogram(count: f64) -> NativeHistogram {
+    NativeHistogram { count, ..NativeHistogram::default() }
+}
+
+fn histogram_batch(name: &str, histograms: &[(i64, NativeHistogram)]) -> SampleBatch {
+    let labels = labels(name);
+    let histograms = histograms.iter().map(|(t, h)| HistogramSample::new(*t, h.clone()));
+    let mut batch = SampleBatch::default();
+    let hash = series_hash(labels.canonical_text(), 7);
+    batch.push_with_histograms(hash, labels.canonical_text(), [], histograms);
+    batch
+}
+
+fn histograms_of(store: &Store, name: &str) -> Vec<(i64, f64)> {
+    let wanted = labels(name);
+    let Some(series) = store.select(0).find(|series| *series.labels == wanted) else { return Vec::new() };
+    series.histograms.iter().map(|sample| (sample.timestamp.0, sample.histogram.count)).collect()
+}
+
+#[test]
+fn histograms_are_samples_in_order_once_a_timestamp_and_counted_apart() {
+    let mut store = store(Config::default());
+    let arrivals = [(20, 2.0), (10, 1.0), (20, 2.0), (20, 3.0)].map(|(t, count)| (t, histogram(count)));
+    let counts = store.append(&histogram_batch("wanted", &arrivals), FAR_FUTURE);
+    assert_eq!((counts.appended, counts.out_of_order, counts.duplicate, counts.conflict), (1, 1, 1, 1));
+    assert_eq!((counts.written(), counts.histograms_written), (3, 3));
+    assert_eq!(histograms_of(&store, "wanted"), [(10, 1.0), (20, 2.0)]);
+}
+
+#[test]
+fn a_timestamp_has_a_float_or_a_histogram_never_both() {
+    let mut store = store(Config::default());
+    store.append(&batch("wanted", &[(10, 1.0)]), FAR_FUTURE);
+    let counts =
+        store.append(&histogram_batch("wanted", &[(10, histogram(1.0)), (20, histogram(2.0))]), FAR_FUTURE);
+    assert_eq!((counts.conflict, counts.appended, counts.histograms_written), (1, 1, 1));
+    let counts = store.append(&batch("wanted", &[(20, 1.0), (15, 1.0)]), FAR_FUTURE);
+    assert_eq!((counts.conflict, counts.out_of_order, counts.histograms_written), (1, 1, 0));
+    assert_eq!(window_of(&store, "wanted"), [(10, 1.0), (15, 1.0)]);
+    assert_eq!(histograms_of(&store, "wanted"), [(20, 2.0)]);
+}
+
+#[test]
+fn old_histograms_leave_and_their_bytes_with_them() {
+    let mut store = store(Config { retention_ms: 100, ..Config::default() });
+    store.append(&histogram_batch("wanted", &[(0, histogram(1.0)), (50, histogram(2.0))]), FAR_FUTURE);
+    let both = store.bytes();
+    store.mark_evaluated(TimestampMs(120));
+    store.begin_step(TimestampMs(130));
+    assert_eq!(histograms_of(&store, "wanted"), [(50, 2.0)]);
+    assert!(store.bytes() < both);
+    let too_old = store.append(&histogram_batch("wanted", &[(19, histogram(1.0))]), FAR_FUTURE);
+    assert_eq!(too_old.too_old, 1);
+    store.mark_evaluated(TimestampMs(200));
+    store.begin_step(TimestampMs(210));
+    assert_eq!((store.series_count(), store.bytes()), (0, 0));
+}
+
+#[test]
+fn bytes_of_histograms_count_for_the_limit() {
+    let mut store = store(Config { max_bytes: 20_000, ..Config::default() });
+    let many: Vec<_> = (0..1_000).map(|t| (t, histogram(t as f64))).collect();
+    let counts = store.append(&histogram_batch("wanted", &many), FAR_FUTURE);
+    assert_eq!(counts.appended + counts.bytes_limit, 1_000);
+    assert!((1..150).contains(&counts.appended), "{counts:?}");
+}
+
+#[test]
+fn a_step_waits_for_histograms_as_for_floats_and_not_beyond_a_stale_one() {
+    let mut store = store(Config::default());
+    for name in ["wanted_a", "wanted_b"] {
+        store.append(&histogram_batch(name, &[(10, histogram(1.0))]), FAR_FUTURE);
+    }
+    store.begin_step(TimestampMs(15));
+    assert_eq!(store.progress().behind, 2);
+    store.append(&histogram_batch("wanted_a", &[(15, histogram(1.0))]), FAR_FUTURE);
+    assert_eq!(store.progress().behind, 1);
+    let stale =
+        store.append(&histogram_batch("wanted_b", &[(14, NativeHistogram::stale_marker())]), FAR_FUTURE);
+    assert_eq!(stale.stale_markers, 1);
+    let expected = Progress { behind: 0, newest: Some(TimestampMs(15)), oldest: Some(TimestampMs(10)) };
+    assert_eq!(store.progress(), expected);
+    assert_eq!(store.next_after(TimestampMs(10)), Some(TimestampMs(14)));
+    store.mark_evaluated(TimestampMs(15));
+    store.begin_step(TimestampMs(20));
+    assert_eq!(store.progress().behind, 1, "the ended one is not awaited");
 }
 
 proptest! {

@@ -1,15 +1,12 @@
 //! The path that both versions share: from the parts of a series to the sink.
 
 use super::{
-    InvalidHistogram, InvalidReason, Limits, MessageType, WireError, WriteSummary,
-    histogram::{self, CountAndSum},
-    protobuf::Damage,
-    write_v1, write_v2,
+    InvalidHistogram, InvalidReason, Limits, MessageType, WireError, WriteSummary, histogram,
+    protobuf::Damage, write_v1, write_v2,
 };
-use crate::series::{InvalidLabels, LabelSetBuilder, METRIC_NAME, Sample};
+use crate::series::{HistogramSample, InvalidLabels, LabelSetBuilder, METRIC_NAME, Sample};
 
-/// No limit goes beyond this: the canonical form holds parts up to 2 MiB, and derived names are a bit
-/// longer than what was sent.
+/// No limit goes beyond this: the canonical form holds parts up to 2 MiB.
 const MAX_LABEL_BYTES: usize = 1 << 20;
 
 /// Decodes requests, one after the other, with buffers that it keeps.
@@ -23,10 +20,16 @@ struct Scratch {
     /// Canonical labels of the series at hand.
     text: String,
     samples: Vec<Sample>,
-    /// The samples that native histograms become.
-    counts: Vec<Sample>,
-    sums: Vec<Sample>,
+    histograms: Vec<HistogramSample>,
+    parts: histogram::Parts,
 }
+
+/// Where decoded series go: canonical labels, samples, native histograms.
+///
+/// A series has at least one of either. A closure of this form is one.
+pub trait Sink: FnMut(&str, &[Sample], &[HistogramSample]) {}
+
+impl<F: FnMut(&str, &[Sample], &[HistogramSample])> Sink for F {}
 
 /// One request on its way: the walks call it part by part.
 pub(super) struct Request<'body, 'call, S> {
@@ -43,6 +46,7 @@ pub(super) struct Request<'body, 'call, S> {
     series_seen: usize,
     samples_seen: usize,
     label_bytes: usize,
+    histogram_bytes: usize,
     pub(super) summary: WriteSummary,
 }
 
@@ -69,9 +73,8 @@ pub(super) enum Fault {
 
 impl Decoder {
     /// Decodes one decompressed message and hands every valid series to `sink`, in the order of the
-    /// wire: its labels in canonical form (see [`crate::series::LabelSet`]) and its samples, at least
-    /// one. The same series may come several times. A native histogram `name` arrives as samples of
-    /// `name_count` and `name_sum`, after the samples of its entry.
+    /// wire: its labels in canonical form (see [`crate::series::LabelSet`]), its samples and its native
+    /// histograms, at least one of either. The same series may come several times.
     ///
     /// # Errors
     /// When the structure is damaged, a reference points nowhere, or a count is over its limit. Then
@@ -81,7 +84,7 @@ impl Decoder {
         message: MessageType,
         body: &[u8],
         limits: &Limits,
-        sink: &mut impl FnMut(&str, &[Sample]),
+        sink: &mut impl Sink,
     ) -> Result<WriteSummary, WireError> {
         let mut request = Request::new(limits, &mut self.scratch, sink);
         match message {
@@ -94,14 +97,17 @@ impl Decoder {
     /// Bytes of memory held between requests; bounded by [`Limits`].
     #[must_use]
     pub fn capacity_bytes(&self) -> usize {
-        let Scratch { text, samples, counts, sums } = &self.scratch;
-        text.capacity() + (samples.capacity() + counts.capacity() + sums.capacity()) * size_of::<Sample>()
+        let Scratch { text, samples, histograms, parts } = &self.scratch;
+        text.capacity()
+            + samples.capacity() * size_of::<Sample>()
+            + histograms.capacity() * size_of::<HistogramSample>()
+            + parts.capacity_bytes()
     }
 }
 
 // === impl Request ===
 
-impl<'body, 'call, S: FnMut(&str, &[Sample])> Request<'body, 'call, S> {
+impl<'body, 'call, S: Sink> Request<'body, 'call, S> {
     fn new(limits: &'call Limits, scratch: &'call mut Scratch, sink: &'call mut S) -> Self {
         Self {
             limits,
@@ -115,6 +121,7 @@ impl<'body, 'call, S: FnMut(&str, &[Sample])> Request<'body, 'call, S> {
             series_seen: 0,
             samples_seen: 0,
             label_bytes: 0,
+            histogram_bytes: 0,
             summary: WriteSummary::default(),
         }
     }
@@ -134,8 +141,7 @@ impl<'body, 'call, S: FnMut(&str, &[Sample])> Request<'body, 'call, S> {
         self.invalid_histograms = 0;
         self.histogram_fault = None;
         self.scratch.samples.clear();
-        self.scratch.counts.clear();
-        self.scratch.sums.clear();
+        self.scratch.histograms.clear();
         Ok(())
     }
 
@@ -184,10 +190,15 @@ impl<'body, 'call, S: FnMut(&str, &[Sample])> Request<'body, 'call, S> {
 
     pub(super) fn histogram(&mut self, message: &[u8]) -> Result<(), WireError> {
         self.count_sample()?;
-        match histogram::read(message).map_err(|damage| damaged("Histogram", damage))? {
-            Ok(CountAndSum { count, sum }) => {
-                self.scratch.counts.push(count);
-                self.scratch.sums.push(sum);
+        let Scratch { histograms, parts, .. } = &mut *self.scratch;
+        match histogram::read(message, parts).map_err(|damage| damaged("Histogram", damage))? {
+            Ok(sample) => {
+                self.histogram_bytes += sample.size_bytes();
+                if self.histogram_bytes > self.limits.max_histogram_bytes {
+                    let limit = self.limits.max_histogram_bytes;
+                    return Err(WireError::TooMany { what: "bytes of native histograms", limit });
+                }
+                histograms.push(sample);
             }
             Err(fault) => {
                 self.invalid_histograms += 1;
@@ -220,6 +231,8 @@ impl<'body, 'call, S: FnMut(&str, &[Sample])> Request<'body, 'call, S> {
             Ok(()) => self.emit(),
             Err(fault) => self.leave_out(&fault),
         }
+        // A kept buffer must not keep histograms alive.
+        self.scratch.histograms.clear();
         // In 2.0 a few bytes of references can stand for megabytes of text.
         self.label_bytes += self.scratch.text.len();
         if self.label_bytes > self.limits.max_label_bytes {
@@ -230,7 +243,7 @@ impl<'body, 'call, S: FnMut(&str, &[Sample])> Request<'body, 'call, S> {
 
     /// Samples and histograms of the series at hand, valid or not.
     fn sample_count(&self) -> u64 {
-        (self.scratch.samples.len() + self.scratch.counts.len()) as u64 + self.invalid_histograms
+        (self.scratch.samples.len() + self.scratch.histograms.len()) as u64 + self.invalid_histograms
     }
 
     fn finish_labels(&mut self) -> Result<(), Fault> {
@@ -242,20 +255,13 @@ impl<'body, 'call, S: FnMut(&str, &[Sample])> Request<'body, 'call, S> {
     }
 
     fn emit(&mut self) {
-        let Scratch { text, samples, counts, sums } = &mut *self.scratch;
+        let Scratch { text, samples, histograms, .. } = &*self.scratch;
         let summary = &mut self.summary;
         summary.series += 1;
-        if !samples.is_empty() {
+        if !samples.is_empty() || !histograms.is_empty() {
             summary.samples += samples.len() as u64;
-            (self.sink)(text, samples);
-        }
-        if !counts.is_empty() {
-            summary.histograms += counts.len() as u64;
-            for (suffix, derived) in [("_count", &*counts), ("_sum", &*sums)] {
-                text.clear();
-                self.labels.write_with_suffix(suffix, text);
-                (self.sink)(text, derived);
-            }
+            summary.histograms += histograms.len() as u64;
+            (self.sink)(text, samples, histograms);
         }
         self.count_invalid_histograms();
     }

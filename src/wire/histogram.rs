@@ -1,17 +1,25 @@
-//! Native histograms: checked as Prometheus checks them, kept as count and sum.
+//! Native histograms: checked as Prometheus checks them, then built.
 //!
-//! The walk adds up what the rules need and stores no bucket, so a span that claims 2^32 - 1 buckets
-//! costs nothing. Rules: `Histogram.Validate` and `FloatHistogram.Validate` of prometheus/prometheus,
-//! `model/histogram/`; protocol line B13.
+//! One walk adds up what the rules need and puts the buckets into lists that are used again and hold no
+//! more than [`MAX_BUCKETS`], so a span that claims 2^32 - 1 buckets costs nothing. Rules:
+//! `Histogram.Validate` and `FloatHistogram.Validate` of prometheus/prometheus, `model/histogram/`; protocol
+//! line B13. Three more, which no real histogram meets, bound what is kept: the number of buckets,
+//! their index, which is a 32-bit number, and the zero threshold, which arithmetic must be able to widen.
+
+mod parts;
 
 use super::protobuf::{Damage, Field, Fields, Value, for_each_double, for_each_varint, zigzag, zigzag32};
-use crate::series::{STALE_NAN, Sample, is_stale_marker};
+use crate::series::{
+    CUSTOM_BUCKETS_SCHEMA, EXPONENTIAL_SCHEMAS, HistogramSample, NativeHistogram, ResetHint, TimestampMs,
+    is_stale_marker,
+};
+pub(super) use parts::Parts;
+use parts::{SideParts, push_bounded};
+use std::sync::Arc;
 
-/// The schema whose bucket bounds stand in the message.
-const CUSTOM_BUCKETS: i32 = -53;
-
-/// Schemas with exponential buckets.
-const EXPONENTIAL: std::ops::RangeInclusive<i32> = -4..=8;
+/// Most buckets, and most custom bounds, of one histogram on either side of zero. Prometheus' clients stop at
+/// 160 by default; the finest schema has 8,192 buckets between 10^-5 and 10^5.
+pub(super) const MAX_BUCKETS: usize = 10_000;
 
 /// How a native histogram contradicts itself.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
@@ -58,27 +66,50 @@ pub enum InvalidHistogram {
         /// Number of bounds.
         bounds: u64,
     },
+    /// The zero bucket has no width.
+    #[error("the zero threshold is {threshold}, not a finite number from 0 on")]
+    ZeroThreshold {
+        /// The threshold.
+        threshold: f64,
+    },
     /// Custom buckets have neither negative buckets nor a zero bucket.
     #[error("custom buckets with negative buckets or a zero bucket")]
     CustomSides,
-}
-
-/// The two samples that a native histogram becomes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct CountAndSum {
-    pub(super) count: Sample,
-    pub(super) sum: Sample,
+    /// More buckets or bounds than are taken.
+    #[error("{number} {what}, at most {limit} are taken")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        number: u64,
+        /// The limit.
+        limit: usize,
+    },
+    /// A bucket further from zero than any value.
+    #[error("spans reach to bucket {reach}, beyond 32 bits")]
+    Index {
+        /// One past the index of the last bucket.
+        reach: i128,
+    },
 }
 
 /// Reads and checks one `Histogram` message, the same in 1.0 and 2.0 (which adds one field, unused here).
-pub(super) fn read(message: &[u8]) -> Result<Result<CountAndSum, InvalidHistogram>, Damage> {
+/// `parts` are lists to work with; what they held is lost.
+pub(super) fn read(
+    message: &[u8],
+    parts: &mut Parts,
+) -> Result<Result<HistogramSample, InvalidHistogram>, Damage> {
+    parts.clear();
     let mut totals = Totals::default();
     let mut fields = Fields::new(message);
     while let Some(field) = fields.next()? {
-        totals.add(field)?;
+        totals.add(field, parts)?;
     }
-    Ok(totals.check().map(|()| totals.samples()))
+    Ok(totals.check().map(|()| totals.build(parts)))
 }
+
+/// The reset hint of a histogram that is no counter.
+const GAUGE: u64 = 3;
 
 /// All that the rules need to know of a histogram.
 #[derive(Default)]
@@ -88,6 +119,7 @@ struct Totals {
     schema: i32,
     zero_threshold: f64,
     zero_count: Number,
+    reset_hint: ResetHint,
     negative: Side,
     positive: Side,
     timestamp: i64,
@@ -114,7 +146,7 @@ struct Spans {
     number: u64,
     /// Sum of lengths; 2^32 - 1 each in at least 2 bytes of message: 64 bits are enough.
     buckets: u64,
-    /// Sum of offsets and lengths.
+    /// Sum of offsets and lengths: the index after the last bucket.
     reach: i128,
     first_offset: i32,
     negative_gap: Option<i32>,
@@ -146,7 +178,8 @@ struct Bounds {
 // === impl Totals ===
 
 impl Totals {
-    fn add(&mut self, field: Field<'_>) -> Result<(), Damage> {
+    fn add(&mut self, field: Field<'_>, parts: &mut Parts) -> Result<(), Damage> {
+        let Parts { negative, positive, bounds } = parts;
         match (field.number, field.value) {
             (1, Value::Varint(count)) => self.count = Number::Int(count),
             (2, Value::Fixed64(bits)) => self.count = Number::Float(f64::from_bits(bits)),
@@ -155,16 +188,19 @@ impl Totals {
             (5, Value::Fixed64(bits)) => self.zero_threshold = f64::from_bits(bits),
             (6, Value::Varint(count)) => self.zero_count = Number::Int(count),
             (7, Value::Fixed64(bits)) => self.zero_count = Number::Float(f64::from_bits(bits)),
-            (8, Value::Bytes(span)) => self.negative.spans.add(span)?,
-            (9, _) => for_each_varint(field, |delta| self.negative.deltas.add(zigzag(delta)))?,
-            (10, _) => for_each_double(field, |count| self.negative.floats.add(count))?,
-            (11, Value::Bytes(span)) => self.positive.spans.add(span)?,
-            (12, _) => for_each_varint(field, |delta| self.positive.deltas.add(zigzag(delta)))?,
-            (13, _) => for_each_double(field, |count| self.positive.floats.add(count))?,
-            // The reset hint: count and sum are counters whose resets show by themselves.
-            (14, Value::Varint(_)) => {}
+            (8, Value::Bytes(span)) => self.negative.spans.add(span, negative)?,
+            (9, _) => for_each_varint(field, |delta| self.negative.deltas.add(zigzag(delta), negative))?,
+            (10, _) => for_each_double(field, |count| self.negative.floats.add(count, negative))?,
+            (11, Value::Bytes(span)) => self.positive.spans.add(span, positive)?,
+            (12, _) => for_each_varint(field, |delta| self.positive.deltas.add(zigzag(delta), positive))?,
+            (13, _) => for_each_double(field, |count| self.positive.floats.add(count, positive))?,
+            // Of the hint only "gauge" is kept. Prometheus' storage keeps no other either: where counters
+            // were reset is what the buckets say.
+            (14, Value::Varint(hint)) => {
+                self.reset_hint = if hint == GAUGE { ResetHint::Gauge } else { ResetHint::Unknown };
+            }
             (15, Value::Varint(timestamp)) => self.timestamp = timestamp as i64,
-            (16, _) => for_each_double(field, |bound| self.bounds.add(bound))?,
+            (16, _) => for_each_double(field, |bound| self.bounds.add(bound, bounds))?,
             // 17 is the start timestamp of 2.0, an unknown field in 1.0.
             (1..=16, _) => return Err(field.wrong_type()),
             _ => {}
@@ -173,9 +209,12 @@ impl Totals {
     }
 
     fn check(&self) -> Result<(), InvalidHistogram> {
-        if self.schema == CUSTOM_BUCKETS {
+        if !(self.zero_threshold.is_finite() && self.zero_threshold >= 0.0) {
+            return Err(InvalidHistogram::ZeroThreshold { threshold: self.zero_threshold });
+        }
+        if self.schema == CUSTOM_BUCKETS_SCHEMA {
             self.check_custom()?;
-        } else if EXPONENTIAL.contains(&self.schema) {
+        } else if EXPONENTIAL_SCHEMAS.contains(&self.schema) {
             if self.bounds.number > 0 {
                 return Err(InvalidHistogram::CustomBounds);
             }
@@ -191,7 +230,8 @@ impl Totals {
         if self.bounds.broken {
             return Err(InvalidHistogram::CustomBounds);
         }
-        let zero_bucket = self.zero_threshold != 0.0 || self.zero_count.value() != 0.0;
+        check_number("custom bounds", self.bounds.number)?;
+        let zero_bucket = self.zero_threshold != 0.0 || self.zero_count() != 0.0;
         if zero_bucket || self.negative.spans.number > 0 || self.negative.buckets(self.is_float()) > 0 {
             return Err(InvalidHistogram::CustomSides);
         }
@@ -217,9 +257,31 @@ impl Totals {
         if fits { Ok(()) } else { Err(InvalidHistogram::Count { count, buckets }) }
     }
 
-    fn samples(&self) -> CountAndSum {
-        let count = if is_stale_marker(self.sum) { STALE_NAN } else { self.count.value() };
-        CountAndSum { count: Sample::new(self.timestamp, count), sum: Sample::new(self.timestamp, self.sum) }
+    fn build(&self, parts: &Parts) -> HistogramSample {
+        let histogram = if is_stale_marker(self.sum) {
+            NativeHistogram::stale_marker()
+        } else {
+            let float = self.is_float();
+            NativeHistogram {
+                reset_hint: self.reset_hint,
+                schema: self.schema,
+                zero_threshold: self.zero_threshold,
+                zero_count: self.zero_count(),
+                count: self.count.value(),
+                sum: self.sum,
+                positive: parts.positive.buckets(float),
+                negative: parts.negative.buckets(float),
+                custom_bounds: parts.bounds.clone(),
+            }
+        };
+        debug_assert!(histogram.is_well_formed(), "{histogram:?}");
+        HistogramSample { timestamp: TimestampMs(self.timestamp), histogram: Arc::new(histogram) }
+    }
+
+    /// What the zero bucket holds; a count of the other kind is none, as in Prometheus.
+    fn zero_count(&self) -> f64 {
+        let same_kind = matches!(self.zero_count, Number::Float(_)) == self.is_float();
+        if same_kind { self.zero_count.value() } else { 0.0 }
     }
 
     fn is_float(&self) -> bool {
@@ -260,15 +322,27 @@ impl Side {
         if spans != buckets {
             return Err(InvalidHistogram::BucketCount { spans, buckets });
         }
+        check_number("buckets", buckets)?;
+        let reach = self.spans.reach;
+        if reach > i128::from(i32::MAX) {
+            return Err(InvalidHistogram::Index { reach });
+        }
         let broken = if float { self.floats.broken } else { self.deltas.broken };
         if broken { Err(InvalidHistogram::Bucket) } else { Ok(()) }
     }
 }
 
+fn check_number(what: &'static str, number: u64) -> Result<(), InvalidHistogram> {
+    if number <= MAX_BUCKETS as u64 {
+        return Ok(());
+    }
+    Err(InvalidHistogram::TooMany { what, number, limit: MAX_BUCKETS })
+}
+
 // === sums over repeated fields ===
 
 impl Spans {
-    fn add(&mut self, message: &[u8]) -> Result<(), Damage> {
+    fn add(&mut self, message: &[u8], side: &mut SideParts) -> Result<(), Damage> {
         let (mut offset, mut length) = (0, 0);
         let mut fields = Fields::new(message);
         while let Some(field) = fields.next()? {
@@ -286,18 +360,21 @@ impl Spans {
         }
         self.number += 1;
         self.buckets += u64::from(length);
-        self.reach += i128::from(offset) + i128::from(length);
+        self.reach += i128::from(offset);
+        side.push_span(self.reach, length);
+        self.reach += i128::from(length);
         Ok(())
     }
 }
 
 impl Deltas {
-    fn add(&mut self, delta: i64) {
+    fn add(&mut self, delta: i64, side: &mut SideParts) {
         self.number += 1;
         match self.bucket.checked_add(delta) {
             Some(bucket) if bucket >= 0 => {
                 self.bucket = bucket;
                 self.sum += bucket as u128;
+                side.push_integer(bucket);
             }
             _ => self.broken = true,
         }
@@ -305,14 +382,16 @@ impl Deltas {
 }
 
 impl Floats {
-    fn add(&mut self, count: f64) {
+    fn add(&mut self, count: f64, side: &mut SideParts) {
         self.number += 1;
+        side.push_float(count);
         self.broken |= count < 0.0;
     }
 }
 
 impl Bounds {
-    fn add(&mut self, bound: f64) {
+    fn add(&mut self, bound: f64, bounds: &mut Vec<f64>) {
+        push_bounded(bounds, bound);
         self.broken |= !bound.is_finite() || (self.number > 0 && bound <= self.last);
         self.number += 1;
         self.last = bound;

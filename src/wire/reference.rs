@@ -22,5 +22,5 @@ mod disagreement;
 
 mod histogram;
 
-pub use decode::{Decoded, Refusal, decode};
+pub use decode::{Decoded, DecodedSeries, Refusal, decode};
 pub use disagreement::disagreement;

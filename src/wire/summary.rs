@@ -7,9 +7,9 @@ use std::fmt;
 pub struct WriteSummary {
     /// Series entries taken.
     pub series: u64,
-    /// Samples taken; those derived from native histograms are not among them.
+    /// Float samples taken.
     pub samples: u64,
-    /// Native histograms taken, each as two samples.
+    /// Native histograms taken.
     pub histograms: u64,
     /// Exemplars seen; none is kept.
     pub exemplars: u64,

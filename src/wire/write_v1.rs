@@ -2,14 +2,14 @@
 
 use super::{
     InvalidReason, WireError,
-    decoder::{Request, damaged},
+    decoder::{Request, Sink, damaged},
     protobuf::{Damage, Fields, Value},
 };
 use crate::series::Sample;
 use std::str;
 
 /// Walks the message and hands its parts to `request`.
-pub(super) fn walk<'body, S: FnMut(&str, &[Sample])>(
+pub(super) fn walk<'body, S: Sink>(
     body: &'body [u8],
     request: &mut Request<'body, '_, S>,
 ) -> Result<(), WireError> {
@@ -29,7 +29,7 @@ pub(super) fn walk<'body, S: FnMut(&str, &[Sample])>(
     Ok(())
 }
 
-fn walk_series<'body, S: FnMut(&str, &[Sample])>(
+fn walk_series<'body, S: Sink>(
     message: &'body [u8],
     request: &mut Request<'body, '_, S>,
 ) -> Result<(), WireError> {
@@ -144,7 +144,7 @@ fn check_metadata(message: &[u8]) -> Result<bool, Damage> {
     Ok(utf8)
 }
 
-fn count_utf8<S: FnMut(&str, &[Sample])>(utf8: bool, what: &str, request: &mut Request<'_, '_, S>) {
+fn count_utf8<S: Sink>(utf8: bool, what: &str, request: &mut Request<'_, '_, S>) {
     if !utf8 {
         request.summary.invalid.add(InvalidReason::Utf8, 0, || format!("{what}: a text is not UTF-8"));
     }

@@ -6,10 +6,9 @@
 
 use super::{
     InvalidReason, WireError,
-    decoder::{Request, damaged},
+    decoder::{Request, Sink, damaged},
     protobuf::{Damage, Field, Fields, Value, for_each_varint},
 };
-use crate::series::Sample;
 use std::str;
 
 /// The symbol table of one request; `None` where a symbol is not UTF-8.
@@ -33,7 +32,7 @@ struct MetadataRefs {
 }
 
 /// Walks the message and hands its parts to `request`.
-pub(super) fn walk<'body, S: FnMut(&str, &[Sample])>(
+pub(super) fn walk<'body, S: Sink>(
     body: &'body [u8],
     request: &mut Request<'body, '_, S>,
 ) -> Result<(), WireError> {
@@ -49,7 +48,7 @@ pub(super) fn walk<'body, S: FnMut(&str, &[Sample])>(
     Ok(())
 }
 
-fn walk_series<'body, S: FnMut(&str, &[Sample])>(
+fn walk_series<'body, S: Sink>(
     message: &'body [u8],
     symbols: &Symbols<'body>,
     request: &mut Request<'body, '_, S>,
@@ -146,7 +145,7 @@ fn read_metadata(message: &[u8], refs: &mut MetadataRefs) -> Result<(), Damage> 
 impl<'body> Symbols<'body> {
     fn collect<S>(body: &'body [u8], request: &mut Request<'body, '_, S>) -> Result<Self, WireError>
     where
-        S: FnMut(&str, &[Sample]),
+        S: Sink,
     {
         let limit = request.limits().max_symbols;
         let mut table = Vec::new();

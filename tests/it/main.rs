@@ -8,6 +8,9 @@
 mod promql_corpus;
 
 #[cfg(test)]
+mod promql_native;
+
+#[cfg(test)]
 mod promql_prometheus;
 
 #[cfg(test)]

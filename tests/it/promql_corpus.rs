@@ -77,7 +77,6 @@ const REFUSED: &[(&str, &str, bool)] = &[
         "1:1: aggregation \"limit_ratio\" is not supported: an experiment of Prometheus",
         true,
     ),
-    ("histogram_stddev(rate(a[5m]))", "1:1: function \"histogram_stddev\" is not supported", true),
     ("info(a)", "1:1: function \"info\" is not supported", true),
     ("rate(a[5m] @ 1.7e9)", "1:6: a feature cannot look at a fixed time: its window moves on", true),
     ("a - a offset -1m", "1:5: a feature cannot look 60000 ms past its step", true),

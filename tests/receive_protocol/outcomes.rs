@@ -153,8 +153,25 @@ fn a17_b3_native_histograms_are_written_and_counted_apart() {
     let response = server.write_v2(&request.encode_to_vec());
     assert_eq!((response.status, response.written()), (204, Some([1, 1, 0])));
     assert_eq!(server.metric("emberwatch_histograms_received_total{message=\"v2\"}"), 1.0);
-    // The histogram is kept as its count and its sum.
-    assert_eq!(server.metric("emberwatch_samples_appended_total"), 3.0);
+    assert_eq!(server.metric("emberwatch_samples_appended_total"), 2.0);
+    // The same again: the samples were written, and are not written twice.
+    let response = server.write_v2(&request.encode_to_vec());
+    assert_eq!((response.status, response.written()), (204, Some([1, 1, 0])));
+    assert_eq!(server.metric("emberwatch_samples_duplicate_total"), 2.0);
+}
+
+#[test]
+fn b3_refused_samples_and_refused_histograms_are_told_apart() {
+    let server = Server::start();
+    let far = 4_000_000_000_000; // 2096
+    let mut request = v2::Request { symbols: vec![String::new()], timeseries: Vec::new() };
+    let gauge = v2_series(&mut request.symbols, UP, &[(T, 1.0), (T + 1, 1.0), (far, 1.0)]);
+    let mut histogram = v2_series(&mut request.symbols, &[("__name__", "latency")], &[]);
+    histogram.histograms = [T, T + 1, T + 2, far, far + 1].map(v2_histogram).to_vec();
+    request.timeseries = vec![gauge, histogram];
+    let response = server.write_v2(&request.encode_to_vec());
+    assert_eq!((response.status, response.written()), (400, Some([2, 3, 0])));
+    assert!(response.body.contains("too_far_in_future (3)"), "{}", response.body);
 }
 
 #[test]

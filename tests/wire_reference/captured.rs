@@ -17,7 +17,7 @@ fn read(file: &str) -> Vec<u8> {
 }
 
 fn decode(message: MessageType, body: &[u8]) -> WriteSummary {
-    Decoder::default().decode(message, body, &Limits::default(), &mut |_, _| ()).unwrap()
+    Decoder::default().decode(message, body, &Limits::default(), &mut |_: &str, _: &[_], _: &[_]| ()).unwrap()
 }
 
 /// Walk and prost give the same series, and nothing that a real sender sends is invalid.

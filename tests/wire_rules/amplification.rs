@@ -16,7 +16,7 @@ fn empty_messages(field: u8) -> Vec<u8> {
 
 fn decode(message: MessageType, body: &[u8]) -> (Result<WriteSummary, WireError>, usize) {
     let mut decoder = Decoder::default();
-    let result = decoder.decode(message, body, &Limits::default(), &mut |_, _| ());
+    let result = decoder.decode(message, body, &Limits::default(), &mut |_: &str, _: &[_], _: &[_]| ());
     (result, decoder.capacity_bytes())
 }
 
@@ -65,7 +65,7 @@ fn a19_labels_that_grow_when_written_out_end_the_request() {
     let series = bytes(5, concat(&[&bytes(1, [0, 4, 1, 4, 2, 4, 3, 4]), &bytes(2, "")]));
     let body = concat(&[&symbols, &bytes(4, "x".repeat(16 << 10)), &series.repeat(100_000)]);
     let (mut written, mut decoder) = (0, Decoder::default());
-    let sink = &mut |labels: &str, _: &[_]| written += labels.len();
+    let sink = &mut |labels: &str, _: &[_], _: &[_]| written += labels.len();
     let error = decoder.decode(MessageType::V2, &body, &Limits::default(), sink).unwrap_err();
     assert_eq!(error.to_string(), "request has more than 67108864 bytes of labels");
     // The series that goes over the limit is the last one written.
@@ -91,9 +91,9 @@ fn a19_invalid_texts_are_counted_and_the_first_one_kept() {
     assert!(invalid.to_string().len() < 100, "{invalid}");
 }
 
-/// B13: spans and buckets cost nothing, whatever they claim.
+/// B13: of spans and buckets no more is looked at than a histogram may have, whatever they claim.
 #[test]
-fn b13_a_histogram_of_a_million_greedy_spans_costs_no_memory() {
+fn b13_a_histogram_of_a_million_greedy_spans_costs_little_memory() {
     let span = bytes(11, concat(&[&number(1, u64::from(u32::MAX) - 1), &number(2, u64::from(u32::MAX))]));
     let spans = span.repeat(1_000_000);
     let deltas = bytes(12, vec![0; 1_000_000]);
@@ -106,5 +106,25 @@ fn b13_a_histogram_of_a_million_greedy_spans_costs_no_memory() {
     );
     let (summary, held) = decode(MessageType::V1, &series);
     assert_eq!(summary.unwrap().invalid.count(InvalidReason::Histogram), 1);
-    assert!(held < 1 << 16, "{held} bytes held");
+    assert!(held < 1 << 19, "{held} bytes held");
+}
+
+/// B13: a million buckets that are really there are refused by their number, and not kept to say so.
+#[test]
+fn b13_a_histogram_of_a_million_real_buckets_is_refused() {
+    let histogram = concat(&[&bytes(11, number(2, 1_000_000)), &bytes(12, vec![0; 1_000_000])]);
+    let label = bytes(1, concat(&[&bytes(1, "__name__"), &bytes(2, "h")]));
+    let (summary, held) = decode(MessageType::V1, &bytes(1, concat(&[&label, &bytes(4, histogram)])));
+    let invalid = summary.unwrap().invalid;
+    assert_eq!(invalid.count(InvalidReason::Histogram), 1);
+    assert!(invalid.to_string().ends_with("1000000 buckets, at most 10000 are taken"), "{invalid}");
+    assert!(held < 1 << 19, "{held} bytes held");
+}
+
+/// B13: histograms of a few bytes each, as many as may be.
+#[test]
+fn b13_empty_histograms_end_the_request_before_their_memory_does() {
+    let (result, held) = decode(MessageType::V1, &bytes(1, empty_messages(4)));
+    assert_eq!(result.unwrap_err().to_string(), "request has more than 200000 samples");
+    assert!(held < MAX_HELD, "{held} bytes held");
 }

@@ -1,9 +1,9 @@
 //! Remote-Write 1.0, rule by rule, on bytes written by hand.
 
-use crate::outcome::{Series, decode_within, expected};
+use crate::outcome::{Series, decode_histograms, decode_within, expected};
 use crate::protobuf_bytes::{bytes, concat, double, fixed32, group, number, unknown};
 use emberwatch::{
-    series::STALE_NAN,
+    series::{Bucket, HistogramSample, NativeHistogram, STALE_NAN},
     wire::{Damage, InvalidReason, Limits, MessageType, WireError, WriteSummary},
 };
 
@@ -275,7 +275,7 @@ fn a13_extreme_timestamps_pass_the_decoder() {
 }
 
 #[test]
-fn a17_a_native_histogram_becomes_its_count_and_sum() {
+fn a17_a_native_histogram_arrives_with_its_buckets() {
     // Schema 0; span (0, 2); buckets 1 and 2, as deltas 1 and +1; zero bucket 4.
     let span = bytes(11, concat(&[&number(1, 0), &number(2, 2)]));
     let histogram = bytes(
@@ -290,11 +290,18 @@ fn a17_a_native_histogram_becomes_its_count_and_sum() {
         ]),
     );
     let body = series(&[&label("__name__", "latency"), &label("job", "node"), &histogram]);
-    let (taken, summary) = decode(&body).unwrap();
-    let count = expected(&[("__name__", "latency_count"), ("job", "node")], &[(1_000, 7.0)]);
-    let sum = expected(&[("__name__", "latency_sum"), ("job", "node")], &[(1_000, 3.5)]);
-    assert_eq!(taken, [count, sum]);
-    assert_eq!((summary.series, summary.samples, summary.histograms), (1, 0, 1));
+    let expected_histogram = NativeHistogram {
+        zero_count: 4.0,
+        count: 7.0,
+        sum: 3.5,
+        positive: vec![Bucket { index: 0, count: 1.0 }, Bucket { index: 1, count: 2.0 }],
+        ..NativeHistogram::default()
+    };
+    let labels = expected(&[("__name__", "latency"), ("job", "node")], &[]).0;
+    let taken = decode_histograms(MessageType::V1, &body);
+    assert_eq!(taken, [(labels, vec![HistogramSample::new(1_000, expected_histogram)])]);
+    let (samples, summary) = decode(&body).unwrap();
+    assert_eq!((samples.len(), summary.series, summary.samples, summary.histograms), (0, 1, 0, 1));
 }
 
 #[test]
@@ -303,13 +310,24 @@ fn a17_an_invalid_histogram_is_left_out_alone() {
     let count_without_buckets = bytes(4, concat(&[&number(1, 7), &number(15, 2)]));
     let body = series(&[&label("__name__", "h"), &valid, &count_without_buckets, &sample(3, 1.0)]);
     let (taken, summary) = decode(&body).unwrap();
-    let names: Vec<_> = ["h", "h_count", "h_sum"].map(|name| [("__name__", name)]).to_vec();
-    let samples = [(3, 1.0), (1, 0.0), (1, 0.0)];
-    let all: Vec<_> = names.iter().zip(samples).map(|(labels, one)| expected(labels, &[one])).collect();
-    assert_eq!(taken, all);
+    assert_eq!(taken, [expected(&[("__name__", "h")], &[(3, 1.0)])]);
+    let histograms = &decode_histograms(MessageType::V1, &body)[0].1;
+    assert_eq!(*histograms, [HistogramSample::new(1, NativeHistogram::default())]);
     let text = "1 samples not taken; invalid_histogram (1): series \"h\" with 1 labels: \
                 count is 7, buckets hold 0";
     assert_eq!(summary.invalid.to_string(), text);
+}
+
+#[test]
+fn a19_histograms_that_would_take_too_much_memory_end_the_request() {
+    // 100 buckets, one byte each on the wire, sixteen in memory.
+    let span = bytes(11, number(2, 100));
+    let histogram = bytes(4, concat(&[&span, &bytes(12, [0; 100])]));
+    let body = series(&[&label("__name__", "h"), &histogram, &histogram]);
+    let limits = |bytes| Limits { max_histogram_bytes: bytes, ..Limits::default() };
+    assert!(decode_within(MessageType::V1, &body, &limits(4_000)).is_ok());
+    let error = decode_within(MessageType::V1, &body, &limits(3_000)).unwrap_err();
+    assert_eq!(error.to_string(), "request has more than 3000 bytes of native histograms");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Remote-Write 2.0, rule by rule, on bytes written by hand.
 
-use crate::outcome::{Series, decode_within, expected};
+use crate::outcome::{Series, decode_histograms, decode_within, expected};
 use crate::protobuf_bytes::{bytes, concat, double, fixed32, group, number, unknown, varint};
 use emberwatch::{
-    series::STALE_NAN,
+    series::{HistogramSample, NativeHistogram, STALE_NAN},
     wire::{Damage, InvalidReason, Limits, MessageType, WireError, WriteSummary},
 };
 
@@ -53,7 +53,7 @@ fn b3_samples_histograms_and_exemplars_are_counted() {
         &series(&[&packed(UP_REFS), &histogram, &exemplar]),
     ]);
     let (taken, summary) = decode(&body).unwrap();
-    assert_eq!(taken.len(), 3);
+    assert_eq!(taken.len(), 1);
     assert_eq!((summary.series, summary.samples, summary.histograms, summary.exemplars), (2, 2, 1, 2));
 }
 
@@ -182,9 +182,9 @@ fn b9_samples_and_histograms_in_one_series_are_both_taken() {
     let body = request(&[&packed(&[1, 2]), &sample(1, 1.0), &bytes(3, number(15, 2))]);
     let (taken, summary) = decode(&body).unwrap();
     let up = expected(&[("__name__", "up")], &[(1, 1.0)]);
-    let count = expected(&[("__name__", "up_count")], &[(2, 0.0)]);
-    let sum = expected(&[("__name__", "up_sum")], &[(2, 0.0)]);
-    assert_eq!(taken, [up, count, sum]);
+    let histogram = HistogramSample::new(2, NativeHistogram::default());
+    assert_eq!(decode_histograms(MessageType::V2, &body), [(up.0.clone(), vec![histogram])]);
+    assert_eq!(taken, [up]);
     assert_eq!((summary.samples, summary.histograms), (1, 1));
 }
 
@@ -228,11 +228,12 @@ fn b12_metadata_of_any_type_is_accepted() {
 }
 
 #[test]
-fn b13_a_stale_histogram_ends_both_its_series() {
-    let body = request(&[&packed(&[1, 2]), &bytes(3, concat(&[&double(3, STALE_NAN), &number(15, 1)]))]);
-    let count = expected(&[("__name__", "up_count")], &[(1, STALE_NAN)]);
-    let sum = expected(&[("__name__", "up_sum")], &[(1, STALE_NAN)]);
-    assert_eq!(decode(&body).unwrap().0, [count, sum]);
+fn b13_a_stale_histogram_is_a_stale_marker_whatever_it_counts() {
+    let histogram = concat(&[&number(1, 3), &double(3, STALE_NAN), &number(6, 3), &number(15, 1)]);
+    let body = request(&[&packed(&[1, 2]), &bytes(3, histogram)]);
+    let histograms = &decode_histograms(MessageType::V2, &body)[0].1;
+    assert_eq!((histograms.len(), histograms[0].timestamp.0), (1, 1));
+    assert!(histograms[0].histogram.same_data(&NativeHistogram::stale_marker()));
 }
 
 #[test]

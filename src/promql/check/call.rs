@@ -36,6 +36,9 @@ impl Checker {
             (Function::Plain(function), [of]) => {
                 Ok(elementwise(Elementwise::Plain(function), self.vector(of, role)?))
             }
+            (Function::OfHistogram(function), [of]) => {
+                Ok(elementwise(Elementwise::OfHistogram(function), self.vector(of, role)?))
+            }
             (Function::Clamp, [of, min, max]) => self.clamp(of, Some(min), Some(max), role),
             (Function::ClampMin, [of, min]) => self.clamp(of, Some(min), None, role),
             (Function::ClampMax, [of, max]) => self.clamp(of, None, Some(max), role),

@@ -1,6 +1,10 @@
 //! Every function of PromQL, by name.
 
-use crate::promql::{calendar, range::RangeFunction, tree::Plain};
+use crate::promql::{
+    calendar, native,
+    range::RangeFunction,
+    tree::{HistogramValue, Plain},
+};
 
 /// What a function name stands for, and so what arguments it takes.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +21,8 @@ pub(super) enum Function {
     AbsentOverTime,
     /// Of one instant vector.
     Plain(Plain),
+    /// Of one instant vector, its native histograms.
+    OfHistogram(HistogramValue),
     /// Of an instant vector, or of the step where there is none.
     Calendar(Plain),
     Absent,
@@ -53,6 +59,7 @@ impl Function {
             Self::Range(_)
             | Self::AbsentOverTime
             | Self::Plain(_)
+            | Self::OfHistogram(_)
             | Self::Absent
             | Self::Timestamp
             | Self::Sort
@@ -187,11 +194,11 @@ fn other(name: &str) -> Option<Function> {
         "info" => Function::Unsupported(
             "an experiment of Prometheus: write x * on (..) group_left (..) target_info",
         ),
-        "histogram_count" | "histogram_sum" | "histogram_avg" | "histogram_stddev" | "histogram_stdvar" => {
-            Function::Unsupported(
-                "native histograms are kept as their count and sum: use the series <name>_count and <name>_sum",
-            )
-        }
+        "histogram_count" => Function::OfHistogram(|histogram| histogram.count),
+        "histogram_sum" => Function::OfHistogram(|histogram| histogram.sum),
+        "histogram_avg" => Function::OfHistogram(native::average),
+        "histogram_stddev" => Function::OfHistogram(|histogram| native::variance(histogram).sqrt()),
+        "histogram_stdvar" => Function::OfHistogram(native::variance),
         _ => return None,
     })
 }

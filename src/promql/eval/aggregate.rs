@@ -7,12 +7,13 @@ use crate::{
         ast::Grouping,
         labels::Projection,
         matrix::Matrix,
+        native,
         number::{CompensatedSum, Mean, quantile},
         tree::AggregateOp,
     },
-    series::{LabelSet, METRIC_NAME},
+    series::{LabelSet, METRIC_NAME, NativeHistogram},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 impl Evaluation<'_, '_> {
     /// One element for each group of `of` and step. Within a group values are taken in label order, so
@@ -47,7 +48,7 @@ impl Evaluation<'_, '_> {
         for labels in labels {
             let finished = groups.by_ref().take(steps).enumerate().map(|(step, accumulator)| {
                 let q = quantiles.get(step).copied().unwrap_or(f64::NAN);
-                Some(Point::Float(accumulator?.finish(op, q)))
+                accumulator?.finish(op, q)
             });
             result.push(labels, finished);
         }
@@ -99,6 +100,13 @@ pub(super) fn group_labels(labels: &LabelSet, grouping: &Grouping) -> LabelSet {
 enum Accumulator {
     Sum(CompensatedSum),
     Mean(Mean),
+    HistogramSum(NativeHistogram),
+    HistogramMean {
+        count: f64,
+        mean: NativeHistogram,
+    },
+    /// Floats and histograms, or histograms with incompatible buckets: they have no sum.
+    NoSum,
     Min(f64),
     Max(f64),
     Count(f64),
@@ -121,6 +129,15 @@ impl Accumulator {
             AggregateOp::Group => return Some(Self::Presence),
             _ => {}
         }
+        if let Point::Histogram(first) = first {
+            return match op {
+                AggregateOp::Sum => Some(Self::HistogramSum(NativeHistogram::clone(first))),
+                AggregateOp::Avg => {
+                    Some(Self::HistogramMean { count: 1.0, mean: NativeHistogram::clone(first) })
+                }
+                _ => None,
+            };
+        }
         let first = first.float()?;
         Some(match op {
             AggregateOp::Sum => Self::Sum(CompensatedSum { sum: first, compensation: 0.0 }),
@@ -141,14 +158,18 @@ impl Accumulator {
         if let Self::Count(count) = self {
             *count += 1.0;
         }
-        let Some(value) = point.float() else { return };
+        let value = match point {
+            Point::Float(value) => *value,
+            Point::Histogram(histogram) => return self.add_histogram(histogram),
+        };
         match self {
+            Self::HistogramSum(_) | Self::HistogramMean { .. } => *self = Self::NoSum,
             Self::Sum(sum) => *sum = sum.plus(value),
             Self::Mean(mean) => mean.add(value),
             // NaN is only kept as long as there is nothing else.
             Self::Min(min) => *min = if *min > value || min.is_nan() { value } else { *min },
             Self::Max(max) => *max = if *max < value || max.is_nan() { value } else { *max },
-            Self::Count(_) | Self::Presence => {}
+            Self::Count(_) | Self::Presence | Self::NoSum => {}
             Self::Variance { count, mean, squares } => {
                 *count += 1.0;
                 let delta = value - *mean;
@@ -159,13 +180,42 @@ impl Accumulator {
         }
     }
 
-    /// The value of the group; `q` is the quantile wanted of [`Self::Values`].
-    fn finish(self, op: &AggregateOp, q: f64) -> f64 {
+    fn add_histogram(&mut self, histogram: &NativeHistogram) {
+        let added = match self {
+            Self::Sum(_) | Self::Mean(_) => false,
+            Self::HistogramSum(sum) => native::add(sum, histogram).is_ok(),
+            Self::HistogramMean { count, mean } => {
+                *count += 1.0;
+                native::add_to_mean(mean, histogram, *count).is_ok()
+            }
+            // The others look at floats alone, or only at whether there is something.
+            _ => true,
+        };
+        if !added {
+            *self = Self::NoSum;
+        }
+    }
+
+    /// The point of the group; `q` is the quantile wanted of [`Self::Values`].
+    fn finish(self, op: &AggregateOp, q: f64) -> Option<Point> {
+        match self {
+            Self::HistogramSum(mut result) | Self::HistogramMean { mean: mut result, .. } => {
+                native::compact(&mut result);
+                Some(Point::Histogram(Arc::new(result)))
+            }
+            Self::NoSum => None,
+            other => Some(Point::Float(other.finish_floats(op, q))),
+        }
+    }
+
+    fn finish_floats(self, op: &AggregateOp, q: f64) -> f64 {
         match self {
             Self::Sum(sum) => sum.total(),
             Self::Mean(mean) => mean.value(),
             Self::Min(value) | Self::Max(value) | Self::Count(value) => value,
             Self::Presence => 1.0,
+            // What has no number is finished by the caller.
+            Self::HistogramSum(_) | Self::HistogramMean { .. } | Self::NoSum => f64::NAN,
             Self::Variance { count, squares, .. } if matches!(op, AggregateOp::Stddev) => {
                 (squares / count).sqrt()
             }

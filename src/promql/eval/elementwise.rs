@@ -1,12 +1,16 @@
 //! Functions of each value by itself.
 
 use super::{EvalError, Evaluation};
-use crate::promql::{
-    Point, labels,
-    matrix::Matrix,
-    number,
-    tree::{Elementwise, Scalar},
+use crate::{
+    promql::{
+        Point, labels,
+        matrix::{Cell, Matrix},
+        native, number,
+        tree::{Elementwise, Scalar},
+    },
+    series::NativeHistogram,
 };
+use std::sync::Arc;
 
 impl Evaluation<'_, '_> {
     /// `function` of each element; the metric name goes.
@@ -16,12 +20,26 @@ impl Evaluation<'_, '_> {
                 // Of whole series: their labels must differ even where they do not meet.
                 let mut negated = Matrix::with_capacity(of.steps(), of.row_count());
                 for (labels, cells) in of.rows() {
-                    let floats = cells.iter().map(|cell| Some(Point::Float(-cell.as_ref()?.float()?)));
-                    negated.push_with(|row| row.extend(floats), || labels::without_name(labels));
+                    let points = cells.iter().map(|cell| Some(minus(cell.as_ref()?)));
+                    negated.push_with(|row| row.extend(points), || labels::without_name(labels));
                 }
                 negated.distinct()
             }
             Elementwise::Plain(function) => of.map_floats(|_, x| function(x)),
+            Elementwise::OfHistogram(function) => {
+                let mut values = Matrix::with_capacity(of.steps(), of.row_count());
+                for (labels, cells) in of.rows() {
+                    let value = |cell: &Cell| match cell {
+                        Some(Point::Histogram(histogram)) => Some(Point::Float(function(histogram))),
+                        _ => None,
+                    };
+                    values.push_with(
+                        |row| row.extend(cells.iter().map(value)),
+                        || labels::without_name(labels),
+                    );
+                }
+                values.joined()
+            }
             Elementwise::StepTime => self.step_times(of),
             Elementwise::Round { to_nearest } => {
                 // By the inverse, as Prometheus does: 0.1 is not exact, 10 is.
@@ -57,5 +75,16 @@ impl Evaluation<'_, '_> {
             clamped.push_with(|row| row.extend(cells), || labels::without_name(labels));
         }
         clamped.joined()
+    }
+}
+
+fn minus(point: &Point) -> Point {
+    match point {
+        Point::Float(value) => Point::Float(-value),
+        Point::Histogram(histogram) => {
+            let mut negated = NativeHistogram::clone(histogram);
+            native::scale(&mut negated, -1.0);
+            Point::Histogram(Arc::new(negated))
+        }
     }
 }

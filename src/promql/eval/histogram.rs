@@ -1,5 +1,5 @@
-//! `histogram_quantile` and `histogram_fraction` on classic histograms: series with a cumulative count
-//! a bucket, its upper bound in the label `le`.
+//! `histogram_quantile` and `histogram_fraction`: on native histograms, and on classic ones, which are
+//! series with a cumulative count a bucket, its upper bound in the label `le`.
 
 use super::EvalError;
 use crate::{
@@ -7,8 +7,9 @@ use crate::{
         Point,
         labels::{self, Projection},
         matrix::{Cell, Matrix},
+        native,
     },
-    series::LabelSet,
+    series::{LabelRef, LabelSet, NativeHistogram},
 };
 use std::collections::BTreeMap;
 
@@ -24,50 +25,92 @@ struct Bucket {
     count: f64,
 }
 
-/// The counts of a histogram's buckets at all steps, with the upper bound of each.
-type BucketRows<'a> = Vec<(f64, &'a [Cell])>;
-
-/// Quantile `q[step]` of each histogram in `of`; series without a readable `le` are left out.
+/// Quantile `q[step]` of each histogram in `of`; other series, without a readable `le`, are left out.
 pub(super) fn quantiles(q: &[f64], of: &Matrix) -> Result<Matrix, EvalError> {
-    of_histograms(of, |step, buckets| quantile(q[step], buckets))
+    let classic = |step: usize, buckets| quantile(q[step], buckets);
+    of_histograms(of, classic, |step, histogram| native::quantile(q[step], histogram))
 }
 
 /// The share of observations between `lower[step]` and `upper[step]` of each histogram in `of`.
 pub(super) fn fractions(lower: &[f64], upper: &[f64], of: &Matrix) -> Result<Matrix, EvalError> {
-    of_histograms(of, |step, buckets| fraction(lower[step], upper[step], &coalesced(buckets)))
+    let classic = |step: usize, buckets| fraction(lower[step], upper[step], &coalesced(buckets));
+    of_histograms(of, classic, |step, histogram| native::fraction(lower[step], upper[step], histogram))
 }
 
-/// `function` of the buckets of each histogram at each step, by ascending bounds and never none.
-fn of_histograms(of: &Matrix, function: impl Fn(usize, Vec<Bucket>) -> f64) -> Result<Matrix, EvalError> {
-    let mut numbers: BTreeMap<Box<str>, usize> = BTreeMap::new();
-    let mut histograms: Vec<(&LabelSet, BucketRows<'_>)> = Vec::new();
-    let mut projection = Projection::default();
-    for (labels, cells) in of.rows() {
-        let Some(upper_bound) = labels.get(BUCKET_LABEL).and_then(parse_bound) else { continue };
-        // The metric name tells histograms apart, though the result does not have it.
-        let key = projection.of(labels, |label| label.name != BUCKET_LABEL);
-        if let Some(number) = numbers.get(key) {
-            histograms[*number].1.push((upper_bound, cells));
-        } else {
-            numbers.insert(key.into(), histograms.len());
-            histograms.push((labels, vec![(upper_bound, cells)]));
-        }
-    }
+/// A histogram in the input: the buckets of a classic one, by their bounds, or a native one of the same labels.
+struct Rows<'a> {
+    labels: &'a LabelSet,
+    buckets: Vec<(f64, &'a [Cell])>,
+    native: Option<&'a [Cell]>,
+}
+
+/// A function of each histogram at each step: of the buckets of a classic one, by ascending bounds and never
+/// none, or of a native one. Where a native and a classic one have the same labels it is not known which to
+/// believe, and there is no value.
+fn of_histograms(
+    of: &Matrix,
+    classic: impl Fn(usize, Vec<Bucket>) -> f64,
+    native: impl Fn(usize, &NativeHistogram) -> f64,
+) -> Result<Matrix, EvalError> {
+    let histograms = histograms_of(of);
     let mut result = Matrix::with_capacity(of.steps(), histograms.len());
-    for (labels, mut rows) in histograms {
-        rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for Rows { labels, mut buckets, native: native_cells } in histograms {
+        buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
         let at_step = |step: usize| {
             let bucket = |(upper_bound, cells): &(f64, &[Cell])| {
                 let count = cells[step].as_ref().and_then(Point::float)?;
                 Some(Bucket { upper_bound: *upper_bound, count })
             };
-            let buckets: Vec<Bucket> = rows.iter().filter_map(bucket).collect();
-            (!buckets.is_empty()).then(|| Point::Float(function(step, buckets)))
+            let buckets: Vec<Bucket> = buckets.iter().filter_map(bucket).collect();
+            let value = match native_cells.and_then(|cells| cells[step].as_ref()) {
+                Some(Point::Histogram(histogram)) if buckets.is_empty() => native(step, histogram),
+                Some(Point::Histogram(_)) => return None,
+                _ if buckets.is_empty() => return None,
+                _ => classic(step, buckets),
+            };
+            Some(Point::Float(value))
         };
-        let labels_of = || labels.filtered(|label| label.name != BUCKET_LABEL && !labels::is_metadata(label));
-        result.push_with(|row| row.extend((0..of.steps()).map(at_step)), labels_of);
+        let keeps_le = native_cells.is_some();
+        let kept =
+            |label: LabelRef<'_>| (keeps_le || label.name != BUCKET_LABEL) && !labels::is_metadata(label);
+        let row: Vec<Cell> = (0..of.steps()).map(at_step).collect();
+        result.push_with(|cells| cells.extend(row), || labels.filtered(kept));
     }
     result.joined()
+}
+
+/// The rows of each histogram; the metric name tells histograms apart, though the result does not have it.
+fn histograms_of(of: &Matrix) -> Vec<Rows<'_>> {
+    let mut numbers: BTreeMap<Box<str>, usize> = BTreeMap::new();
+    let mut histograms: Vec<Rows<'_>> = Vec::new();
+    let mut projection = Projection::default();
+    for (labels, cells) in of.rows() {
+        let upper_bound = labels.get(BUCKET_LABEL).and_then(parse_bound);
+        let is_native = cells.iter().any(|cell| matches!(cell, Some(Point::Histogram(_))));
+        if let Some(upper_bound) = upper_bound {
+            let key = projection.of(labels, |label| label.name != BUCKET_LABEL);
+            rows_of(key, labels, &mut numbers, &mut histograms).buckets.push((upper_bound, cells));
+        }
+        if is_native {
+            let key = projection.of(labels, |_| true);
+            let rows = rows_of(key, labels, &mut numbers, &mut histograms);
+            (rows.labels, rows.native) = (labels, Some(cells));
+        }
+    }
+    histograms
+}
+
+fn rows_of<'a, 'h>(
+    key: &str,
+    labels: &'a LabelSet,
+    numbers: &mut BTreeMap<Box<str>, usize>,
+    histograms: &'h mut Vec<Rows<'a>>,
+) -> &'h mut Rows<'a> {
+    let number = *numbers.entry(key.into()).or_insert(histograms.len());
+    if number == histograms.len() {
+        histograms.push(Rows { labels, buckets: Vec::new(), native: None });
+    }
+    &mut histograms[number]
 }
 
 /// A bound as Go reads it: an overflow is no bound, NaN is none either.

@@ -62,9 +62,8 @@ pub(super) fn matched(
 }
 
 fn combined(op: ElementOp, many: &Point, one: &Point, swapped: bool) -> Option<Point> {
-    let (many, one) = (many.float()?, one.float()?);
     let (left, right) = if swapped { (one, many) } else { (many, one) };
-    op.apply(left, right).map(Point::Float)
+    op.apply_to(left, right)
 }
 
 /// What is matched of each series, numbered: equal parts have the same number.

@@ -9,9 +9,9 @@ use crate::{
         range::RangeFunction,
         tree::{RangeVector, Scalar},
     },
-    series::Sample,
+    series::{HistogramSample, NativeHistogram, ResetHint, Sample},
 };
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 impl<'a> Evaluation<'a, '_> {
     pub(super) fn over_range(
@@ -26,19 +26,15 @@ impl<'a> Evaluation<'a, '_> {
         let (series, times, range_ms) = self.range_series(of)?;
         let mut matrix = Matrix::new(times.count());
         let mut cells = Vec::new();
-        for RangeSeries { labels, samples } in &*series {
+        for RangeSeries { labels, samples, histograms } in &*series {
             let budget: &mut Budget = self.budget;
             budget.hold(times.count())?;
-            function.over_steps(
-                samples,
-                &times,
-                range_ms,
-                |step| [argument(0, step), argument(1, step)],
-                |value, looked_at| {
-                    cells.push(value.map(Point::Float));
-                    budget.work(looked_at)
-                },
-            )?;
+            let arguments = |step| [argument(0, step), argument(1, step)];
+            let take = |point, looked_at| {
+                cells.push(point);
+                budget.work(looked_at)
+            };
+            function.over_steps_mixed(samples, histograms, &times, range_ms, arguments, take)?;
             let labels_of =
                 || if function.keeps_name() { labels.clone() } else { labels::without_name(labels) };
             matrix.push_with(|row| row.append(&mut cells), labels_of);
@@ -79,13 +75,30 @@ impl<'a> Evaluation<'a, '_> {
     }
 }
 
-/// The floats of a matrix as samples at its steps.
+/// The points of a matrix as samples at its steps.
 fn as_series(matrix: &Matrix, times: &Times) -> Vec<RangeSeries> {
     let series = matrix.rows().map(|(labels, cells)| {
-        let samples = times.steps().zip(cells);
-        let samples =
-            samples.filter_map(|(at, cell)| Some(Sample { timestamp: at, value: cell.as_ref()?.float()? }));
-        RangeSeries { labels: labels.clone(), samples: samples.collect() }
+        let (mut samples, mut histograms) = (Vec::new(), Vec::new());
+        for (timestamp, cell) in times.steps().zip(cells) {
+            match cell {
+                Some(Point::Float(value)) => samples.push(Sample { timestamp, value: *value }),
+                Some(Point::Histogram(histogram)) => {
+                    histograms.push(HistogramSample { timestamp, histogram: without_history(histogram) });
+                }
+                None => {}
+            }
+        }
+        RangeSeries { labels: labels.clone(), samples, histograms }
     });
     series.collect()
+}
+
+/// What was known of a reset between samples says nothing of the steps of a subquery.
+fn without_history(histogram: &Arc<NativeHistogram>) -> Arc<NativeHistogram> {
+    match histogram.reset_hint {
+        ResetHint::Unknown | ResetHint::Gauge => Arc::clone(histogram),
+        ResetHint::Yes | ResetHint::No => {
+            Arc::new(NativeHistogram { reset_hint: ResetHint::Unknown, ..NativeHistogram::clone(histogram) })
+        }
+    }
 }

@@ -9,6 +9,7 @@ use crate::{
         Budget, Point,
         ast::Grouping,
         matrix::{Cell, Matrix},
+        native,
         number::{ascending, descending, shortest},
         tree::Selection,
     },
@@ -88,8 +89,12 @@ pub(super) fn count_values(
     let mut counts: BTreeMap<LabelSet, Vec<Cell>> = BTreeMap::new();
     for (labels, cells) in of.rows() {
         for (step, cell) in cells.iter().enumerate() {
-            let Some(value) = cell.as_ref().and_then(Point::float) else { continue };
-            let group = group_labels(&labels.with(label, &shortest(value)), &grouping);
+            let value = match cell {
+                Some(Point::Float(value)) => shortest(*value),
+                Some(Point::Histogram(histogram)) => native::text(histogram),
+                None => continue,
+            };
+            let group = group_labels(&labels.with(label, &value), &grouping);
             budget.work(1)?;
             let row = match counts.get_mut(&group) {
                 Some(row) => row,

@@ -2,7 +2,7 @@
 
 use crate::{
     promql::matrix::Matrix,
-    series::{LabelSet, Sample},
+    series::{HistogramSample, LabelSet, Sample},
 };
 
 /// The answer to a [`super::LeafRequest`].
@@ -24,6 +24,8 @@ pub(in crate::promql) enum Answer {
 pub(in crate::promql) struct RangeSeries {
     pub(in crate::promql) labels: LabelSet,
     pub(in crate::promql) samples: Vec<Sample>,
+    /// Its native histograms.
+    pub(in crate::promql) histograms: Vec<HistogramSample>,
 }
 
 // === impl LeafMatrix ===
@@ -64,8 +66,19 @@ impl LeafMatrix {
     pub(in crate::promql) fn point_count(&self) -> usize {
         match &self.answer {
             Answer::Steps(matrix) => matrix.cell_count(),
-            Answer::Samples(series) => series.iter().map(|series| series.samples.len()).sum(),
+            Answer::Samples(series) => series.iter().map(RangeSeries::weight).sum(),
         }
+    }
+}
+
+// === impl RangeSeries ===
+
+impl RangeSeries {
+    /// What it counts in the budget of a query: a point for each float, and for sixteen bytes of a
+    /// histogram (as in Prometheus).
+    pub(in crate::promql) fn weight(&self) -> usize {
+        let histograms = self.histograms.iter().map(|sample| sample.size_bytes().div_ceil(16));
+        self.samples.len() + histograms.sum::<usize>()
     }
 }
 

@@ -23,7 +23,11 @@ fn evaluate(text: &str, series: &[(&str, f64)]) -> Result<Value, EvalError> {
     let grid = Grid::instant(TimestampMs(600_000));
     let answer = |leaf: &Leaf| {
         let wanted = series.iter().filter(|(labels, _)| leaf.matchers().iter().all(|m| m.matches(labels)));
-        let views = wanted.map(|(labels, samples)| SeriesView { labels, samples: samples.as_slice().into() });
+        let views = wanted.map(|(labels, samples)| SeriesView {
+            labels,
+            samples: samples.as_slice().into(),
+            histograms: &[],
+        });
         leaf.request(&grid).evaluate(views, &mut Budget::unlimited())
     };
     let answers = plan.leaves().iter().map(answer).collect::<Result<Vec<_>, _>>()?;
@@ -185,7 +189,7 @@ proptest! {
             let shard = |number: usize| {
                 let mine = (0..values.len()).filter(|n| values[*n].1 % shards == number);
                 let views =
-                    mine.map(|n| SeriesView { labels: &series[n], samples: samples[n].as_slice().into() });
+                    mine.map(|n| SeriesView { labels: &series[n], samples: samples[n].as_slice().into(), histograms: &[] });
                 let request = plan.leaves()[0].request(&Grid::instant(TimestampMs(0)));
                 request.evaluate(views, &mut Budget::unlimited()).unwrap()
             };

@@ -31,7 +31,11 @@ fn evaluate_within(text: &str, grid: Grid, budget: &mut Budget) -> Result<QueryV
     let series = series();
     let answer = |request: &LeafRequest| {
         let wanted = series.iter().filter(|(labels, _)| request.matchers().iter().all(|m| m.matches(labels)));
-        let views = wanted.map(|(labels, samples)| SeriesView { labels, samples: samples.as_slice().into() });
+        let views = wanted.map(|(labels, samples)| SeriesView {
+            labels,
+            samples: samples.as_slice().into(),
+            histograms: &[],
+        });
         request.evaluate(views, &mut Budget::unlimited())
     };
     let answers = query.needs(&grid).iter().map(answer).collect::<Result<_, _>>()?;

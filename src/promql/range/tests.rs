@@ -28,7 +28,7 @@ fn leaf(read: Read, offset_ms: i64, pairs: &[(i64, f64)]) -> Option<f64> {
 }
 
 fn evaluated(read: Read, offset_ms: i64, labels: &LabelSet, samples: &[Sample]) -> Option<(LabelSet, f64)> {
-    let view = SeriesView { labels, samples: samples.into() };
+    let view = SeriesView { labels, samples: samples.into(), histograms: &[] };
     let moment = Moment { offset_ms, at: None };
     let leaf = Leaf { matchers: Vec::new().into(), read, moment, subqueries: Vec::new() };
     let request = leaf.request(&Grid::instant(TimestampMs(600_000)));

@@ -1,12 +1,17 @@
 use super::*;
+use crate::series::{Bucket, STALE_NAN};
 use crate::wire::reference::v1::{
     BucketSpan, Histogram,
     histogram::{Count, ZeroCount},
 };
 use prost::Message;
 
-fn check(histogram: &Histogram) -> Result<CountAndSum, InvalidHistogram> {
-    read(&histogram.encode_to_vec()).unwrap()
+fn check(histogram: &Histogram) -> Result<HistogramSample, InvalidHistogram> {
+    read(&histogram.encode_to_vec(), &mut Parts::default()).unwrap()
+}
+
+fn buckets(buckets: &[(i32, f64)]) -> Vec<Bucket> {
+    buckets.iter().map(|(index, count)| Bucket { index: *index, count: *count }).collect()
 }
 
 fn span(offset: i32, length: u32) -> BucketSpan {
@@ -57,17 +62,71 @@ fn custom() -> Histogram {
 }
 
 #[test]
-fn b13_valid_histograms_become_count_and_sum() {
-    for (histogram, count, sum) in [(integer(), 15.0, 12.5), (float(), 14.75, 12.5), (custom(), 10.0, 30.0)] {
-        let expected = CountAndSum { count: Sample::new(1_000, count), sum: Sample::new(1_000, sum) };
-        assert_eq!(check(&histogram), Ok(expected));
-    }
+fn b13_a_valid_histogram_is_built_bucket_by_bucket() {
+    let expected = NativeHistogram {
+        schema: 3,
+        zero_threshold: 0.001,
+        zero_count: 2.0,
+        count: 15.0,
+        sum: 12.5,
+        positive: buckets(&[(-2, 3.0), (3, 5.0), (4, 4.0)]),
+        negative: buckets(&[(-7, 1.0)]),
+        ..NativeHistogram::default()
+    };
+    assert_eq!(check(&integer()), Ok(HistogramSample::new(1_000, expected.clone())));
+    let floats = NativeHistogram { count: 14.75, ..expected };
+    assert_eq!(check(&float()), Ok(HistogramSample::new(1_000, floats)));
+    let custom_buckets = NativeHistogram {
+        schema: CUSTOM_BUCKETS_SCHEMA,
+        count: 10.0,
+        sum: 30.0,
+        positive: buckets(&[(1, 4.0), (2, 6.0)]),
+        custom_bounds: vec![1.0, 2.5],
+        ..NativeHistogram::default()
+    };
+    assert_eq!(check(&custom()), Ok(HistogramSample::new(1_000, custom_buckets)));
 }
 
 #[test]
 fn b13_the_empty_histogram_is_valid() {
-    let zero = Sample::new(0, 0.0);
-    assert_eq!(check(&Histogram::default()), Ok(CountAndSum { count: zero, sum: zero }));
+    assert_eq!(check(&Histogram::default()), Ok(HistogramSample::new(0, NativeHistogram::default())));
+}
+
+#[test]
+fn b13_of_the_reset_hints_only_gauge_is_kept() {
+    let hints = [0, 1, 2, 3].map(|reset_hint| check(&Histogram { reset_hint, ..integer() }).unwrap());
+    let [unknown, yes, no, gauge] = hints.map(|sample| sample.histogram.reset_hint);
+    assert_eq!([unknown, yes, no], [ResetHint::Unknown; 3]);
+    assert_eq!(gauge, ResetHint::Gauge);
+}
+
+#[test]
+fn b13_the_lists_of_one_histogram_do_not_reach_the_next() {
+    let mut parts = Parts::default();
+    for histogram in [integer(), float(), custom(), integer()] {
+        let read = read(&histogram.encode_to_vec(), &mut parts).unwrap();
+        assert_eq!(read, check(&histogram));
+    }
+}
+
+#[test]
+fn b13_buckets_and_bounds_are_limited_in_number_and_reach() {
+    let many = |number: u32| Histogram {
+        count: None,
+        zero_count: None,
+        negative_spans: vec![],
+        negative_deltas: vec![],
+        positive_spans: vec![span(0, number)],
+        positive_deltas: vec![0; number as usize],
+        ..integer()
+    };
+    assert_eq!(check(&many(10_000)).unwrap().histogram.positive.len(), 10_000);
+    let too_many = |what| Err(InvalidHistogram::TooMany { what, number: 10_001, limit: MAX_BUCKETS });
+    assert_eq!(check(&many(10_001)), too_many("buckets"));
+    let bounds = Histogram { custom_values: (0..10_001).map(f64::from).collect(), ..custom() };
+    assert_eq!(check(&bounds), too_many("custom bounds"));
+    let far = Histogram { positive_spans: vec![span(i32::MAX, 1), span(0, 2)], ..integer() };
+    assert_eq!(check(&far), Err(InvalidHistogram::Index { reach: i128::from(i32::MAX) + 3 }));
 }
 
 #[test]
@@ -171,10 +230,25 @@ fn b13_custom_spans_stay_within_the_bounds() {
 }
 
 #[test]
-fn b13_a_stale_sum_makes_both_samples_stale() {
-    let histogram = Histogram { sum: STALE_NAN, ..integer() };
-    let CountAndSum { count, sum } = check(&histogram).unwrap();
-    assert!(is_stale_marker(count.value) && is_stale_marker(sum.value));
+fn b13_a_stale_sum_makes_a_stale_marker() {
+    let histogram = check(&Histogram { sum: STALE_NAN, ..integer() }).unwrap().histogram;
+    assert!(histogram.is_stale_marker() && histogram.same_data(&NativeHistogram::stale_marker()));
+}
+
+#[test]
+fn b13_a_zero_count_of_the_other_kind_is_none() {
+    let histogram = Histogram { zero_count: Some(ZeroCount::ZeroCountInt(2)), ..float() };
+    assert_eq!(check(&histogram).unwrap().histogram.zero_count, 0.0);
+    let histogram = Histogram { zero_count: Some(ZeroCount::ZeroCountFloat(2.0)), ..custom() };
+    assert!(check(&histogram).is_ok());
+}
+
+#[test]
+fn b13_a_zero_threshold_is_a_finite_width() {
+    for threshold in [-0.001, f64::INFINITY, f64::NAN] {
+        let error = check(&Histogram { zero_threshold: threshold, ..integer() }).unwrap_err();
+        assert!(matches!(error, InvalidHistogram::ZeroThreshold { .. }), "{threshold}: {error}");
+    }
 }
 
 #[test]
@@ -183,5 +257,5 @@ fn b13_packed_and_single_buckets_are_the_same() {
     let without = Histogram { positive_deltas: vec![], ..integer() }.encode_to_vec();
     // Field 12 as varints: zigzag of 3, 2, -1 is 6, 4, 1.
     let single = [&without[..], &[0x60, 6, 0x60, 4, 0x60, 1]].concat();
-    assert_eq!(read(&single).unwrap(), check(&packed));
+    assert_eq!(read(&single, &mut Parts::default()).unwrap(), check(&packed));
 }

@@ -5,7 +5,7 @@
 
 use super::{histogram, v1, v2};
 use crate::{
-    series::{InvalidLabels, LabelSet, METRIC_NAME, Sample},
+    series::{HistogramSample, InvalidLabels, LabelSet},
     wire::{InvalidReason, Limits, MessageType},
 };
 use prost::Message;
@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 /// What a request holds, by the reference.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decoded {
-    /// What the sink gets, call by call; values as bits, so that NaNs can be compared.
-    pub series: Vec<(LabelSet, Vec<(i64, u64)>)>,
+    /// What the sink gets, call by call.
+    pub series: Vec<DecodedSeries>,
     /// Number of series, samples, histograms, exemplars and metadata entries, as in
     /// [`crate::wire::WriteSummary`].
     pub counts: [u64; 5],
@@ -24,6 +24,9 @@ pub struct Decoded {
     /// Samples and histograms not taken.
     pub invalid_samples: u64,
 }
+
+/// One call of the sink: values as bits, and histograms as text, so that NaNs can be compared.
+pub type DecodedSeries = (LabelSet, Vec<(i64, u64)>, Vec<String>);
 
 /// Why the reference refuses a request.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -137,9 +140,6 @@ impl Decoded {
     fn take_valid(&mut self, labels: &LabelSet, series: Series) {
         self.counts[0] += 1;
         self.counts[1] += series.samples.len() as u64;
-        if !series.samples.is_empty() {
-            self.series.push((labels.clone(), series.samples));
-        }
         let (valid, invalid): (Vec<_>, Vec<_>) =
             series.histograms.iter().partition(|h| histogram::is_valid(h));
         self.counts[2] += valid.len() as u64;
@@ -147,19 +147,16 @@ impl Decoded {
             *self.invalid.entry(InvalidReason::Histogram).or_default() += invalid.len() as u64;
             self.invalid_samples += invalid.len() as u64;
         }
-        if valid.is_empty() {
-            return;
-        }
-        let (counts, sums) = valid.into_iter().map(|h| bits(histogram::count_and_sum(h))).unzip();
-        for (suffix, samples) in [("_count", counts), ("_sum", sums)] {
-            let name = format!("{}{suffix}", labels.metric_name());
-            self.series.push((labels.with(METRIC_NAME, &name), samples));
+        let histograms: Vec<_> = valid.into_iter().map(|h| histogram_text(&histogram::build(h))).collect();
+        if !series.samples.is_empty() || !histograms.is_empty() {
+            self.series.push((labels.clone(), series.samples, histograms));
         }
     }
 }
 
-fn bits((count, sum): (Sample, Sample)) -> ((i64, u64), (i64, u64)) {
-    ((count.timestamp.0, count.value.to_bits()), (sum.timestamp.0, sum.value.to_bits()))
+/// All of a histogram; every NaN but the stale marker reads the same.
+pub(super) fn histogram_text(sample: &HistogramSample) -> String {
+    format!("{} {:?}", sample.histogram.is_stale_marker(), sample)
 }
 
 fn label_set(series: &Series, limits: &Limits) -> Result<LabelSet, InvalidReason> {

@@ -1,8 +1,11 @@
 //! The comparison of the walk with the reference, for fuzzing and property tests.
 
-use super::{Decoded, Refusal, decode};
+use super::{
+    Decoded, Refusal,
+    decode::{self, histogram_text},
+};
 use crate::{
-    series::LabelSet,
+    series::{HistogramSample, LabelSet, Sample},
     wire::{Damage, Decoder, InvalidReason, Limits, MessageType, WireError, WriteSummary},
 };
 
@@ -18,10 +21,11 @@ pub fn disagreement(message: MessageType, body: &[u8]) -> Option<String> {
         max_samples: usize::MAX,
         max_symbols: usize::MAX,
         max_label_bytes: usize::MAX,
+        max_histogram_bytes: usize::MAX,
         ..Limits::default()
     };
     let walked = walk(message, body, &limits);
-    let decoded = decode(message, body, &limits);
+    let decoded = decode::decode(message, body, &limits);
     match (walked, decoded) {
         (Ok((walked, _)), Ok(decoded)) if walked == decoded => None,
         (Ok((_, summary)), Err(Refusal::Damaged(_))) if summary.invalid.count(InvalidReason::Utf8) > 0 => {
@@ -36,10 +40,16 @@ pub fn disagreement(message: MessageType, body: &[u8]) -> Option<String> {
 /// The walk's answer in the form of the reference.
 fn walk(message: MessageType, body: &[u8], limits: &Limits) -> Result<(Decoded, WriteSummary), WireError> {
     let mut series = Vec::new();
-    let summary = Decoder::default().decode(message, body, limits, &mut |labels, samples| {
-        let samples = samples.iter().map(|sample| (sample.timestamp.0, sample.value.to_bits())).collect();
-        series.push((LabelSet::from_canonical(labels), samples));
-    })?;
+    let summary = Decoder::default().decode(
+        message,
+        body,
+        limits,
+        &mut |labels: &str, samples: &[Sample], histograms: &[HistogramSample]| {
+            let samples = samples.iter().map(|sample| (sample.timestamp.0, sample.value.to_bits())).collect();
+            let histograms = histograms.iter().map(histogram_text).collect();
+            series.push((LabelSet::from_canonical(labels), samples, histograms));
+        },
+    )?;
     let counts = [summary.series, summary.samples, summary.histograms, summary.exemplars, summary.metadata];
     let invalid = summary.invalid.iter().map(|(reason, count, _)| (reason, count)).collect();
     let decoded = Decoded { series, counts, invalid, invalid_samples: summary.invalid.samples() };

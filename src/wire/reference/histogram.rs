@@ -2,19 +2,62 @@
 
 use super::v1::{
     BucketSpan, Histogram,
-    histogram::{Count, ZeroCount},
+    histogram::{Count, ResetHint as WireHint, ZeroCount},
 };
-use crate::series::{STALE_NAN, Sample, is_stale_marker};
+use crate::{
+    series::{Bucket, HistogramSample, NativeHistogram, ResetHint, is_stale_marker},
+    wire::histogram::MAX_BUCKETS,
+};
 
-/// The two samples that a native histogram becomes.
-pub(super) fn count_and_sum(histogram: &Histogram) -> (Sample, Sample) {
-    let count = match histogram.count {
-        _ if is_stale_marker(histogram.sum) => STALE_NAN,
+/// What a valid histogram becomes.
+pub(super) fn build(h: &Histogram) -> HistogramSample {
+    if is_stale_marker(h.sum) {
+        return HistogramSample::new(h.timestamp, NativeHistogram::stale_marker());
+    }
+    let float = matches!(h.count, Some(Count::CountFloat(_)));
+    let sums = |deltas: &[i64]| running_sums(deltas).unwrap_or_default().into_iter().map(|n| n as f64);
+    let (negative, positive): (Vec<f64>, Vec<f64>) = if float {
+        (h.negative_counts.clone(), h.positive_counts.clone())
+    } else {
+        (sums(&h.negative_deltas).collect(), sums(&h.positive_deltas).collect())
+    };
+    let zero_count = match (float, h.zero_count) {
+        (true, Some(ZeroCount::ZeroCountFloat(zero))) => zero,
+        (false, Some(ZeroCount::ZeroCountInt(zero))) => zero as f64,
+        _ => 0.0,
+    };
+    let count = match h.count {
         None => 0.0,
         Some(Count::CountInt(count)) => count as f64,
         Some(Count::CountFloat(count)) => count,
     };
-    (Sample::new(histogram.timestamp, count), Sample::new(histogram.timestamp, histogram.sum))
+    let gauge = h.reset_hint == WireHint::Gauge as i32;
+    let histogram = NativeHistogram {
+        reset_hint: if gauge { ResetHint::Gauge } else { ResetHint::Unknown },
+        schema: h.schema,
+        zero_threshold: h.zero_threshold,
+        zero_count,
+        count,
+        sum: h.sum,
+        positive: place(&h.positive_spans, positive),
+        negative: place(&h.negative_spans, negative),
+        custom_bounds: h.custom_values.clone(),
+    };
+    HistogramSample::new(h.timestamp, histogram)
+}
+
+/// Each bucket with its index: spans say how many to leave out, and how many follow.
+fn place(spans: &[BucketSpan], counts: Vec<f64>) -> Vec<Bucket> {
+    let mut counts = counts.into_iter();
+    let (mut index, mut buckets) = (0, Vec::new());
+    for span in spans {
+        index += i64::from(span.offset);
+        for count in counts.by_ref().take(span.length as usize) {
+            buckets.push(Bucket { index: index as i32, count });
+            index += 1;
+        }
+    }
+    buckets
 }
 
 /// Whether the histogram obeys protocol line B13.
@@ -26,6 +69,8 @@ pub(super) fn is_valid(h: &Histogram) -> bool {
         _ => false,
     };
     schema_fits
+        && h.zero_threshold.is_finite()
+        && h.zero_threshold >= 0.0
         && spans_fit(&h.negative_spans, negative.len())
         && spans_fit(&h.positive_spans, positive.len())
         && count_fits(h, &negative, &positive)
@@ -55,7 +100,11 @@ fn running_sums(deltas: &[i64]) -> Option<Vec<i64>> {
 
 fn spans_fit(spans: &[BucketSpan], buckets: usize) -> bool {
     let lengths: u64 = spans.iter().map(|span| u64::from(span.length)).sum();
-    spans.iter().skip(1).all(|span| span.offset >= 0) && lengths == buckets as u64
+    let reach: i128 = spans.iter().map(|span| i128::from(span.offset) + i128::from(span.length)).sum();
+    spans.iter().skip(1).all(|span| span.offset >= 0)
+        && lengths == buckets as u64
+        && buckets <= MAX_BUCKETS
+        && reach <= i128::from(i32::MAX)
 }
 
 fn count_fits(h: &Histogram, negative: &[i64], positive: &[i64]) -> bool {
@@ -71,16 +120,18 @@ fn count_fits(h: &Histogram, negative: &[i64], positive: &[i64]) -> bool {
 
 /// No zero bucket, no negative spans (and so, by `spans_fit`, no negative buckets), bounds that ascend.
 fn custom_fits(h: &Histogram) -> bool {
+    let float = matches!(h.count, Some(Count::CountFloat(_)));
     let no_zero_bucket = match h.zero_count {
+        Some(ZeroCount::ZeroCountInt(zero)) => float || zero == 0,
+        Some(ZeroCount::ZeroCountFloat(zero)) => !float || zero == 0.0,
         None => true,
-        Some(ZeroCount::ZeroCountInt(zero)) => zero == 0,
-        Some(ZeroCount::ZeroCountFloat(zero)) => zero == 0.0,
     };
     let reach: i128 =
         h.positive_spans.iter().map(|span| i128::from(span.offset) + i128::from(span.length)).sum();
     no_zero_bucket
         && h.zero_threshold == 0.0
         && h.negative_spans.is_empty()
+        && h.custom_values.len() <= MAX_BUCKETS
         && h.custom_values.iter().all(|bound| bound.is_finite())
         && h.custom_values.is_sorted_by(|a, b| a < b)
         && h.positive_spans.iter().all(|span| span.offset >= 0)

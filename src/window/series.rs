@@ -1,0 +1,108 @@
+//! One series and its window.
+
+use super::{
+    append::AppendOutcome,
+    chunks::{Chunks, Room},
+    histograms::Histograms,
+    samples::Samples,
+};
+use crate::series::{HistogramSample, LabelSet, Sample, TimestampMs, is_stale_marker};
+
+/// One series as a reader sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct SeriesView<'a> {
+    /// Its identity.
+    pub labels: &'a LabelSet,
+    /// Its float samples.
+    pub samples: Samples<'a>,
+    /// Its native histograms, sorted by time; no float sample has the time of one.
+    pub histograms: &'a [HistogramSample],
+}
+
+/// A series of a store.
+#[derive(Debug)]
+pub(super) struct Series {
+    pub(super) hash: u128,
+    pub(super) labels: LabelSet,
+    chunks: Chunks,
+    /// Only series that got one pay for them.
+    histograms: Option<Box<Histograms>>,
+    /// Whether any detector reads it.
+    pub(super) wanted: bool,
+    /// Whether the awaited step waits for it.
+    pub(super) behind: bool,
+}
+
+// === impl Series ===
+
+impl Series {
+    pub(super) fn new(hash: u128, labels: LabelSet, wanted: bool, behind: bool) -> Self {
+        Self { hash, labels, chunks: Chunks::default(), histograms: None, wanted, behind }
+    }
+
+    pub(super) fn view(&self, keep_from: TimestampMs) -> SeriesView<'_> {
+        let histograms = self.histograms.as_ref().map_or(&[][..], |histograms| histograms.from(keep_from));
+        SeriesView { labels: &self.labels, samples: Samples::new(&self.chunks, keep_from), histograms }
+    }
+
+    #[inline]
+    pub(super) fn append(&mut self, sample: Sample, room: Room) -> AppendOutcome {
+        let Some(histograms) = &self.histograms else { return self.chunks.append(sample, room) };
+        if histograms.has(sample.timestamp) {
+            return AppendOutcome::Conflict;
+        }
+        let newest = histograms.newest().map(|newest| newest.timestamp);
+        in_order(self.chunks.append(sample, room), sample.timestamp, newest)
+    }
+
+    pub(super) fn append_histogram(&mut self, sample: &HistogramSample, room: Room) -> AppendOutcome {
+        self.trim_histograms(room.keep_from);
+        if self.chunks.newest_between(sample.timestamp, sample.timestamp).is_some() {
+            return AppendOutcome::Conflict;
+        }
+        if !room.may_grow {
+            return AppendOutcome::BytesLimit;
+        }
+        let newest = self.chunks.newest().map(|newest| newest.timestamp);
+        in_order(self.histograms.get_or_insert_default().append(sample), sample.timestamp, newest)
+    }
+
+    /// Drops the histograms before `keep_from`; old floats go when new ones come.
+    pub(super) fn trim_histograms(&mut self, keep_from: TimestampMs) {
+        if let Some(histograms) = &mut self.histograms {
+            histograms.trim(keep_from);
+            if histograms.newest().is_none() {
+                self.histograms = None;
+            }
+        }
+    }
+
+    /// When the newest sample is, and whether it ends the series.
+    pub(super) fn newest(&self) -> Option<(TimestampMs, bool)> {
+        let float = self.chunks.newest().map(|s| (s.timestamp, is_stale_marker(s.value)));
+        let histogram = self.histograms.as_ref().and_then(|histograms| histograms.newest());
+        float.max(histogram.map(|s| (s.timestamp, s.histogram.is_stale_marker())))
+    }
+
+    /// The time of the oldest sample after `at`, none before `keep_from`.
+    pub(super) fn first_after(&self, at: TimestampMs, keep_from: TimestampMs) -> Option<TimestampMs> {
+        let view = self.view(keep_from);
+        let next = view.histograms.partition_point(|sample| sample.timestamp <= at);
+        let histogram = view.histograms.get(next).map(|sample| sample.timestamp);
+        view.samples.first_after(at).into_iter().chain(histogram).min()
+    }
+
+    /// Bytes of memory its samples hold.
+    #[inline]
+    pub(super) fn window_bytes(&self) -> usize {
+        self.chunks.capacity_bytes() + self.histograms.as_ref().map_or(0, |h| h.capacity_bytes())
+    }
+}
+
+/// The newest of its kind is not in order when the other kind is further on.
+fn in_order(outcome: AppendOutcome, at: TimestampMs, other: Option<TimestampMs>) -> AppendOutcome {
+    if outcome == AppendOutcome::Appended && other.is_some_and(|other| at < other) {
+        return AppendOutcome::OutOfOrder;
+    }
+    outcome
+}
