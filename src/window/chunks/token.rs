@@ -7,7 +7,8 @@
 //! | 00 | difference of the decimal mantissas | |
 //! | 01 | the same | how much the distance in time changed |
 //! | 10 | `irregular + 2 length + 32 shift`: the XOR of the two floats is `length` bytes, shifted left by `shift` bytes | the change of the distance, if irregular; the bytes |
-//! | 11 | that many samples follow with the same value at the same distance | |
+//! | 11, even | half of that many samples follow with the same value at the same distance | |
+//! | 11, odd | half of it: how much the distance changed; the value is the same | |
 
 use super::{
     decimal,
@@ -17,13 +18,13 @@ use super::{
 /// The most bytes of a token.
 pub(super) const MAX_BYTES: usize = 2 + varint::MAX_BYTES + 8;
 
-/// The longest run of one token: two bytes and a bit.
-pub(super) const MAX_RUN: u16 = (1 << 12) - 1;
+/// The longest run of one token, which is two bytes then.
+pub(super) const MAX_RUN: u16 = (1 << 11) - 1;
 
 const DECIMAL: u64 = 0;
 const DECIMAL_IRREGULAR: u64 = 1;
 const XOR: u64 = 2;
-const RUN: u64 = 3;
+const SAME: u64 = 3;
 
 /// Where a chunk is after some sample: all that the next token refers to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +57,10 @@ impl State {
 pub(super) fn write(from: &State, to: &State, exponent: u8, into: &mut Scratch) {
     let change = to.delta.wrapping_sub(from.delta);
     let irregular = u64::from(change != 0);
+    if to.bits == from.bits && change != 0 && zigzag(change) < 1 << 60 {
+        into.put((zigzag(change) << 1 | 1) << 2 | SAME);
+        return;
+    }
     if let Some(mantissa) = decimal::mantissa(to.bits, exponent) {
         let difference = mantissa - decimal::mantissa(from.bits, exponent).unwrap_or(0);
         into.put(zigzag(difference) << 2 | if change == 0 { DECIMAL } else { DECIMAL_IRREGULAR });
@@ -80,7 +85,7 @@ pub(super) fn write(from: &State, to: &State, exponent: u8, into: &mut Scratch) 
 
 /// Writes that `run` samples repeat the one before them.
 pub(super) fn write_run(run: u16, into: &mut Scratch) {
-    into.put(u64::from(run) << 2 | RUN);
+    into.put(u64::from(run) << 3 | SAME);
 }
 
 /// What a token says.
@@ -98,8 +103,12 @@ pub(super) enum Token {
 pub(super) fn read(from: &State, mantissa: i64, exponent: u8, bytes: &mut &[u8]) -> Option<Token> {
     let token = varint::take(bytes)?;
     let payload = token >> 2;
-    let state = match token & 3 {
-        RUN => return Some(Token::Run(u16::try_from(payload).ok()?)),
+    let (state, mantissa) = match token & 3 {
+        SAME if payload & 1 == 0 => return Some(Token::Run(u16::try_from(payload >> 1).ok()?)),
+        SAME => {
+            let delta = from.delta.wrapping_add(unzigzag(payload >> 1));
+            (State { timestamp: from.timestamp.wrapping_add(delta), delta, bits: from.bits }, mantissa)
+        }
         XOR => {
             let delta = changed(from.delta, payload & 1 == 1, bytes)?;
             let (length, shift) = ((payload >> 1 & 15) as usize, (payload >> 5) as u32);
@@ -118,7 +127,7 @@ pub(super) fn read(from: &State, mantissa: i64, exponent: u8, bytes: &mut &[u8])
             (State { timestamp: from.timestamp.wrapping_add(delta), delta, bits }, mantissa)
         }
     };
-    Some(Token::Next(state.0, Some(state.1)))
+    Some(Token::Next(state, Some(mantissa)))
 }
 
 /// The distance in time, after its change has been read if there is one.
