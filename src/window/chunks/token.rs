@@ -7,6 +7,7 @@
 //! | 00 | difference of the decimal mantissas | |
 //! | 01 | the same | how much the distance in time changed |
 //! | 10 | `irregular + 2 length + 32 shift`: the XOR of the two floats is `length` bytes, shifted left by `shift` bytes | the change of the distance, if irregular; the bytes |
+//! | 10 | `irregular + 2 * 9`: the float is some steps beside a decimal, as sums of decimals are | the change of the distance, if irregular; the difference of the mantissas; the steps |
 //! | 11, even | half of that many samples follow with the same value at the same distance | |
 //! | 11, odd | half of it: how much the distance changed; the value is the same | |
 
@@ -15,8 +16,11 @@ use super::{
     varint::{self, Scratch, unzigzag, zigzag},
 };
 
-/// The most bytes of a token.
+/// The most bytes of a token: a changed distance and an XOR.
 pub(super) const MAX_BYTES: usize = 2 + varint::MAX_BYTES + 8;
+
+/// In the place of the length of an XOR: the float is beside a decimal.
+const BESIDE: u64 = 9;
 
 /// The longest run of one token, which is two bytes then.
 pub(super) const MAX_RUN: u16 = (1 << 11) - 1;
@@ -61,26 +65,41 @@ pub(super) fn write(from: &State, to: &State, exponent: u8, into: &mut Scratch) 
         into.put((zigzag(change) << 1 | 1) << 2 | SAME);
         return;
     }
-    if let Some(mantissa) = decimal::mantissa(to.bits, exponent) {
-        let difference = mantissa - decimal::mantissa(from.bits, exponent).unwrap_or(0);
+    let mantissa = decimal::nearest(to.bits, exponent);
+    let difference = mantissa - decimal::nearest(from.bits, exponent);
+    let steps = to.bits.wrapping_sub(decimal::value(mantissa, exponent).to_bits()) as i64;
+    if steps == 0 {
         into.put(zigzag(difference) << 2 | if change == 0 { DECIMAL } else { DECIMAL_IRREGULAR });
-        if change != 0 {
-            into.put(zigzag(change));
-        }
+        put_change(change, into);
         return;
     }
-    let xor = from.bits ^ to.bits;
-    let (shift, length) = if xor == 0 {
-        (0, 0)
-    } else {
-        let shift = xor.trailing_zeros() / 8;
-        (shift, 8 - xor.leading_zeros() / 8 - shift)
-    };
-    into.put((u64::from(shift) << 5 | u64::from(length) << 1 | irregular) << 2 | XOR);
+    let (xor, shift, length) = xor_bytes(from.bits, to.bits);
+    if varint::len(zigzag(difference)) + varint::len(zigzag(steps)) < length {
+        into.put((BESIDE << 1 | irregular) << 2 | XOR);
+        put_change(change, into);
+        into.put(zigzag(difference));
+        into.put(zigzag(steps));
+        return;
+    }
+    into.put(((shift as u64) << 5 | (length as u64) << 1 | irregular) << 2 | XOR);
+    put_change(change, into);
+    into.extend(&xor.to_le_bytes()[..length]);
+}
+
+/// The XOR without the zero bytes at its low end, their number, and its own.
+fn xor_bytes(a: u64, b: u64) -> (u64, usize, usize) {
+    let xor = a ^ b;
+    if xor == 0 {
+        return (0, 0, 0);
+    }
+    let shift = xor.trailing_zeros() as usize / 8;
+    (xor >> (8 * shift), shift, 8 - xor.leading_zeros() as usize / 8 - shift)
+}
+
+fn put_change(change: i64, into: &mut Scratch) {
     if change != 0 {
         into.put(zigzag(change));
     }
-    into.extend(&(xor >> (8 * shift)).to_le_bytes()[..length as usize]);
 }
 
 /// Writes that `run` samples repeat the one before them.
@@ -111,13 +130,19 @@ pub(super) fn read(from: &State, mantissa: i64, exponent: u8, bytes: &mut &[u8])
         }
         XOR => {
             let delta = changed(from.delta, payload & 1 == 1, bytes)?;
+            let timestamp = from.timestamp.wrapping_add(delta);
+            if payload >> 1 & 15 == BESIDE {
+                let mantissa = mantissa.wrapping_add(unzigzag(varint::take(bytes)?));
+                let steps = unzigzag(varint::take(bytes)?) as u64;
+                let bits = decimal::value(mantissa, exponent).to_bits().wrapping_add(steps);
+                return Some(Token::Next(State { timestamp, delta, bits }, Some(mantissa)));
+            }
             let (length, shift) = ((payload >> 1 & 15) as usize, (payload >> 5) as u32);
             let (low, rest) = bytes.split_at_checked(length)?;
             *bytes = rest;
             let mut xor = [0; 8];
             xor.get_mut(..length)?.copy_from_slice(low);
             let xor = u64::from_le_bytes(xor).checked_shl(shift.checked_mul(8)?)?;
-            let timestamp = from.timestamp.wrapping_add(delta);
             return Some(Token::Next(State { timestamp, delta, bits: from.bits ^ xor }, None));
         }
         kind => {
