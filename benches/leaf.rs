@@ -4,7 +4,7 @@
 
 use divan::{Bencher, black_box};
 use emberwatch::{
-    promql::{Plan, merge, parse},
+    promql::{Budget, Grid, LeafMatrix, Plan},
     series::{LabelSet, METRIC_NAME, Sample, TimestampMs},
     window::SeriesView,
 };
@@ -27,7 +27,7 @@ fn main() {
 fn rate_of_10k_series(bencher: Bencher<'_, '_>) {
     let series = counters(|n| vec![("instance", format!("host-{n}:9100"))]);
     let plan = plan("rate(requests_total[5m])");
-    bencher.bench_local(|| plan.leaves()[0].evaluate(views(black_box(&series)), AT));
+    bencher.bench_local(|| first_leaf(&plan, black_box(&series)));
 }
 
 /// `sum by (job)` of rates: what is left to do when the shards are done.
@@ -50,13 +50,19 @@ fn histogram_quantile_of_10k_buckets(bencher: Bencher<'_, '_>) {
 /// Benches the evaluation of an expression of one leaf, the leaf itself left out.
 fn evaluate(text: &str, bencher: Bencher<'_, '_>, series: &[(LabelSet, Vec<Sample>)]) {
     let plan = plan(text);
-    let leaves = [merge(vec![plan.leaves()[0].evaluate(views(series), AT)])];
-    bencher.bench_local(|| plan.evaluate(black_box(&leaves), AT));
+    let answer = LeafMatrix::merge(vec![first_leaf(&plan, series)]);
+    bencher.bench_local(|| plan.evaluate(black_box(&[&answer]), AT));
+}
+
+#[expect(clippy::unwrap_used, reason = "no budget, no failure")]
+fn first_leaf(plan: &Plan, series: &[(LabelSet, Vec<Sample>)]) -> LeafMatrix {
+    let request = plan.leaves()[0].request(&Grid::instant(AT));
+    request.evaluate(views(series), &mut Budget::unlimited()).unwrap()
 }
 
 #[expect(clippy::unwrap_used, reason = "the expressions stand above")]
 fn plan(text: &str) -> Plan {
-    parse(text).and_then(|expr| Plan::new(&expr)).unwrap()
+    Plan::parse(text).unwrap()
 }
 
 /// Counters by ascending labels; `labels` gives those of series `n`.

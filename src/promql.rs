@@ -1,33 +1,42 @@
-//! PromQL for feature expressions: parser, planner and evaluator.
+//! PromQL: parser, type checker and evaluator, for one step or many.
 //!
 //! ```text
-//! text --parse--> Expr --Plan::new--> Plan --leaves()--> Leaf::evaluate in each shard
-//!                                      |                      |
-//!                                      |                    merge
-//!                                      +---- evaluate <-------+      one vector (or scalar) at T
+//! text --parse--> Node --check--> Tree --leaves--> LeafRequest::evaluate in each shard
+//!                                  |                      |
+//!                                  |              LeafMatrix::merge
+//!                                  +---- evaluation <-----+      a Matrix: series x steps
 //! ```
 //!
-//! An expression is an instant query at step T. Its *leaves* (a selector with or without a range
-//! function) only look at one series at a time, so they run where the series live; what combines
-//! series runs once, on the merged results.
+//! Two views of one thing: a [`Query`] is an expression of any type over a [`Grid`] of steps, a
+//! [`Plan`] is one that can be a feature, at a single step. The *leaves* of an expression (a selector
+//! with or without a range function) only look at one series at a time, so they run where the series
+//! live; what combines series runs once, on the merged answers, all steps at once. A range function of
+//! a subquery, or with an argument that changes from step to step, runs there too.
 //!
-//! Promises: the answers of Prometheus 3 for the supported subset, judged by a real one in
-//! `tests/it/promql_prometheus.rs`; what is outside the subset is refused with its position by
-//! [`parse()`] or [`Plan::new`], never answered differently; the same samples give the same bits
-//! however the series are spread over shards, because every sum runs in label order; no input
-//! panics or overflows the stack.
+//! Promises: the answers of Prometheus 3.5, judged by a real one in `tests/it/promql_prometheus.rs`;
+//! what is not supported is refused with its position by [`Query::parse`] or [`Plan::parse`], never
+//! answered differently; the same samples give the same bits however the series are spread over
+//! shards, because every sum runs in label order; no input panics or overflows the stack, and a
+//! [`Budget`] bounds memory and time.
 //!
-//! Not supported: subqueries, `@`, native histograms (kept as their count and sum by `wire`),
-//! label functions, sorting, `topk` and its kin, calendar functions, `absent`. Annotations
-//! (warnings) of Prometheus are not produced.
+//! Not here: the functions of native histograms, `info`, `limit_ratio`. Annotations (warnings) of
+//! Prometheus are not produced.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod ast;
 
+mod budget;
+
+mod calendar;
+
+mod check;
+
 mod error;
 
 mod eval;
+
+mod grid;
 
 mod labels;
 
@@ -37,6 +46,8 @@ mod lex;
 
 mod literal;
 
+mod matrix;
+
 mod number;
 
 mod op;
@@ -45,15 +56,24 @@ mod parse;
 
 mod plan;
 
-pub use ast::Expr;
+mod point;
+
+mod query;
+
+mod range;
+
+mod tree;
+
+pub use budget::Budget;
 pub use error::ParseError;
-pub use eval::{EvalError, Value};
-pub use labels::merge;
-pub use leaf::Leaf;
-pub use parse::parse;
-pub use plan::Plan;
+pub use eval::EvalError;
+pub use grid::Grid;
+pub use leaf::{Leaf, LeafMatrix, LeafRequest};
+pub use plan::{Plan, Value};
+pub use point::Point;
+pub use query::{PointSeries, Query, QueryValue, ValueType, parse_matchers};
 
 use crate::series::LabelSet;
 
-/// The value of each series that has one, ascending by labels: what [`Leaf::evaluate`] returns.
+/// A number for each label set, ascending by labels.
 pub type LeafVector = Vec<(LabelSet, f64)>;

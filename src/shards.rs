@@ -6,7 +6,7 @@
 
 use crate::{
     pipeline::LeafTable,
-    promql::LeafVector,
+    promql::LeafMatrix,
     series::{SampleBatch, TimestampMs},
     window::AppendCounts,
 };
@@ -70,7 +70,7 @@ pub struct Evaluate {
 #[derive(Debug)]
 pub struct Evaluated {
     /// One vector a leaf of the table.
-    pub leaves: Vec<LeafVector>,
+    pub leaves: Vec<LeafMatrix>,
     /// Where every leaf is empty: the earliest sample after the step.
     pub next_sample: Option<TimestampMs>,
 }

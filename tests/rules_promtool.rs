@@ -4,7 +4,8 @@
 #[path = "support/peers.rs"]
 mod peers;
 
-use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+use emberwatch::features::{DEFAULT_RATE_INTERVAL, PRESETS};
+use std::{collections::BTreeSet, fs, io::Write as _, path::PathBuf, process::Command};
 
 /// The files of `folder` with the ending `.yml`, by name.
 fn yaml_files(folder: &str) -> Vec<PathBuf> {
@@ -36,6 +37,18 @@ fn promtool_accepts_every_rule_file() {
 #[test]
 fn promtool_unit_tests_of_the_rules_pass() {
     run_promtool(&["test", "rules"], &yaml_files("rules/tests"));
+}
+
+/// The presets' expressions as recording rules.
+#[test]
+fn promtool_accepts_every_expression_of_the_presets() {
+    let mut rules = String::from("groups:\n- name: presets\n  rules:\n");
+    for column in PRESETS.iter().flat_map(|preset| preset.columns(DEFAULT_RATE_INTERVAL)) {
+        rules += &format!("  - record: {}\n    expr: >-\n      {}\n", column.name, column.expression);
+    }
+    let mut file = tempfile::Builder::new().suffix(".yml").tempfile().unwrap();
+    file.write_all(rules.as_bytes()).unwrap();
+    run_promtool(&["check", "rules"], &[file.path().to_owned()]);
 }
 
 /// The words of `text` that begin with `prefix` and end where a metric name ends.

@@ -2,6 +2,7 @@
 
 use super::board::{ProgressBoard, ShardReport};
 use crate::{
+    promql::LeafMatrix,
     shards::{Append, Appended, Evaluate, Evaluated, ShardMessage},
     window::Store,
 };
@@ -95,7 +96,7 @@ impl Shard {
             }
         };
         self.store.mark_evaluated(at);
-        let empty = leaves.iter().all(Vec::is_empty);
+        let empty = leaves.iter().all(LeafMatrix::is_empty);
         let next_sample = empty.then(|| self.store.next_after(at)).flatten();
         _ = reply.send(Evaluated { leaves, next_sample });
         held

@@ -4,7 +4,7 @@ use super::{board::ProgressBoard, outlet::Outlet};
 use crate::{
     lifecycle::{LiveModels, ModelDirectory},
     pipeline::{DetectorStep, Evaluator, LeafTable, StepCause, StepClock, Tick, TrainingJob},
-    promql::LeafVector,
+    promql::LeafMatrix,
     series::TimestampMs,
     shards::{Evaluate, Evaluated, ShardMessage, Shards},
     telemetry::{DetectorLabel, Metrics},
@@ -29,7 +29,7 @@ pub(super) struct Stepper {
 }
 
 /// What every shard answered, leaf by leaf.
-type ShardLeaves = Vec<Vec<LeafVector>>;
+type ShardLeaves = Vec<Vec<LeafMatrix>>;
 
 /// A step, evaluated.
 struct Judged {
@@ -118,7 +118,7 @@ impl Stepper {
         let judging = tokio::task::spawn_blocking(move || {
             let leaves = table.gather(parts);
             let steps = evaluator.step(&leaves, at, |detector| models.load(detector));
-            (evaluator, Judged { steps, empty: leaves.iter().all(Vec::is_empty) })
+            (evaluator, Judged { steps, empty: leaves.iter().all(LeafMatrix::is_empty) })
         });
         match judging.await {
             Ok((evaluator, judged)) => {

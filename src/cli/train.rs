@@ -111,7 +111,7 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         stdout(),
         "trained on {} rows of {} entities, {} to {}\n\
          features: {}, step {} s, window {} steps\n\
-         dropped: {} rows in warm-up, {} rows not sampled (at most {} are used)\n\
+         dropped: {} rows in warm-up, {} rows not sampled (at most {} are, or {} of each entity)\n\
          model {} written to {} ({} bytes)",
         training.rows,
         training.entities,
@@ -123,6 +123,7 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         table.rows().len() - warm_rows,
         warm_rows - reservoir.len(),
         args.max_rows,
+        ReservoirSettings::default().min_entity_rows,
         model.version(),
         args.out.display(),
         bytes.len(),

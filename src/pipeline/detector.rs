@@ -4,7 +4,7 @@ use super::training::TrainingPolicy;
 use crate::{
     calibrate::{CheckedPersistence, Thresholds},
     features::{FeatureColumn, FeatureSchema},
-    promql::{self, ParseError, Plan},
+    promql::{ParseError, Plan},
 };
 
 /// What a detector is made of, before its expressions are compiled.
@@ -24,24 +24,13 @@ pub struct DetectorSettings {
 /// Why a detector cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDetector {
-    /// An expression is broken or outside the supported subset.
+    /// An expression is broken, not supported, or does what a feature must not.
     #[error("feature {feature:?}: {source}")]
     Expression {
         /// The feature.
         feature: String,
         /// What is wrong, with its position.
         source: Box<ParseError>,
-    },
-    /// An expression looks at samples that are not there yet.
-    #[error(
-        "feature {feature:?} looks {ahead_ms} ms past its step (a negative offset); a feature is evaluated when \
-         the step has come, so it can only look back"
-    )]
-    LooksAhead {
-        /// The feature.
-        feature: String,
-        /// How far.
-        ahead_ms: i64,
     },
 }
 
@@ -66,14 +55,10 @@ pub struct Detector {
 /// Compiles one expression as a feature.
 ///
 /// # Errors
-/// When it is broken, outside the supported subset, or looks ahead.
+/// When it is broken or does what a feature must not.
 pub fn compile_feature(name: &str, expression: &str) -> Result<Plan, InvalidDetector> {
-    let invalid = |source| InvalidDetector::Expression { feature: name.to_owned(), source: Box::new(source) };
-    let plan = Plan::new(&promql::parse(expression).map_err(invalid)?).map_err(invalid)?;
-    match plan.lookahead_ms() {
-        0 => Ok(plan),
-        ahead_ms => Err(InvalidDetector::LooksAhead { feature: name.to_owned(), ahead_ms }),
-    }
+    Plan::parse(expression)
+        .map_err(|source| InvalidDetector::Expression { feature: name.to_owned(), source: Box::new(source) })
 }
 
 // === impl Detector ===

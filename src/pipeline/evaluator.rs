@@ -7,7 +7,7 @@ use super::{
     training::TrainingJob,
     verdict::DetectorStep,
 };
-use crate::{model::Model, promql::LeafVector, series::TimestampMs};
+use crate::{model::Model, promql::LeafMatrix, series::TimestampMs};
 use std::sync::Arc;
 
 /// The detectors with their windows and memories. One owner, no locks; nothing here waits.
@@ -37,7 +37,7 @@ impl Evaluator {
     /// asked once for each, so that no step is scored by two models.
     pub fn step(
         &mut self,
-        leaves: &[LeafVector],
+        leaves: &[LeafMatrix],
         at: TimestampMs,
         mut model: impl FnMut(&str) -> Option<Arc<Model>>,
     ) -> Vec<DetectorStep> {

@@ -10,7 +10,7 @@ use crate::{
     calibrate::{Severity, SeverityTracker},
     features::{FeatureMatrix, FeatureWindows, Inputs, join},
     model::{Model, Scored},
-    promql::{LeafVector, Value},
+    promql::{LeafMatrix, Value},
     series::{LabelSet, TimestampMs},
 };
 use std::collections::BTreeMap;
@@ -58,7 +58,7 @@ impl Judge {
     /// Judges every entity that has a feature at step `at`.
     pub fn step(
         &mut self,
-        leaves: &[LeafVector],
+        leaves: &[LeafMatrix],
         places: &[LeafPlaces],
         at: TimestampMs,
         model: Option<&Model>,
@@ -96,14 +96,14 @@ impl Judge {
 
     fn features(
         &self,
-        leaves: &[LeafVector],
+        leaves: &[LeafMatrix],
         places: &[LeafPlaces],
         at: TimestampMs,
         step: &mut DetectorStep,
     ) -> FeatureMatrix {
         let mut columns = Vec::with_capacity(places.len());
         for (feature, places) in self.detector.features.iter().zip(places) {
-            let own: Vec<LeafVector> = places.iter().map(|place| leaves[*place].clone()).collect();
+            let own: Vec<&LeafMatrix> = places.iter().map(|place| &leaves[*place]).collect();
             columns.push(match feature.plan.evaluate(&own, at) {
                 Ok(Value::Vector(vector)) => vector,
                 // A number belongs to no entity in particular.

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     model::Model,
+    promql::LeafMatrix,
     series::{SampleBatch, TimestampMs},
     window::{self, AppendCounts, Store},
 };
@@ -78,7 +79,7 @@ impl Replay {
         let parts = self.stores.iter_mut().map(|store| self.table.evaluate(store, at)).collect();
         let leaves = self.table.gather(parts);
         let steps = self.evaluator.step(&leaves, at, |detector| self.models.get(detector).cloned());
-        let empty = leaves.iter().all(Vec::is_empty);
+        let empty = leaves.iter().all(LeafMatrix::is_empty);
         let next_sample = || self.stores.iter().filter_map(|store| store.next_after(at)).min();
         let next = self.clock.next(at, empty.then(next_sample).flatten());
         self.stores.iter_mut().for_each(|store| store.mark_evaluated(at));

@@ -1,22 +1,7 @@
 //! The expression as written, with the place of every part.
 
 use super::error::Span;
-use crate::series::MatchOp;
-use std::{fmt, sync::Arc};
-
-/// A parsed expression: [`super::Plan::new`] checks and compiles it.
-#[derive(Clone, Debug)]
-pub struct Expr {
-    pub(super) text: Arc<str>,
-    pub(super) root: Node,
-}
-
-/// The text as it was parsed.
-impl fmt::Display for Expr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
+use crate::series::{MatchOp, TimestampMs};
 
 /// One part of an expression.
 #[derive(Clone, Debug)]
@@ -31,9 +16,9 @@ pub(super) struct Node {
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
     Number(f64),
-    /// A string; only functions that are not supported take one.
-    Text,
+    Text(String),
     Selector(Selector),
+    Subquery(Box<Subquery>),
     Paren(Box<Node>),
     /// Unary `-`; unary `+` is `Plus`.
     Minus(Box<Node>),
@@ -65,8 +50,35 @@ pub(super) struct Selector {
     pub(super) metric: Option<String>,
     pub(super) matchers: Vec<Matcher>,
     pub(super) range_ms: Option<i64>,
+    pub(super) moment: Moment,
+}
+
+/// `expression[1h:5m]`
+#[derive(Clone, Debug)]
+pub(super) struct Subquery {
+    pub(super) inner: Node,
+    pub(super) range_ms: i64,
+    /// `None` where the query's own interval is meant: `[1h:]`.
+    pub(super) step_ms: Option<i64>,
+    pub(super) moment: Moment,
+}
+
+/// When a selector or a subquery looks, seen from the step: `@` and `offset`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Moment {
     /// Positive looks back.
-    pub(super) offset_ms: Option<i64>,
+    pub(super) offset_ms: i64,
+    pub(super) at: Option<At>,
+}
+
+/// The argument of `@`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum At {
+    Fixed(TimestampMs),
+    /// `start()`: the first step of the whole query.
+    Start,
+    /// `end()`: its last one.
+    End,
 }
 
 /// A label matcher as written; its pattern is not compiled yet.

@@ -1,4 +1,4 @@
-//! The evaluation of a plan on the vectors of its leaves.
+//! The evaluation of a checked expression on the answers to its leaves, all steps at once.
 
 mod aggregate;
 
@@ -8,27 +8,30 @@ mod histogram;
 
 mod matching;
 
+mod order;
+
+mod over_range;
+
+mod relabel;
+
+mod select;
+
 use super::{
-    LeafVector,
+    Budget, Point,
     ast::Side,
     labels,
+    leaf::{Answer, LeafMatrix, Times},
+    matrix::{Cell, Matrix},
     op::ElementOp,
-    plan::{Root, Scalar, Vector},
+    tree::{Scalar, Tree, Vector},
 };
-use crate::series::{LabelSet, TimestampMs};
+use crate::series::LabelSet;
+pub(super) use order::ordered;
 use std::borrow::Cow;
 
-/// What an expression is at one step.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// One number.
-    Scalar(f64),
-    /// A number for each label set; ascending, each once.
-    Vector(Vec<(LabelSet, f64)>),
-}
-
-/// Why the data of a step does not allow an operation. Prometheus fails in the same cases.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why the data does not allow an operation, or what a query may not cost. Prometheus fails in the
+/// same cases.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum EvalError {
     /// Series that only differed in what the operation drops, as a rule the metric name.
     #[error("two series of a result have the same labels {labels}")]
@@ -63,105 +66,208 @@ pub enum EvalError {
         /// The labels.
         labels: LabelSet,
     },
-    /// The caller's mistake: not the vectors of this plan's leaves.
-    #[error("the plan has {expected} leaves, but {given} vectors were given")]
+    /// `topk` and its kin with a number of elements that is none.
+    #[error("{value} is not a number of elements to select")]
+    Count {
+        /// The number.
+        value: f64,
+    },
+    /// A factor of `double_exponential_smoothing` outside 0 to 1.
+    #[error("the {name} factor must lie between 0 and 1, but is {value}")]
+    Factor {
+        /// `smoothing` or `trend`.
+        name: &'static str,
+        /// The factor.
+        value: f64,
+    },
+    /// A range query of something that is not a number at a step.
+    #[error("a range query must be a scalar or an instant vector, not {found}")]
+    NotForRange {
+        /// What it is.
+        found: &'static str,
+    },
+    /// A native histogram where only numbers can be used: as a feature.
+    #[error(
+        "{labels} is a native histogram, not a number: use histogram_quantile(..), histogram_avg(..) or the like"
+    )]
+    HistogramFeature {
+        /// The labels of the result.
+        labels: LabelSet,
+    },
+    /// The query holds more points in memory than it may.
+    #[error("the query needs more than {limit} points in memory at once")]
+    TooManyPoints {
+        /// The most it may hold.
+        limit: usize,
+    },
+    /// The time given to the query is over.
+    #[error("the time for the query is over")]
+    Expired,
+    /// The caller's mistake: not the answers to this expression's leaves.
+    #[error("the expression has {expected} leaves, but {given} other answers were given")]
     WrongLeaves {
-        /// Leaves of the plan.
+        /// Leaves of the expression.
         expected: usize,
-        /// Vectors given.
+        /// Answers given.
         given: usize,
     },
 }
 
-/// An intermediate vector: ascending by labels, each label set once.
-type Elements = Vec<(LabelSet, f64)>;
-
-/// One evaluation: what it reads.
-pub(super) struct Evaluation<'a> {
-    pub(super) leaves: &'a [LeafVector],
-    pub(super) at: TimestampMs,
+/// One evaluation: what it reads, and at which steps.
+pub(super) struct Evaluation<'a, 'b> {
+    pub(super) tree: &'a Tree,
+    pub(super) answers: &'a [&'a LeafMatrix],
+    pub(super) times: Times,
+    pub(super) budget: &'b mut Budget,
 }
 
-impl<'a> Evaluation<'a> {
-    pub(super) fn root(&self, root: &Root) -> Result<Value, EvalError> {
-        match root {
-            Root::Scalar(scalar) => self.scalar(scalar).map(Value::Scalar),
-            Root::Vector(vector) => self.vector(vector).map(|elements| Value::Vector(elements.into_owned())),
-        }
-    }
-
-    fn scalar(&self, scalar: &Scalar) -> Result<f64, EvalError> {
+impl<'a> Evaluation<'a, '_> {
+    /// The value at each step.
+    pub(super) fn scalar(&mut self, scalar: &Scalar) -> Result<Vec<f64>, EvalError> {
+        let steps = self.times.count();
+        self.budget.work(steps)?;
         Ok(match scalar {
-            Scalar::Number(value) => *value,
-            Scalar::Time => self.at.seconds(),
-            Scalar::Minus(of) => -self.scalar(of)?,
-            Scalar::Binary { op, left, right } => op.apply(self.scalar(left)?, self.scalar(right)?),
-            Scalar::OfVector(of) => match &*self.vector(of)? {
-                [(_, value)] => *value,
-                _ => f64::NAN,
-            },
+            Scalar::Number(value) => vec![*value; steps],
+            Scalar::Time => self.times.steps().map(|at| at.seconds()).collect(),
+            Scalar::Minus(of) => self.scalar(of)?.into_iter().map(|value| -value).collect(),
+            Scalar::Binary { op, left, right } => {
+                let (left, right) = (self.scalar(left)?, self.scalar(right)?);
+                left.into_iter().zip(right).map(|(left, right)| op.apply(left, right)).collect()
+            }
+            Scalar::OfVector(of) => only_floats(&*self.vector(of)?, steps),
         })
     }
 
-    fn vector(&self, vector: &Vector) -> Result<Cow<'a, [(LabelSet, f64)]>, EvalError> {
-        let elements = match vector {
-            Vector::Leaf(number) => return self.leaf(*number),
-            Vector::OfScalar(scalar) => vec![(LabelSet::empty(), self.scalar(scalar)?)],
-            Vector::Elementwise { function, of } => elementwise::apply(self, function, &self.vector(of)?)?,
-            Vector::Aggregate { op, grouping, of } => {
-                aggregate::aggregate(self, op, grouping, &self.vector(of)?)?
-            }
-            Vector::HistogramQuantile { q, of } => histogram::quantiles(self.scalar(q)?, &self.vector(of)?)?,
-            Vector::WithScalar { op, vector, scalar, scalar_side } => {
-                with_scalar(*op, &self.vector(vector)?, self.scalar(scalar)?, *scalar_side)?
-            }
-            Vector::Matched { op, left, right, matching } => {
-                matching::matched(*op, &self.vector(left)?, &self.vector(right)?, matching)?
-            }
-            Vector::Set { op, left, right, matching } => {
-                matching::set(*op, &self.vector(left)?, &self.vector(right)?, matching)?
-            }
-        };
-        Ok(Cow::Owned(elements))
+    /// The points at each step. What a part held while it was evaluated is given back; its result is
+    /// held by whoever asked.
+    pub(super) fn vector(&mut self, vector: &Vector) -> Result<Cow<'a, Matrix>, EvalError> {
+        let held = self.budget.held();
+        let matrix = self.part(vector)?;
+        let own = if let Cow::Owned(matrix) = &matrix { matrix.cell_count() } else { 0 };
+        self.budget.settle(held.saturating_add(own))?;
+        Ok(matrix)
     }
 
-    fn leaf(&self, number: usize) -> Result<Cow<'a, [(LabelSet, f64)]>, EvalError> {
-        // The plan numbers its own leaves, and their count was checked.
-        let leaf = self.leaves.get(number).map_or(&[][..], Vec::as_slice);
-        check_unique(leaf)?;
-        Ok(Cow::Borrowed(leaf))
+    fn part(&mut self, vector: &Vector) -> Result<Cow<'a, Matrix>, EvalError> {
+        Ok(Cow::Owned(match vector {
+            Vector::Leaf(number) => return self.leaf(*number),
+            Vector::OfScalar(scalar) => of_scalar(self.scalar(scalar)?),
+            Vector::OverRange { function, arguments, of } => self.over_range(*function, arguments, of)?,
+            Vector::Elementwise { function, of } => {
+                let of = self.vector(of)?;
+                self.elementwise(function, &of)?
+            }
+            Vector::Absent { labels, of } => {
+                let occupied = self.vector(of)?.occupied_steps();
+                absent(labels, &occupied)
+            }
+            Vector::Relabel { how, of } => relabel::relabelled(how, &*self.vector(of)?)?,
+            Vector::Floats(of) => floats(&*self.vector(of)?),
+            Vector::Aggregate { op, grouping, of } => {
+                let of = self.vector(of)?;
+                self.aggregate(op, grouping, &of)?
+            }
+            Vector::CountValues { label, grouping, of } => {
+                let of = self.vector(of)?;
+                select::count_values(label, grouping, &of, self.budget)?
+            }
+            Vector::Select { which, count, grouping, of } => {
+                let (count, of) = (self.scalar(count)?, self.vector(of)?);
+                select::selected(*which, &count, grouping, &of)?
+            }
+            Vector::HistogramQuantile { q, of } => {
+                let (q, of) = (self.scalar(q)?, self.vector(of)?);
+                histogram::quantiles(&q, &of)?
+            }
+            Vector::HistogramFraction { lower, upper, of } => {
+                let (lower, upper, of) = (self.scalar(lower)?, self.scalar(upper)?, self.vector(of)?);
+                histogram::fractions(&lower, &upper, &of)?
+            }
+            Vector::WithScalar { op, vector, scalar, scalar_side } => {
+                let (vector, scalar) = (self.vector(vector)?, self.scalar(scalar)?);
+                with_scalar(*op, &vector, &scalar, *scalar_side)?
+            }
+            Vector::Matched { op, left, right, matching } => {
+                let (left, right) = (self.vector(left)?, self.vector(right)?);
+                matching::matched(*op, &left, &right, matching, self.budget)?
+            }
+            Vector::Set { op, left, right, matching } => {
+                let (left, right) = (self.vector(left)?, self.vector(right)?);
+                matching::set(*op, &left, &right, matching)?
+            }
+        }))
     }
+
+    fn leaf(&mut self, number: usize) -> Result<Cow<'a, Matrix>, EvalError> {
+        // The tree numbers its own leaves, and their count was checked.
+        match self.answers.get(number).map(|answer| &answer.answer) {
+            Some(Answer::Steps(matrix)) if matrix.steps() == self.times.count() => {
+                matrix.check_distinct()?;
+                Ok(Cow::Borrowed(matrix))
+            }
+            _ => Ok(Cow::Owned(Matrix::new(self.times.count()))),
+        }
+    }
+}
+
+/// The only float of each step; NaN where there is none, or more than one.
+fn only_floats(of: &Matrix, steps: usize) -> Vec<f64> {
+    let mut found: Vec<Option<f64>> = vec![None; steps];
+    let mut several = vec![false; steps];
+    for (_, cells) in of.rows() {
+        for (step, cell) in cells.iter().enumerate() {
+            if let Some(value) = cell.as_ref().and_then(Point::float) {
+                several[step] |= found[step].replace(value).is_some();
+            }
+        }
+    }
+    let only = |(value, several): (Option<f64>, bool)| value.filter(|_| !several).unwrap_or(f64::NAN);
+    found.into_iter().zip(several).map(only).collect()
+}
+
+fn of_scalar(values: Vec<f64>) -> Matrix {
+    let mut matrix = Matrix::with_capacity(values.len(), 1);
+    matrix.push(LabelSet::empty(), values.into_iter().map(|value| Some(Point::Float(value))));
+    matrix
+}
+
+fn absent(labels: &LabelSet, occupied: &[bool]) -> Matrix {
+    let mut matrix = Matrix::with_capacity(occupied.len(), 1);
+    matrix.push(labels.clone(), occupied.iter().map(|occupied| (!occupied).then_some(Point::Float(1.0))));
+    matrix
+}
+
+fn floats(of: &Matrix) -> Matrix {
+    let mut matrix = Matrix::with_capacity(of.steps(), of.row_count());
+    for (labels, cells) in of.rows() {
+        matrix.push(labels.clone(), cells.iter().map(float));
+    }
+    matrix
+}
+
+fn float(cell: &Cell) -> Cell {
+    cell.as_ref().and_then(Point::float).map(Point::Float)
 }
 
 /// A vector and a scalar; a filter keeps the vector's value on whichever side it stands.
 fn with_scalar(
     op: ElementOp,
-    vector: &[(LabelSet, f64)],
-    scalar: f64,
+    vector: &Matrix,
+    scalar: &[f64],
     scalar_side: Side,
-) -> Result<Elements, EvalError> {
-    let combine = |value: f64| match scalar_side {
+) -> Result<Matrix, EvalError> {
+    let combine = |value: f64, scalar: f64| match scalar_side {
         Side::Right => op.apply(value, scalar),
         Side::Left if op.keeps_name() => op.apply(scalar, value).map(|_| value),
         Side::Left => op.apply(scalar, value),
     };
-    let labels_of =
-        |labels: &LabelSet| if op.keeps_name() { labels.clone() } else { labels::without_name(labels) };
-    finished(
-        vector.iter().filter_map(|(labels, value)| Some((labels_of(labels), combine(*value)?))).collect(),
-    )
-}
-
-/// Brings the elements of a result into label order and checks that each label set is there once.
-fn finished(mut elements: Elements) -> Result<Elements, EvalError> {
-    labels::sort(&mut elements);
-    check_unique(&elements)?;
-    Ok(elements)
-}
-
-fn check_unique(elements: &[(LabelSet, f64)]) -> Result<(), EvalError> {
-    match elements.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        Some(pair) => Err(EvalError::SameLabels { labels: pair[0].0.clone() }),
-        None => Ok(()),
+    let mut result = Matrix::with_capacity(vector.steps(), vector.row_count());
+    for (labels, cells) in vector.rows() {
+        let combined = cells.iter().zip(scalar);
+        let combined =
+            combined.map(|(cell, scalar)| combine(cell.as_ref()?.float()?, *scalar).map(Point::Float));
+        let labels_of = || if op.keeps_name() { labels.clone() } else { labels::without_name(labels) };
+        result.push_with(|row| row.extend(combined), labels_of);
     }
+    result.joined()
 }

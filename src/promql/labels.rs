@@ -1,6 +1,5 @@
-//! Label sets of results: names dropped, projections compared, vectors sorted.
+//! Label sets of results: names dropped, projections compared.
 
-use super::LeafVector;
 use crate::series::{LabelRef, LabelSet, LabelSetBuilder, METRIC_NAME};
 
 /// Labels that say what a metric is; an operation that changes the meaning of a value drops them.
@@ -14,24 +13,6 @@ pub(super) fn is_metadata(label: LabelRef<'_>) -> bool {
 /// The labels without those that say what the metric is.
 pub(super) fn without_name(labels: &LabelSet) -> LabelSet {
     labels.filtered(|label| !is_metadata(label))
-}
-
-/// Brings a vector into label order; equal labels keep their order.
-pub(super) fn sort<T>(vector: &mut [(LabelSet, T)]) {
-    if !vector.is_sorted_by(|a, b| a.0 <= b.0) {
-        vector.sort_by(|a, b| a.0.cmp(&b.0));
-    }
-}
-
-/// Vectors of several shards as one, ascending by labels.
-///
-/// Each of `parts` must be ascending by labels, as [`super::Leaf::evaluate`] returns it.
-#[must_use]
-pub fn merge(parts: Vec<LeafVector>) -> LeafVector {
-    // The stable sort finds the sorted runs and merges them.
-    let mut merged: LeafVector = parts.into_iter().flatten().collect();
-    sort(&mut merged);
-    merged
 }
 
 /// Writes parts of label sets as text that is equal exactly when the parts are, without allocating
@@ -62,14 +43,6 @@ mod tests {
 
     fn set(pairs: &[(&str, &str)]) -> LabelSet {
         LabelSet::from_pairs(pairs.iter().copied()).unwrap()
-    }
-
-    #[test]
-    fn merging_keeps_label_order_and_repeats() {
-        let (a, b, c) = (set(&[("i", "a")]), set(&[("i", "b")]), set(&[("i", "c")]));
-        let parts =
-            vec![vec![(a.clone(), 1.0), (c.clone(), 3.0)], vec![], vec![(a.clone(), 4.0), (b.clone(), 2.0)]];
-        assert_eq!(merge(parts), [(a.clone(), 1.0), (a, 4.0), (b, 2.0), (c, 3.0)]);
     }
 
     #[test]

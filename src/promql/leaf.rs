@@ -1,30 +1,39 @@
 //! Leaves: what can be said of one series at a time, evaluated where the series live.
 
-mod counter;
+mod answer;
 
-mod over_time;
+mod reach;
 
-mod regression;
+mod times;
 
-use super::{LeafVector, labels};
+pub use answer::LeafMatrix;
+pub(super) use answer::{Answer, RangeSeries};
+pub(super) use times::{SubqueryRange, Times};
+
+use super::{
+    Budget, EvalError, Grid, Point,
+    ast::Moment,
+    labels,
+    matrix::Matrix,
+    range::{Arguments, RangeFunction},
+};
 use crate::{
     series::{LabelMatcher, Sample, TimestampMs, is_stale_marker},
     window::SeriesView,
 };
+use std::sync::Arc;
 
 /// How far back an instant selector looks for the newest sample (Prometheus' lookback delta).
 const LOOKBACK_MS: i64 = 5 * 60_000;
 
-/// A selector, plain or under a range function.
-///
-/// Leaves are what a shard evaluates; register [`Self::matchers`] as a selector of the store, then
-/// give its series to [`Self::evaluate`] at each step.
+/// A selector, plain or under a range function, at its place in an expression.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Leaf {
-    pub(super) matchers: Vec<LabelMatcher>,
-    /// Positive looks back.
-    pub(super) offset_ms: i64,
+    pub(super) matchers: Arc<[LabelMatcher]>,
     pub(super) read: Read,
+    pub(super) moment: Moment,
+    /// The subqueries around it, the outermost first.
+    pub(super) subqueries: Vec<SubqueryRange>,
 }
 
 /// What is read of a series.
@@ -32,43 +41,23 @@ pub struct Leaf {
 pub(super) enum Read {
     /// The newest sample.
     Newest,
+    /// The time of the newest sample, in seconds.
+    NewestTime,
     /// A function of the samples in a range.
-    Range { range_ms: i64, function: RangeFunction },
+    Range { range_ms: i64, function: RangeFunction, arguments: Arguments },
+    /// All samples in a range: for functions whose arguments are not known here.
+    Samples { range_ms: i64 },
 }
 
-/// A function from the samples of a range to one value; see Prometheus' functions of that name.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum RangeFunction {
-    Rate,
-    Increase,
-    Delta,
-    Irate,
-    Idelta,
-    Changes,
-    Resets,
-    Deriv,
-    /// With how many seconds ahead.
-    PredictLinear(f64),
-    AvgOverTime,
-    MinOverTime,
-    MaxOverTime,
-    SumOverTime,
-    CountOverTime,
-    LastOverTime,
-    PresentOverTime,
-    StddevOverTime,
-    StdvarOverTime,
-    QuantileOverTime(f64),
+/// What a query wants to know of the series of one selector.
+#[derive(Clone, Debug)]
+pub struct LeafRequest {
+    matchers: Arc<[LabelMatcher]>,
+    read: Read,
+    times: Times,
 }
 
-/// The range a function sees: samples with `start < timestamp <= end`, no stale markers.
-#[derive(Clone, Copy, Debug)]
-struct Range<'a> {
-    /// Never empty.
-    samples: &'a [Sample],
-    start: TimestampMs,
-    end: TimestampMs,
-}
+// === impl Leaf ===
 
 impl Leaf {
     /// Which series it reads: all of these must hold.
@@ -77,90 +66,149 @@ impl Leaf {
         &self.matchers
     }
 
-    /// How far before the step its oldest sample can lie.
+    /// What it asks for when the expression is evaluated over `grid`.
     #[must_use]
-    pub fn lookback_ms(&self) -> i64 {
-        let range_ms = match self.read {
-            Read::Newest => LOOKBACK_MS,
-            Read::Range { range_ms, .. } => range_ms,
-        };
-        range_ms.saturating_add(self.offset_ms).max(0)
-    }
-
-    /// How far after the step its newest sample can lie: above 0 only with a negative offset.
-    #[must_use]
-    pub fn lookahead_ms(&self) -> i64 {
-        self.offset_ms.saturating_neg().max(0)
-    }
-
-    /// The value of each of `series` that has one at step `at`, ascending by labels.
-    ///
-    /// `series` must be those that satisfy [`Self::matchers`]. Two series that only differ in their
-    /// metric name give equal labels under most functions; both are returned, and
-    /// [`super::Plan::evaluate`] reports it.
-    pub fn evaluate<'a>(&self, series: impl Iterator<Item = SeriesView<'a>>, at: TimestampMs) -> LeafVector {
-        let end = at.plus_ms(self.offset_ms.saturating_neg());
-        let mut vector = LeafVector::new();
-        match self.read {
-            Read::Newest => {
-                let start = end.plus_ms(-LOOKBACK_MS);
-                for view in series {
-                    if let Some(newest) = view.samples.newest_until(end)
-                        && newest.timestamp > start
-                        && !is_stale_marker(newest.value)
-                    {
-                        vector.push((view.labels.clone(), newest.value));
-                    }
-                }
-            }
-            Read::Range { range_ms, function } => {
-                let start = end.plus_ms(range_ms.saturating_neg());
-                let (mut scratch, mut unmarked) = (Vec::new(), Vec::new());
-                for view in series {
-                    let samples = view.samples.between(start, end, &mut scratch);
-                    let samples = without_stale_markers(samples, &mut unmarked);
-                    let range = Range { samples, start, end };
-                    if !samples.is_empty()
-                        && let Some(value) = function.apply(range, at)
-                    {
-                        let keeps_name = matches!(function, RangeFunction::LastOverTime);
-                        let labels =
-                            if keeps_name { view.labels.clone() } else { labels::without_name(view.labels) };
-                        vector.push((labels, value));
-                    }
-                }
-            }
+    pub fn request(&self, grid: &Grid) -> LeafRequest {
+        let times = self.subqueries.iter().fold(Times::of(grid), |times, subquery| times.inside(subquery));
+        LeafRequest {
+            matchers: Arc::clone(&self.matchers),
+            read: self.read,
+            times: times.looking(self.moment),
         }
-        labels::sort(&mut vector);
-        vector
     }
 }
 
-impl RangeFunction {
-    /// `None` where the range is too short for the function.
-    fn apply(self, range: Range<'_>, at: TimestampMs) -> Option<f64> {
-        let samples = range.samples;
-        match self {
-            Self::Rate => counter::rate(range),
-            Self::Increase => counter::increase(range),
-            Self::Delta => counter::delta(range),
-            Self::Irate => counter::irate(samples),
-            Self::Idelta => counter::idelta(samples),
-            Self::Changes => Some(counter::changes(samples)),
-            Self::Resets => Some(counter::resets(samples)),
-            Self::Deriv => regression::deriv(samples),
-            Self::PredictLinear(ahead) => regression::predict_linear(samples, at, ahead),
-            Self::AvgOverTime => Some(over_time::avg(samples)),
-            Self::MinOverTime => Some(over_time::min(samples)),
-            Self::MaxOverTime => Some(over_time::max(samples)),
-            Self::SumOverTime => Some(over_time::sum(samples)),
-            Self::CountOverTime => Some(samples.len() as f64),
-            Self::LastOverTime => samples.last().map(|sample| sample.value),
-            Self::PresentOverTime => Some(1.0),
-            Self::StddevOverTime => Some(over_time::stdvar(samples).sqrt()),
-            Self::StdvarOverTime => Some(over_time::stdvar(samples)),
-            Self::QuantileOverTime(q) => Some(over_time::quantile(q, samples)),
+// === impl LeafRequest ===
+
+impl LeafRequest {
+    /// Which series it reads: all of these must hold.
+    #[must_use]
+    pub fn matchers(&self) -> &[LabelMatcher] {
+        &self.matchers
+    }
+
+    /// The answer of one shard, given its series that satisfy [`Self::matchers`].
+    ///
+    /// # Errors
+    /// When the budget is used up, or where Prometheus refuses an argument of a function.
+    pub fn evaluate<'a>(
+        &self,
+        series: impl Iterator<Item = SeriesView<'a>>,
+        budget: &mut Budget,
+    ) -> Result<LeafMatrix, EvalError> {
+        match self.read {
+            Read::Newest => self.newest(series, budget, |sample| sample.value),
+            Read::NewestTime => self.newest(series, budget, |sample| sample.timestamp.seconds()),
+            Read::Range { range_ms, function, arguments } => {
+                self.range(series, budget, range_ms, function, arguments)
+            }
+            Read::Samples { range_ms } => self.samples(series, budget, range_ms),
         }
+    }
+
+    /// The stretch of time that holds all samples looked at by a look `range_ms` back.
+    fn stretch(&self, range_ms: i64) -> Option<(TimestampMs, TimestampMs)> {
+        let (first, last) = self.times.first_and_last_look()?;
+        Some((first.plus_ms(range_ms.saturating_neg()), last))
+    }
+
+    fn newest<'a>(
+        &self,
+        series: impl Iterator<Item = SeriesView<'a>>,
+        budget: &mut Budget,
+        value: impl Fn(Sample) -> f64,
+    ) -> Result<LeafMatrix, EvalError> {
+        let steps = self.times.count();
+        let mut matrix = Matrix::new(steps);
+        let Some((after, until)) = self.stretch(LOOKBACK_MS) else { return Ok(matrix.into()) };
+        let mut scratch = Vec::new();
+        let mut cells = Vec::new();
+        for view in series {
+            if after.plus_ms(LOOKBACK_MS) == until {
+                // One look, however many steps: nothing else of the series needs to be unpacked.
+                let newest = view.samples.newest_until(until);
+                let newest = newest.filter(|s| s.timestamp > after && !is_stale_marker(s.value));
+                let Some(newest) = newest else { continue };
+                budget.hold(steps)?;
+                let cell = Some(Point::Float(value(newest)));
+                matrix.push(view.labels.clone(), std::iter::repeat_n(cell, steps));
+                continue;
+            }
+            let samples = view.samples.between(after, until, &mut scratch);
+            if samples.is_empty() {
+                continue;
+            }
+            budget.hold(steps)?;
+            let mut seen = 0;
+            cells.extend(self.times.steps().map(|at| {
+                let look = self.times.looks_at(at);
+                seen += samples[seen..].iter().take_while(|s| s.timestamp <= look).count();
+                let newest = *samples.get(seen.checked_sub(1)?)?;
+                let fresh = newest.timestamp > look.plus_ms(-LOOKBACK_MS) && !is_stale_marker(newest.value);
+                fresh.then(|| Point::Float(value(newest)))
+            }));
+            matrix.push_with(|row| row.append(&mut cells), || view.labels.clone());
+        }
+        Ok(matrix.into())
+    }
+
+    fn range<'a>(
+        &self,
+        series: impl Iterator<Item = SeriesView<'a>>,
+        budget: &mut Budget,
+        range_ms: i64,
+        function: RangeFunction,
+        arguments: Arguments,
+    ) -> Result<LeafMatrix, EvalError> {
+        let steps = self.times.count();
+        let mut matrix = Matrix::new(steps);
+        let Some((after, until)) = self.stretch(range_ms) else { return Ok(matrix.into()) };
+        let (mut scratch, mut unmarked) = (Vec::new(), Vec::new());
+        let mut cells = Vec::new();
+        for view in series {
+            let samples = view.samples.between(after, until, &mut scratch);
+            let samples = without_stale_markers(samples, &mut unmarked);
+            if samples.is_empty() {
+                continue;
+            }
+            budget.hold(steps)?;
+            function.over_steps(
+                samples,
+                &self.times,
+                range_ms,
+                |_| arguments,
+                |value, looked_at| {
+                    cells.push(value.map(Point::Float));
+                    budget.work(looked_at)
+                },
+            )?;
+            let labels = || {
+                if function.keeps_name() { view.labels.clone() } else { labels::without_name(view.labels) }
+            };
+            matrix.push_with(|row| row.append(&mut cells), labels);
+        }
+        Ok(matrix.sorted().into())
+    }
+
+    fn samples<'a>(
+        &self,
+        series: impl Iterator<Item = SeriesView<'a>>,
+        budget: &mut Budget,
+        range_ms: i64,
+    ) -> Result<LeafMatrix, EvalError> {
+        let mut all = Vec::new();
+        let Some((after, until)) = self.stretch(range_ms) else { return Ok(LeafMatrix::from_series(all)) };
+        let (mut scratch, mut unmarked) = (Vec::new(), Vec::new());
+        for view in series {
+            let samples = view.samples.between(after, until, &mut scratch);
+            let samples = without_stale_markers(samples, &mut unmarked);
+            if !samples.is_empty() {
+                budget.hold(samples.len())?;
+                all.push(RangeSeries { labels: view.labels.clone(), samples: samples.to_vec() });
+            }
+        }
+        all.sort_by(|a, b| a.labels.cmp(&b.labels));
+        Ok(LeafMatrix::from_series(all))
     }
 }
 
@@ -173,6 +221,3 @@ fn without_stale_markers<'a>(samples: &'a [Sample], unmarked: &'a mut Vec<Sample
     unmarked.extend(samples.iter().filter(|sample| !is_stale_marker(sample.value)));
     unmarked
 }
-
-#[cfg(test)]
-mod tests;

@@ -35,7 +35,7 @@ const SYMBOLS: [&str; 25] = [
 
 /// All tokens of `text`, ended by [`Token::End`]. Comments and space are left out.
 pub(super) fn lex(text: &str) -> Result<Vec<Lexed>, Fault> {
-    let mut lexer = Lexer { text, at: 0, in_braces: false, in_brackets: false };
+    let mut lexer = Lexer { text, at: 0, in_braces: false, in_brackets: false, wants_duration: false };
     let mut tokens = Vec::new();
     loop {
         let lexed = lexer.next()?;
@@ -54,6 +54,8 @@ struct Lexer<'a> {
     in_braces: bool,
     /// A colon is the sign of a subquery, not the start of a name.
     in_brackets: bool,
+    /// Directly behind a bracket, signs aside.
+    wants_duration: bool,
 }
 
 impl Lexer<'_> {
@@ -93,7 +95,8 @@ impl Lexer<'_> {
     fn skip_space_and_comments(&mut self) {
         loop {
             self.take_while(|c| matches!(c, ' ' | '\t' | '\n' | '\r'));
-            if self.peek() != Some('#') {
+            // Prometheus knows no comments between a bracket and its duration.
+            if self.peek() != Some('#') || self.wants_duration {
                 return;
             }
             self.take_while(|c| !matches!(c, '\n' | '\r'));
@@ -110,29 +113,20 @@ impl Lexer<'_> {
     }
 
     fn number_or_duration(&mut self) -> Result<Token, Fault> {
+        self.wants_duration = false;
         let start = self.at;
-        let mut mantissa = true;
-        let mut previous = ' ';
-        let written = self.take_while(|c| {
-            // A sign belongs to the number only right after the `e` of a decimal one.
-            let exponent_sign = matches!(c, '+' | '-') && matches!(previous, 'e' | 'E') && mantissa;
-            if !exponent_sign && !matches!(c, '0'..='9' | '.' | '_' | 'e' | 'E') {
-                mantissa = false;
-            }
-            previous = c;
-            exponent_sign || matches!(c, '.' | '_') || c.is_ascii_alphanumeric()
-        });
-        if let Some(value) = literal::number(&written) {
-            return Ok(Token::Number(value));
+        if let Some(length) = literal::number_length(self.rest()) {
+            self.at += length;
+            let written = &self.text[start..self.at];
+            let span = Span { start, end: self.at };
+            let number = literal::number(written).map(Token::Number);
+            return number.ok_or_else(|| Fault::new(span, format!("{} is not a number", quoted(written))));
         }
+        let written = self.take_while(|c| matches!(c, '.' | '_') || c.is_ascii_alphanumeric());
         let span = Span { start, end: self.at };
-        match literal::duration_ms(&written) {
-            Ok(ms) => Ok(Token::Duration(ms)),
-            Err(problem) => {
-                Err(Fault::new(span, format!("{} is neither a number nor a duration", quoted(&written)))
-                    .hint(problem))
-            }
-        }
+        literal::duration_ms(&written).map(Token::Duration).map_err(|problem| {
+            Fault::new(span, format!("{} is neither a number nor a duration", quoted(&written))).hint(problem)
+        })
     }
 
     fn text_literal(&mut self) -> Result<Token, Fault> {
@@ -163,8 +157,8 @@ impl Lexer<'_> {
         match symbol {
             "{" => self.in_braces = true,
             "}" => self.in_braces = false,
-            "[" => self.in_brackets = true,
-            "]" => self.in_brackets = false,
+            "[" => (self.in_brackets, self.wants_duration) = (true, true),
+            "]" => (self.in_brackets, self.wants_duration) = (false, false),
             _ => {}
         }
         Ok(Token::Symbol(symbol))

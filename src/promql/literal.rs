@@ -20,6 +20,57 @@ pub(super) fn number(text: &str) -> Option<f64> {
     digits.parse::<f64>().ok().filter(|value| value.is_finite())
 }
 
+/// How many bytes at the start of `text` are one number, by the rules of Prometheus' lexer; what is
+/// one may still have no value. `None` where letters follow: it can only be a duration then.
+pub(super) fn number_length(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let is = |at: usize, set: &[u8]| bytes.get(at).is_some_and(|byte| set.contains(byte));
+    let hexadecimal = is(0, b"0") && is(1, b"xX");
+    let mut at = if hexadecimal { 2 + usize::from(is(2, b"_")) } else { 0 };
+    let is_digit = |at: usize| {
+        bytes.get(at).is_some_and(|b| if hexadecimal { b.is_ascii_hexdigit() } else { b.is_ascii_digit() })
+    };
+    at += usize::from(is(at, b"."));
+    at += usize::from(is_digit(at));
+    let (mut has_dot, mut has_exponent) = (false, false);
+    loop {
+        if is(at, b".") {
+            if has_dot || hexadecimal || is(at + 1, b"_.") {
+                return None;
+            }
+            has_dot = true;
+            at += 1;
+        } else if is(at, b"eE") {
+            // Even in a hexadecimal number, where it is a digit only behind the second one.
+            at += 1;
+            at += usize::from(is(at, b"+-"));
+            if has_exponent || at >= bytes.len() || is(at, b"._eE") {
+                return None;
+            }
+            has_exponent = true;
+        } else if is(at, b"_") {
+            at += 1;
+            if at >= bytes.len() || is(at, b"._eE") {
+                return None;
+            }
+        } else if is_digit(at) {
+            at += (at..).take_while(|at| is_digit(*at)).count();
+        } else {
+            let ends = bytes.get(at).is_none_or(|b| !b.is_ascii_alphanumeric());
+            return (ends && at > 0).then_some(at);
+        }
+    }
+}
+
+/// The numbers that are written as a word, in any case.
+pub(super) fn named_number(word: &str) -> Option<f64> {
+    match word.to_ascii_lowercase().as_str() {
+        "inf" => Some(f64::INFINITY),
+        "nan" => Some(f64::NAN),
+        _ => None,
+    }
+}
+
 fn unsigned(digits: &str, radix: u32) -> Option<f64> {
     // `from_str_radix` would take a sign.
     if !digits.chars().all(|c| c.is_digit(radix)) {
@@ -86,18 +137,13 @@ pub(super) fn duration_ms(text: &str) -> Result<i64, &'static str> {
     if text.is_empty() { Err(FORM) } else { Ok(total) }
 }
 
-/// A plain number taken as a duration in seconds, in milliseconds.
+/// A plain number taken as a duration in seconds, in milliseconds; what is finer is cut off.
 pub(super) fn seconds_as_ms(seconds: f64) -> Result<i64, &'static str> {
-    let ms = seconds * 1000.0;
-    if ms.is_nan() || ms.abs() > MAX_DURATION_MS as f64 {
+    let nanoseconds = (seconds * 1e9).round();
+    if nanoseconds.is_nan() || nanoseconds.abs() > i64::MAX as f64 {
         return Err("the duration is out of range");
     }
-    let whole = ms.round();
-    // 0.3 s is not exactly 300 ms in binary; anything further off is a finer duration.
-    if (ms - whole).abs() > 1e-6 {
-        return Err("a duration is a whole number of milliseconds");
-    }
-    Ok(whole as i64)
+    Ok(nanoseconds as i64 / 1_000_000)
 }
 
 /// A duration as the number it is in an expression: seconds.
@@ -211,7 +257,7 @@ mod tests {
     fn plain_numbers_are_seconds() {
         assert_eq!(seconds_as_ms(0.3), Ok(300));
         assert_eq!(seconds_as_ms(-60.0), Ok(-60_000));
-        assert!(seconds_as_ms(0.0003).is_err());
+        assert_eq!(seconds_as_ms(0.0015), Ok(1));
         assert!(seconds_as_ms(1e18).is_err());
         assert!(seconds_as_ms(f64::NAN).is_err());
     }

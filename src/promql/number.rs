@@ -101,6 +101,16 @@ fn nan_first(a: f64, b: f64) -> Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| b.is_nan().cmp(&a.is_nan()))
 }
 
+/// Ascending, NaN after everything.
+pub(super) fn ascending(a: f64, b: f64) -> Ordering {
+    a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+}
+
+/// Descending, NaN after everything.
+pub(super) fn descending(a: f64, b: f64) -> Ordering {
+    b.partial_cmp(&a).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+}
+
 /// The larger one; NaN if any is NaN, unless the other is +Inf (Go's `math.Max`).
 pub(super) fn max(a: f64, b: f64) -> f64 {
     if a == f64::INFINITY || b == f64::INFINITY {
@@ -119,6 +129,18 @@ pub(super) fn max(a: f64, b: f64) -> f64 {
 /// The smaller one; NaN if any is NaN, unless the other is -Inf (Go's `math.Min`).
 pub(super) fn min(a: f64, b: f64) -> f64 {
     -max(-a, -b)
+}
+
+/// The shortest decimal text that means `value`, without exponent, as Go writes it: of two equally
+/// near ones the one that ends in an even digit.
+pub(super) fn shortest(value: f64) -> String {
+    if value.is_infinite() {
+        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    let shortest = value.to_string();
+    let Some((_, decimals)) = shortest.split_once('.') else { return shortest };
+    let even = format!("{value:.*}", decimals.len());
+    if even.parse() == Ok(value) { even } else { shortest }
 }
 
 /// 1 for true, 0 for false: a truth value as PromQL has it.
@@ -166,6 +188,17 @@ mod tests {
         let mut values = [1.0, f64::NAN];
         assert!(quantile(0.0, &mut values).is_nan());
         assert_eq!(quantile(1.0, &mut values), 1.0);
+    }
+
+    #[test]
+    fn the_shortest_text_of_a_tie_is_even() {
+        // 2^44 + 13/16 lies in the middle between two texts of three decimals.
+        let tie = f64::from(1u32 << 22).powi(2) + 0.8125;
+        assert_eq!(shortest(tie), "17592186044416.812");
+        assert_eq!(shortest(0.1), "0.1");
+        assert_eq!(shortest(1e22), "10000000000000000000000");
+        assert_eq!(shortest(-f64::INFINITY), "-Inf");
+        assert_eq!(shortest(f64::NAN), "NaN");
     }
 
     #[test]

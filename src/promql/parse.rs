@@ -2,22 +2,16 @@
 
 mod binary;
 
+mod modifier;
+
 mod selector;
 
 use super::{
-    ast::{Binary, Expr, Grouping, Kind, Name, Node, POWER_PRECEDENCE},
-    error::{Fault, ParseError, Span},
+    ast::{Binary, Grouping, Kind, Name, Node, POWER_PRECEDENCE},
+    error::{Fault, Span},
     lex::{Lexed, Token, lex, quoted},
+    literal,
 };
-
-/// Parses an expression. It is only known to be well formed then: types and the supported subset
-/// are checked by [`super::Plan::new`].
-///
-/// # Errors
-/// With the place of the first mistake. Subqueries and the `@` modifier are refused here.
-pub fn parse(text: &str) -> Result<Expr, ParseError> {
-    parse_tree(text).map(|root| Expr { text: text.into(), root }).map_err(|fault| fault.in_text(text))
-}
 
 /// Most bytes of an expression.
 const MAX_TEXT_BYTES: usize = 64 << 10;
@@ -46,7 +40,8 @@ const AGGREGATIONS: [&str; 14] = [
 /// Keywords that cannot be a metric name.
 const RESERVED: [&str; 6] = ["atan2", "bool", "group_left", "group_right", "ignoring", "on"];
 
-fn parse_tree(text: &str) -> Result<Node, Fault> {
+/// Parses an expression. It is only known to be well formed then: `check` looks at types and names.
+pub(super) fn parse(text: &str) -> Result<Node, Fault> {
     if text.len() > MAX_TEXT_BYTES {
         let span = Span { start: MAX_TEXT_BYTES, end: text.len() };
         return Err(Fault::new(span, format!("the expression is longer than {MAX_TEXT_BYTES} bytes")));
@@ -193,11 +188,11 @@ impl Parser {
             }
             Token::Duration(ms) => {
                 self.take();
-                Ok(leaf(Kind::Number(super::literal::ms_as_seconds(ms))))
+                Ok(leaf(Kind::Number(literal::ms_as_seconds(ms))))
             }
-            Token::Text(_) => {
+            Token::Text(text) => {
                 self.take();
-                Ok(leaf(Kind::Text))
+                Ok(leaf(Kind::Text(text)))
             }
             Token::Symbol("(") => self.parenthesis(),
             Token::Symbol("{") => self.selector(),
@@ -217,12 +212,7 @@ impl Parser {
     fn named(&mut self, word: &str) -> Result<Node, Fault> {
         let span = self.span();
         let lower = word.to_ascii_lowercase();
-        let number = match lower.as_str() {
-            "inf" => Some(f64::INFINITY),
-            "nan" => Some(f64::NAN),
-            _ => None,
-        };
-        if let Some(value) = number {
+        if let Some(value) = literal::named_number(word) {
             self.take();
             return Ok(Node { span, height: 1, kind: Kind::Number(value) });
         }
@@ -299,7 +289,8 @@ impl Parser {
         let mut names = Vec::new();
         while !self.at_symbol(")") {
             match self.peek().clone() {
-                Token::Word(name) | Token::Text(name) if !name.is_empty() => names.push(name),
+                Token::Word(name) if literal::named_number(&name).is_none() => names.push(name),
+                Token::Text(name) if !name.is_empty() => names.push(name),
                 _ => return Err(self.unexpected("a label name or \")\"")),
             }
             self.take();
@@ -317,7 +308,7 @@ fn height_of(args: &[Node]) -> usize {
 
 fn too_deep(span: Span) -> Fault {
     Fault::new(span, format!("the expression is nested more than {MAX_HEIGHT} levels deep"))
-        .hint("split it into several features")
+        .hint("split it into several expressions")
 }
 
 #[cfg(test)]

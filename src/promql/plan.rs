@@ -1,164 +1,130 @@
-//! A checked expression: its leaves, and the tree over them.
-
-mod check;
-
-mod function;
+//! Expressions as features: one step, numbers only, nothing that is not there yet.
 
 use super::{
-    ast::{Expr, Grouping, Matching, SetOp, Side},
-    error::ParseError,
-    eval::{self, EvalError, Value},
-    leaf::Leaf,
-    op::{ElementOp, ScalarOp},
+    Budget, EvalError, Grid, Leaf, LeafMatrix, LeafVector, ParseError, check,
+    error::Fault,
+    leaf::Times,
+    parse,
+    query::evaluation,
+    tree::{Root, Tree},
 };
-use crate::{promql::LeafVector, series::TimestampMs};
+use crate::series::TimestampMs;
 
-/// An expression that type-checks and lies within the supported subset.
+/// An expression that can be a feature.
 ///
-/// At step T, give each of [`Self::leaves`] the series it matches (in every shard), [`super::merge`]
-/// the parts of each leaf, and [`Self::evaluate`] the merged vectors.
+/// At step T, give each of [`Self::leaves`] the series it matches (in every shard), merge the parts
+/// of each leaf with [`LeafMatrix::merge`], and [`Self::evaluate`] the merged answers.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    root: Root,
-    leaves: Vec<Leaf>,
+    tree: Tree,
+    retention_ms: i64,
 }
 
-#[derive(Clone, Debug)]
-pub(super) enum Root {
-    Scalar(Scalar),
-    Vector(Vector),
+/// What a feature is at one step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// One number.
+    Scalar(f64),
+    /// A number for each label set; ascending, each once.
+    Vector(LeafVector),
 }
 
-/// A part whose value is one number.
-#[derive(Clone, Debug)]
-pub(super) enum Scalar {
-    Number(f64),
-    /// The step itself, in seconds.
-    Time,
-    Minus(Box<Scalar>),
-    Binary {
-        op: ScalarOp,
-        left: Box<Scalar>,
-        right: Box<Scalar>,
-    },
-    /// `scalar(v)`
-    OfVector(Box<Vector>),
-}
+/// Most steps a subquery of a feature can have: it is evaluated anew at every step.
+const MAX_SUBQUERY_STEPS: usize = 11_000;
 
-/// A part whose value is a number for each of many label sets.
-#[derive(Clone, Debug)]
-pub(super) enum Vector {
-    /// Number of the leaf.
-    Leaf(usize),
-    /// `vector(s)`
-    OfScalar(Scalar),
-    Elementwise {
-        function: Elementwise,
-        of: Box<Vector>,
-    },
-    Aggregate {
-        op: AggregateOp,
-        grouping: Grouping,
-        of: Box<Vector>,
-    },
-    HistogramQuantile {
-        q: Scalar,
-        of: Box<Vector>,
-    },
-    WithScalar {
-        op: ElementOp,
-        vector: Box<Vector>,
-        scalar: Scalar,
-        /// The side the scalar is on.
-        scalar_side: Side,
-    },
-    Matched {
-        op: ElementOp,
-        left: Box<Vector>,
-        right: Box<Vector>,
-        matching: Matching,
-    },
-    Set {
-        op: SetOp,
-        left: Box<Vector>,
-        right: Box<Vector>,
-        matching: Matching,
-    },
-}
-
-/// A function of each value by itself.
-#[derive(Clone, Debug)]
-pub(super) enum Elementwise {
-    Minus,
-    Abs,
-    Ceil,
-    Floor,
-    Exp,
-    Sqrt,
-    Ln,
-    Log2,
-    Log10,
-    Sgn,
-    Round { to_nearest: Scalar },
-    Clamp { min: Scalar, max: Scalar },
-}
-
-/// How the values of a group become one.
-#[derive(Clone, Debug)]
-pub(super) enum AggregateOp {
-    Sum,
-    Avg,
-    Min,
-    Max,
-    Count,
-    Group,
-    Stddev,
-    Stdvar,
-    Quantile(Scalar),
-}
+// === impl Plan ===
 
 impl Plan {
-    /// Checks an expression as Prometheus does and compiles it.
+    /// Parses an expression and checks that it can be a feature: a scalar or an instant vector that
+    /// looks back from its step.
     ///
     /// # Errors
-    /// With the place of what is wrongly typed, or valid PromQL outside the supported subset; then
-    /// the message names it and the hint says what to write instead, where there is something.
-    pub fn new(expr: &Expr) -> Result<Self, ParseError> {
-        check::check(&expr.root)
-            .map(|(root, leaves)| Self { root, leaves })
-            .map_err(|fault| fault.in_text(&expr.text))
+    /// With the place of what is broken, wrongly typed or not supported, or of what a feature must not do.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let tree = parse::parse(text).and_then(|root| check::check(&root));
+        let plan = tree.and_then(|tree| {
+            let retention_ms = check_feature(&tree)?;
+            Ok(Self { tree, retention_ms })
+        });
+        plan.map_err(|fault| fault.in_text(text))
     }
 
     /// The leaves, each once.
     #[must_use]
     pub fn leaves(&self) -> &[Leaf] {
-        &self.leaves
+        &self.tree.leaves
     }
 
     /// How far before a step samples are needed: the longest range (or lookback) with its offset.
     #[must_use]
     pub fn retention_ms(&self) -> i64 {
-        self.leaves.iter().map(Leaf::lookback_ms).max().unwrap_or(0)
+        self.retention_ms
     }
 
-    /// How far after a step samples are needed: above 0 only with a negative offset, which makes an
-    /// expression useless for a step that has just been reached.
-    #[must_use]
-    pub fn lookahead_ms(&self) -> i64 {
-        self.leaves.iter().map(Leaf::lookahead_ms).max().unwrap_or(0)
-    }
-
-    /// The value at step `at`; `leaves` are the merged vectors of [`Self::leaves`], in that order,
-    /// each ascending by labels. A resulting vector is ascending by labels, each label set once.
+    /// The value at step `at`; `answers` are the merged answers to [`Self::leaves`], in that order.
     ///
     /// # Errors
-    /// Where Prometheus fails too: when the labels of the data do not allow the operation.
-    pub fn evaluate(&self, leaves: &[LeafVector], at: TimestampMs) -> Result<Value, EvalError> {
-        if leaves.len() != self.leaves.len() {
-            return Err(EvalError::WrongLeaves { expected: self.leaves.len(), given: leaves.len() });
+    /// Where Prometheus fails too: when the labels of the data do not allow the operation. And where
+    /// the result is a native histogram.
+    pub fn evaluate(&self, answers: &[&LeafMatrix], at: TimestampMs) -> Result<Value, EvalError> {
+        let mut budget = Budget::unlimited();
+        let mut evaluation = evaluation(&self.tree, &Grid::instant(at), answers, &mut budget)?;
+        match &self.tree.root {
+            Root::Scalar(scalar) => {
+                Ok(Value::Scalar(evaluation.scalar(scalar)?.first().copied().unwrap_or(f64::NAN)))
+            }
+            Root::Vector(vector) => {
+                let (labels, cells) = evaluation.vector(vector)?.into_owned().into_parts();
+                let elements =
+                    labels.into_iter().zip(cells).filter_map(|(labels, cell)| Some((labels, cell?)));
+                let numbers = elements.map(|(labels, point)| match point.float() {
+                    Some(value) => Ok((labels, value)),
+                    None => Err(EvalError::HistogramFeature { labels }),
+                });
+                numbers.collect::<Result<_, _>>().map(Value::Vector)
+            }
+            // `check_feature` refuses both.
+            Root::Range(_) | Root::Text(_) => Ok(Value::Vector(Vec::new())),
         }
-        eval::Evaluation { leaves, at }.root(&self.root)
     }
+}
+
+/// All that a feature must not do; says how far back it looks.
+fn check_feature(tree: &Tree) -> Result<i64, Fault> {
+    let found = match &tree.root {
+        Root::Range(_) => Some("a range vector"),
+        Root::Text(_) => Some("a string"),
+        Root::Scalar(_) | Root::Vector(_) => None,
+    };
+    if let Some(found) = found {
+        let message = format!("a feature is a scalar or an instant vector, not {found}");
+        return Err(
+            Fault::new(tree.root_span, message).hint("apply a function, for example avg_over_time(a[5m])")
+        );
+    }
+    for (span, around) in &tree.subqueries {
+        let grid = Grid::instant(TimestampMs(0));
+        let steps = around.iter().fold(Times::of(&grid), |times, subquery| times.inside(subquery)).count();
+        if steps > MAX_SUBQUERY_STEPS {
+            let message =
+                format!("the subquery of a feature has {steps} steps, at most {MAX_SUBQUERY_STEPS}");
+            return Err(Fault::new(*span, message).hint("write a longer step, for example [1d:5m]"));
+        }
+    }
+    let mut retention_ms = 0;
+    for (leaf, span) in tree.leaves.iter().zip(&tree.leaf_spans) {
+        let Some(reach) = leaf.reach() else {
+            return Err(Fault::new(*span, "a feature cannot look at a fixed time: its window moves on")
+                .hint("use offset to look back from the step"));
+        };
+        if reach.ahead_ms > 0 {
+            let message = format!("a feature cannot look {} ms past its step", reach.ahead_ms);
+            return Err(Fault::new(*span, message)
+                .hint("a step is evaluated when it has come: look back only, with a positive offset"));
+        }
+        retention_ms = retention_ms.max(reach.back_ms);
+    }
+    Ok(retention_ms)
 }
 
 #[cfg(test)]

@@ -1,52 +1,61 @@
 //! Functions of each value by itself.
 
-use super::{Elements, EvalError, Evaluation, finished};
-use crate::{
-    promql::{labels, number, plan::Elementwise},
-    series::LabelSet,
+use super::{EvalError, Evaluation};
+use crate::promql::{
+    Point, labels,
+    matrix::Matrix,
+    number,
+    tree::{Elementwise, Scalar},
 };
 
-/// `function` of each element; the metric name goes.
-pub(super) fn apply(
-    evaluation: &Evaluation<'_>,
-    function: &Elementwise,
-    of: &[(LabelSet, f64)],
-) -> Result<Elements, EvalError> {
-    match function {
-        Elementwise::Minus => map(of, |x| -x),
-        Elementwise::Abs => map(of, f64::abs),
-        Elementwise::Ceil => map(of, f64::ceil),
-        Elementwise::Floor => map(of, f64::floor),
-        Elementwise::Exp => map(of, f64::exp),
-        Elementwise::Sqrt => map(of, f64::sqrt),
-        Elementwise::Ln => map(of, f64::ln),
-        Elementwise::Log2 => map(of, f64::log2),
-        Elementwise::Log10 => map(of, f64::log10),
-        // Not `signum`, which makes 1 of 0.
-        Elementwise::Sgn => map(of, |x| {
-            if x < 0.0 {
-                -1.0
-            } else if x > 0.0 {
-                1.0
-            } else {
-                x
+impl Evaluation<'_, '_> {
+    /// `function` of each element; the metric name goes.
+    pub(super) fn elementwise(&mut self, function: &Elementwise, of: &Matrix) -> Result<Matrix, EvalError> {
+        match function {
+            Elementwise::Minus => {
+                // Of whole series: their labels must differ even where they do not meet.
+                let mut negated = Matrix::with_capacity(of.steps(), of.row_count());
+                for (labels, cells) in of.rows() {
+                    let floats = cells.iter().map(|cell| Some(Point::Float(-cell.as_ref()?.float()?)));
+                    negated.push_with(|row| row.extend(floats), || labels::without_name(labels));
+                }
+                negated.distinct()
             }
-        }),
-        Elementwise::Round { to_nearest } => {
-            // By the inverse, as Prometheus does: 0.1 is not exact, 10 is.
-            let inverse = 1.0 / evaluation.scalar(to_nearest)?;
-            map(of, |x| (x * inverse + 0.5).floor() / inverse)
-        }
-        Elementwise::Clamp { min, max } => {
-            let (min, max) = (evaluation.scalar(min)?, evaluation.scalar(max)?);
-            if max < min {
-                return Ok(Elements::new());
+            Elementwise::Plain(function) => of.map_floats(|_, x| function(x)),
+            Elementwise::StepTime => self.step_times(of),
+            Elementwise::Round { to_nearest } => {
+                // By the inverse, as Prometheus does: 0.1 is not exact, 10 is.
+                let inverse: Vec<f64> =
+                    self.scalar(to_nearest)?.into_iter().map(|nearest| 1.0 / nearest).collect();
+                of.map_floats(|step, x| (x * inverse[step] + 0.5).floor() / inverse[step])
             }
-            map(of, |x| number::max(min, number::min(max, x)))
+            Elementwise::Clamp { min, max } => self.clamp(of, min, max),
         }
     }
-}
 
-fn map(of: &[(LabelSet, f64)], function: impl Fn(f64) -> f64) -> Result<Elements, EvalError> {
-    finished(of.iter().map(|(labels, value)| (labels::without_name(labels), function(*value))).collect())
+    fn step_times(&self, of: &Matrix) -> Result<Matrix, EvalError> {
+        let times: Vec<f64> = self.times.steps().map(|at| at.seconds()).collect();
+        let mut matrix = Matrix::with_capacity(of.steps(), of.row_count());
+        for (labels, cells) in of.rows() {
+            let stamped =
+                cells.iter().zip(&times).map(|(cell, time)| cell.as_ref().map(|_| Point::Float(*time)));
+            matrix.push_with(|row| row.extend(stamped), || labels::without_name(labels));
+        }
+        matrix.joined()
+    }
+
+    fn clamp(&mut self, of: &Matrix, min: &Scalar, max: &Scalar) -> Result<Matrix, EvalError> {
+        let (min, max) = (self.scalar(min)?, self.scalar(max)?);
+        let mut clamped = Matrix::with_capacity(of.steps(), of.row_count());
+        for (labels, cells) in of.rows() {
+            let cells = cells.iter().zip(min.iter().zip(&max)).map(|(cell, (min, max))| {
+                let value = cell.as_ref()?.float()?;
+                // A NaN bound does not empty the result, it makes it NaN.
+                let is_empty = max < min;
+                (!is_empty).then(|| Point::Float(number::max(*min, number::min(*max, value))))
+            });
+            clamped.push_with(|row| row.extend(cells), || labels::without_name(labels));
+        }
+        clamped.joined()
+    }
 }

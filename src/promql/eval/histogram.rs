@@ -1,9 +1,13 @@
-//! `histogram_quantile` on classic histograms: series with a cumulative count a bucket, its upper
-//! bound in the label `le`.
+//! `histogram_quantile` and `histogram_fraction` on classic histograms: series with a cumulative count
+//! a bucket, its upper bound in the label `le`.
 
-use super::{Elements, EvalError, finished};
+use super::EvalError;
 use crate::{
-    promql::labels::{self, Projection},
+    promql::{
+        Point,
+        labels::{self, Projection},
+        matrix::{Cell, Matrix},
+    },
     series::LabelSet,
 };
 use std::collections::BTreeMap;
@@ -20,32 +24,50 @@ struct Bucket {
     count: f64,
 }
 
-/// Quantile `q` of each histogram in `of`; series without a readable `le` are left out.
-pub(super) fn quantiles(q: f64, of: &[(LabelSet, f64)]) -> Result<Elements, EvalError> {
+/// The counts of a histogram's buckets at all steps, with the upper bound of each.
+type BucketRows<'a> = Vec<(f64, &'a [Cell])>;
+
+/// Quantile `q[step]` of each histogram in `of`; series without a readable `le` are left out.
+pub(super) fn quantiles(q: &[f64], of: &Matrix) -> Result<Matrix, EvalError> {
+    of_histograms(of, |step, buckets| quantile(q[step], buckets))
+}
+
+/// The share of observations between `lower[step]` and `upper[step]` of each histogram in `of`.
+pub(super) fn fractions(lower: &[f64], upper: &[f64], of: &Matrix) -> Result<Matrix, EvalError> {
+    of_histograms(of, |step, buckets| fraction(lower[step], upper[step], &coalesced(buckets)))
+}
+
+/// `function` of the buckets of each histogram at each step, by ascending bounds and never none.
+fn of_histograms(of: &Matrix, function: impl Fn(usize, Vec<Bucket>) -> f64) -> Result<Matrix, EvalError> {
     let mut numbers: BTreeMap<Box<str>, usize> = BTreeMap::new();
-    let mut histograms: Vec<(&LabelSet, Vec<Bucket>)> = Vec::new();
+    let mut histograms: Vec<(&LabelSet, BucketRows<'_>)> = Vec::new();
     let mut projection = Projection::default();
-    for (labels, count) in of {
+    for (labels, cells) in of.rows() {
         let Some(upper_bound) = labels.get(BUCKET_LABEL).and_then(parse_bound) else { continue };
-        let bucket = Bucket { upper_bound, count: *count };
         // The metric name tells histograms apart, though the result does not have it.
         let key = projection.of(labels, |label| label.name != BUCKET_LABEL);
         if let Some(number) = numbers.get(key) {
-            histograms[*number].1.push(bucket);
+            histograms[*number].1.push((upper_bound, cells));
         } else {
             numbers.insert(key.into(), histograms.len());
-            histograms.push((labels, vec![bucket]));
+            histograms.push((labels, vec![(upper_bound, cells)]));
         }
     }
-    let result_labels = |labels: &LabelSet| {
-        labels.filtered(|label| label.name != BUCKET_LABEL && !labels::is_metadata(label))
-    };
-    finished(
-        histograms
-            .into_iter()
-            .map(|(labels, buckets)| (result_labels(labels), quantile(q, buckets)))
-            .collect(),
-    )
+    let mut result = Matrix::with_capacity(of.steps(), histograms.len());
+    for (labels, mut rows) in histograms {
+        rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let at_step = |step: usize| {
+            let bucket = |(upper_bound, cells): &(f64, &[Cell])| {
+                let count = cells[step].as_ref().and_then(Point::float)?;
+                Some(Bucket { upper_bound: *upper_bound, count })
+            };
+            let buckets: Vec<Bucket> = rows.iter().filter_map(bucket).collect();
+            (!buckets.is_empty()).then(|| Point::Float(function(step, buckets)))
+        };
+        let labels_of = || labels.filtered(|label| label.name != BUCKET_LABEL && !labels::is_metadata(label));
+        result.push_with(|row| row.extend((0..of.steps()).map(at_step)), labels_of);
+    }
+    result.joined()
 }
 
 /// A bound as Go reads it: an overflow is no bound, NaN is none either.
@@ -58,7 +80,7 @@ fn parse_bound(text: &str) -> Option<f64> {
 /// Quantile `q`, linear within a bucket, the lowest one taken to begin at 0 where its bound is
 /// positive. NaN without a +Inf bucket, with less than two buckets or without observations; the
 /// last finite bound where the quantile lies above it; infinite for a `q` outside 0..=1.
-fn quantile(q: f64, mut buckets: Vec<Bucket>) -> f64 {
+fn quantile(q: f64, buckets: Vec<Bucket>) -> f64 {
     if q.is_nan() {
         return f64::NAN;
     }
@@ -68,7 +90,6 @@ fn quantile(q: f64, mut buckets: Vec<Bucket>) -> f64 {
     if q > 1.0 {
         return f64::INFINITY;
     }
-    buckets.sort_by(|a, b| a.upper_bound.total_cmp(&b.upper_bound));
     let mut buckets = coalesced(buckets);
     make_monotonic(&mut buckets);
     let [lower @ .., second_last, last] = buckets.as_slice() else { return f64::NAN };
@@ -89,6 +110,40 @@ fn quantile(q: f64, mut buckets: Vec<Bucket>) -> f64 {
     };
     let share = (rank - below.count) / (found.count - below.count);
     below.upper_bound + (found.upper_bound - below.upper_bound) * share
+}
+
+/// The share of observations above `lower` and up to `upper`, linear within a bucket, the lowest one
+/// taken to begin at -Inf. NaN without a +Inf bucket or without observations.
+fn fraction(lower: f64, upper: f64, buckets: &[Bucket]) -> f64 {
+    let Some(last) = buckets.last() else { return f64::NAN };
+    let total = last.count;
+    if last.upper_bound != f64::INFINITY || total == 0.0 || lower.is_nan() || upper.is_nan() {
+        return f64::NAN;
+    }
+    if lower >= upper {
+        return 0.0;
+    }
+    // Not `min`, which would make a number of NaN: within the first bucket nothing is known.
+    let rank = |value: f64| match rank_of(value, buckets) {
+        rank if rank > total => total,
+        rank => rank,
+    };
+    (rank(upper) - rank(lower)) / total
+}
+
+/// How many observations lie at or below `value`; infinite above the last bucket.
+fn rank_of(value: f64, buckets: &[Bucket]) -> f64 {
+    let (mut lower_bound, mut rank) = (f64::NEG_INFINITY, 0.0);
+    for bucket in buckets {
+        if lower_bound >= value {
+            return rank;
+        }
+        if bucket.upper_bound > value {
+            return rank + (bucket.count - rank) * (value - lower_bound) / (bucket.upper_bound - lower_bound);
+        }
+        (lower_bound, rank) = (bucket.upper_bound, bucket.count);
+    }
+    f64::INFINITY
 }
 
 /// Buckets of the same bound as one: they come from `le="1"` and `le="1.0"`.

@@ -1,73 +1,149 @@
 //! Binary operators between vectors: which series meet, and what the result is called.
 
-use super::{Elements, EvalError, finished};
+use super::EvalError;
 use crate::{
     promql::{
+        Budget, Point,
         ast::{Matching, SetOp, Side},
         labels::{self, Projection},
+        matrix::{Cell, Matrix},
         op::ElementOp,
     },
     series::{LabelRef, LabelSet, METRIC_NAME},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Arithmetic or comparison of the elements that match.
 ///
-/// One side, called *one* here, must have at most one series a match; without a group modifier it
-/// is the right side, and the other side must be unique among the results too.
+/// One side, called *one* here, must have at most one element a match at every step; without a group
+/// modifier it is the right side, and the other side must be unique among the results too.
 pub(super) fn matched(
     op: ElementOp,
-    left: &[(LabelSet, f64)],
-    right: &[(LabelSet, f64)],
+    left: &Matrix,
+    right: &Matrix,
     matching: &Matching,
-) -> Result<Elements, EvalError> {
-    if left.is_empty() || right.is_empty() {
-        return Ok(Elements::new());
-    }
+    budget: &mut Budget,
+) -> Result<Matrix, EvalError> {
     let swapped = matching.group.as_ref().is_some_and(|group| group.many == Side::Right);
     let (many, one) = if swapped { (right, left) } else { (left, right) };
-    let ones = unique_side(one, matching, if swapped { "left" } else { "right" })?;
+    let mut signatures = Signatures::default();
+    let ones = signatures.rows_by_signature(one, matching);
+    check_one_side(&ones, one, many, matching, if swapped { "left" } else { "right" })?;
+    let of_many = signatures.of_known(many, matching);
 
-    let mut projection = Projection::default();
-    let mut seen = BTreeSet::new();
-    let mut elements = Elements::new();
-    for (many_labels, many_value) in many {
-        let signature = projection.of(many_labels, |label| is_matched(matching, label));
-        let Some(&(one_labels, one_value)) = ones.get(signature) else { continue };
-        let (left, right) = if swapped { (one_value, *many_value) } else { (*many_value, one_value) };
-        let Some(value) = op.apply(left, right) else { continue };
-        let result = result_labels(op, many_labels, one_labels, matching);
-        if matching.group.is_none() && !seen.insert(signature.to_owned()) {
-            return Err(EvalError::ManyToOne { labels: many_labels.clone() });
+    let mut unique = (matching.group.is_none()).then(|| Unique::new(&of_many, many.steps()));
+    let mut result = Matrix::with_capacity(many.steps(), many.row_count().min(one.row_count()));
+    for ((many_labels, many_cells), signature) in many.rows().zip(&of_many) {
+        let Some(signature) = *signature else { continue };
+        for one_row in &ones[signature] {
+            budget.hold(many.steps())?;
+            let mut repeated = false;
+            let combined = many_cells.iter().zip(one.row(*one_row)).enumerate().map(|(step, (many, one))| {
+                let point = combined(op, many.as_ref()?, one.as_ref()?, swapped)?;
+                if let Some(unique) = &mut unique {
+                    repeated |= !unique.take(signature, step);
+                }
+                Some(point)
+            });
+            let one_labels = &one.labels()[*one_row];
+            result.push_with(
+                |row| row.extend(combined),
+                || result_labels(op, many_labels, one_labels, matching),
+            );
+            if repeated {
+                return Err(EvalError::ManyToOne { labels: many_labels.clone() });
+            }
         }
-        elements.push((result, value));
     }
-    finished(elements).map_err(|error| match error {
+    result.joined().map_err(|error| match error {
         EvalError::SameLabels { labels } if matching.group.is_some() => EvalError::SameGroupLabels { labels },
         other => other,
     })
 }
 
-/// The elements of the side that must be unique, by what is matched.
-fn unique_side<'a>(
-    side: &'a [(LabelSet, f64)],
+fn combined(op: ElementOp, many: &Point, one: &Point, swapped: bool) -> Option<Point> {
+    let (many, one) = (many.float()?, one.float()?);
+    let (left, right) = if swapped { (one, many) } else { (many, one) };
+    op.apply(left, right).map(Point::Float)
+}
+
+/// What is matched of each series, numbered: equal parts have the same number.
+#[derive(Default)]
+struct Signatures {
+    numbers: BTreeMap<Box<str>, usize>,
+}
+
+impl Signatures {
+    /// The rows of each signature of `matrix`.
+    fn rows_by_signature(&mut self, matrix: &Matrix, matching: &Matching) -> Vec<Vec<usize>> {
+        let mut rows: Vec<Vec<usize>> = Vec::new();
+        let mut projection = Projection::default();
+        for (row, labels) in matrix.labels().iter().enumerate() {
+            let signature = projection.of(labels, |label| is_matched(matching, label));
+            if let Some(number) = self.numbers.get(signature) {
+                rows[*number].push(row);
+            } else {
+                self.numbers.insert(signature.into(), rows.len());
+                rows.push(vec![row]);
+            }
+        }
+        rows
+    }
+
+    /// The number of each row's signature; `None` for one that the other side does not have.
+    fn of_known(&self, matrix: &Matrix, matching: &Matching) -> Vec<Option<usize>> {
+        let mut projection = Projection::default();
+        let signature = |labels| projection.of(labels, |label| is_matched(matching, label)).to_owned();
+        let signatures = matrix.labels().iter().map(signature);
+        signatures.map(|signature| self.numbers.get(signature.as_str()).copied()).collect()
+    }
+}
+
+/// Which signatures have a result at which step already: only asked where several rows share one.
+struct Unique {
+    steps: usize,
+    taken: BTreeMap<usize, Vec<bool>>,
+}
+
+impl Unique {
+    fn new(of_many: &[Option<usize>], steps: usize) -> Self {
+        let mut rows: BTreeMap<usize, usize> = BTreeMap::new();
+        for signature in of_many.iter().flatten() {
+            *rows.entry(*signature).or_default() += 1;
+        }
+        let shared = rows.into_iter().filter(|(_, rows)| *rows > 1);
+        Self { steps, taken: shared.map(|(signature, _)| (signature, vec![false; steps])).collect() }
+    }
+
+    /// False where the place was taken.
+    fn take(&mut self, signature: usize, step: usize) -> bool {
+        debug_assert!(step < self.steps);
+        self.taken.get_mut(&signature).is_none_or(|taken| !std::mem::replace(&mut taken[step], true))
+    }
+}
+
+/// That no two rows of the *one* side meet at a step; where the other side has nothing at all
+/// nothing is matched.
+fn check_one_side(
+    ones: &[Vec<usize>],
+    one: &Matrix,
+    many: &Matrix,
     matching: &Matching,
-    name: &'static str,
-) -> Result<BTreeMap<Box<str>, (&'a LabelSet, f64)>, EvalError> {
-    let mut projection = Projection::default();
-    let mut by_signature: BTreeMap<Box<str>, (&LabelSet, f64)> = BTreeMap::new();
-    for (labels, value) in side {
-        let signature = projection.of(labels, |label| is_matched(matching, label));
-        if let Some((first, _)) = by_signature.insert(signature.into(), (labels, *value)) {
-            return Err(EvalError::ManyToMany {
-                side: name,
-                group: labels.filtered(|label| is_matched(matching, label)),
-                first: first.clone(),
-                second: labels.clone(),
-            });
+    side: &'static str,
+) -> Result<(), EvalError> {
+    let mut occupied = None;
+    for rows in ones.iter().filter(|rows| rows.len() > 1) {
+        let occupied = occupied.get_or_insert_with(|| many.occupied_steps());
+        for step in (0..one.steps()).filter(|step| occupied[*step]) {
+            let mut present = rows.iter().filter(|row| one.row(**row)[step].is_some());
+            if let (Some(first), Some(second)) = (present.next(), present.next()) {
+                let (first, second) = (one.labels()[*first].clone(), one.labels()[*second].clone());
+                let group = second.filtered(|label| is_matched(matching, label));
+                return Err(EvalError::ManyToMany { side, group, first, second });
+            }
         }
     }
-    Ok(by_signature)
+    Ok(())
 }
 
 /// Whether a label takes part in the match: the named ones with `on`, all but the named ones and
@@ -100,27 +176,31 @@ fn result_labels(op: ElementOp, many: &LabelSet, one: &LabelSet, matching: &Matc
 /// `and`, `or`, `unless`: elements pass unchanged, with their names.
 pub(super) fn set(
     op: SetOp,
-    left: &[(LabelSet, f64)],
-    right: &[(LabelSet, f64)],
+    left: &Matrix,
+    right: &Matrix,
     matching: &Matching,
-) -> Result<Elements, EvalError> {
+) -> Result<Matrix, EvalError> {
     let (kept_of, other) = match op {
         SetOp::And | SetOp::Unless => (left, right),
         SetOp::Or => (right, left),
     };
-    let mut projection = Projection::default();
-    let signatures: BTreeSet<Box<str>> = other
-        .iter()
-        .map(|(labels, _)| projection.of(labels, |label| is_matched(matching, label)).into())
-        .collect();
+    let steps = kept_of.steps();
+    let mut signatures = Signatures::default();
+    let rows = signatures.rows_by_signature(other, matching);
+    let present_at = |rows: &Vec<usize>, step: usize| rows.iter().any(|row| other.row(*row)[step].is_some());
     let wanted = op == SetOp::And;
-    let mut projection = Projection::default();
-    let kept = kept_of.iter().filter(|(labels, _)| {
-        signatures.contains(projection.of(labels, |label| is_matched(matching, label))) == wanted
-    });
-    let mut elements: Elements = kept.cloned().collect();
-    if op == SetOp::Or {
-        elements.extend_from_slice(left);
+    let mut result = Matrix::with_capacity(steps, kept_of.row_count());
+    for ((labels, cells), signature) in kept_of.rows().zip(signatures.of_known(kept_of, matching)) {
+        let kept = cells.iter().enumerate().map(|(step, cell): (usize, &Cell)| {
+            let present = signature.is_some_and(|signature| present_at(&rows[signature], step));
+            if present == wanted { cell.clone() } else { None }
+        });
+        result.push_with(|row| row.extend(kept), || labels.clone());
     }
-    finished(elements)
+    if op == SetOp::Or {
+        for (labels, cells) in left.rows() {
+            result.push(labels.clone(), cells.iter().cloned());
+        }
+    }
+    result.joined()
 }

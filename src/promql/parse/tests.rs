@@ -1,6 +1,10 @@
 use super::*;
-use crate::promql::ast::{Group, Side};
+use crate::promql::ast::{At, Group, Moment, Side};
 use proptest::prelude::*;
+
+fn parse(text: &str) -> Result<Node, crate::promql::ParseError> {
+    super::parse(text).map_err(|fault| fault.in_text(text))
+}
 
 /// The tree with every grouping written as parentheses: shows what binds to what.
 fn grouped(text: &str) -> String {
@@ -8,21 +12,34 @@ fn grouped(text: &str) -> String {
         let list = |nodes: &[Node]| nodes.iter().map(write).collect::<Vec<_>>().join(", ");
         match &node.kind {
             Kind::Number(value) => value.to_string(),
-            Kind::Text => "''".to_owned(),
+            Kind::Text(text) => format!("{text:?}"),
             Kind::Paren(inner) => write(inner),
             Kind::Minus(inner) => format!("(-{})", write(inner)),
             Kind::Plus(inner) => format!("(+{})", write(inner)),
             Kind::Selector(selector) => {
                 let range = selector.range_ms.map(|ms| format!("[{ms}]")).unwrap_or_default();
-                let offset = selector.offset_ms.map(|ms| format!("@{ms}")).unwrap_or_default();
-                format!("{}{range}{offset}", selector.metric.clone().unwrap_or_default())
+                format!("{}{range}{}", selector.metric.clone().unwrap_or_default(), moment(selector.moment))
+            }
+            Kind::Subquery(subquery) => {
+                let step = subquery.step_ms.map(|ms| ms.to_string()).unwrap_or_default();
+                let inner = write(&subquery.inner);
+                format!("{inner}[{}:{step}]{}", subquery.range_ms, moment(subquery.moment))
             }
             Kind::Binary(b) => format!("({} {:?} {})", write(&b.left), b.op.precedence(), write(&b.right)),
             Kind::Call { name, args } => format!("{}({})", name.text, list(args)),
             Kind::Aggregate { op, grouping, args } => format!("{} {grouping:?} ({})", op.text, list(args)),
         }
     }
-    write(&parse(text).unwrap_or_else(|error| panic!("{error}")).root)
+    fn moment(Moment { offset_ms, at }: Moment) -> String {
+        let offset = if offset_ms == 0 { String::new() } else { format!("<{offset_ms}") };
+        match at {
+            None => offset,
+            Some(At::Fixed(at)) => format!("{offset}@{at}"),
+            Some(At::Start) => offset + "@start",
+            Some(At::End) => offset + "@end",
+        }
+    }
+    write(&parse(text).unwrap_or_else(|error| panic!("{error}")))
 }
 
 fn message(text: &str) -> String {
@@ -41,7 +58,7 @@ fn operators_bind_as_in_prometheus() {
         ("a or b and c unless d", "(a 1 ((b 2 c) 2 d))"),
         ("a > bool b + c == d", "((a 3 (b 4 c)) 3 d)"),
         ("a atan2 b % c", "((a 5 b) 5 c)"),
-        ("-a offset 5m", "(-a@300000)"),
+        ("-a offset 5m", "(-a<300000)"),
         ("-1", "-1"),
         ("--a", "(-(-a))"),
         ("5m", "300"),
@@ -52,8 +69,12 @@ fn operators_bind_as_in_prometheus() {
 
 #[test]
 fn selectors_take_ranges_and_offsets() {
-    assert_eq!(grouped("a[5m] offset 1h"), "a[300000]@3600000");
-    assert_eq!(grouped("a[300] offset -0.5"), "a[300000]@-500");
+    assert_eq!(grouped("a[5m] offset 1h"), "a[300000]<3600000");
+    assert_eq!(grouped("a[300] offset -0.5"), "a[300000]<-500");
+    assert_eq!(grouped("a[5m] @ 1.5 offset 1h"), "a[300000]<3600000@1500");
+    assert_eq!(grouped("a offset -1h @ end() + b @ start ()"), "(a<-3600000@end 4 b@start)");
+    assert_eq!(grouped("sum(a)[1h:5m] offset 1m"), "sum By([]) (a)[3600000:300000]<60000");
+    assert_eq!(grouped("-a[+90:][- -5m:1]"), "(-a[90000:][300000:1000])");
     assert_eq!(grouped("sum by (x, \"my.label\",) (a)"), "sum By([\"x\", \"my.label\"]) (a)");
     assert_eq!(grouped("SUM (a) WITHOUT (by)"), "sum Without([\"by\"]) (a)");
     assert_eq!(grouped("sum + by{} + job:x:rate5m"), "((sum 4 by) 4 job:x:rate5m)");
@@ -61,7 +82,7 @@ fn selectors_take_ranges_and_offsets() {
 
 #[test]
 fn quoted_names_are_metric_names_and_label_names() {
-    let root = parse(r#"{"my.metric", "my.label"=~'a|b', c!=`d`,}"#).unwrap().root;
+    let root = parse(r#"{"my.metric", "my.label"=~'a|b', c!=`d`,}"#).unwrap();
     let Kind::Selector(selector) = root.kind else { panic!("not a selector") };
     let seen: Vec<_> =
         selector.matchers.iter().map(|m| (m.name.as_str(), m.op.symbol(), m.value.as_str())).collect();
@@ -70,7 +91,7 @@ fn quoted_names_are_metric_names_and_label_names() {
 
 #[test]
 fn matching_modifiers_are_kept() {
-    let root = parse("a / on (x) group_left (y) b").unwrap().root;
+    let root = parse("a / on (x) group_left (y) b").unwrap();
     let Kind::Binary(binary) = root.kind else { panic!("not binary") };
     let matching = binary.matching.unwrap();
     assert_eq!((matching.on, matching.labels), (true, vec!["x".to_owned()]));
@@ -88,12 +109,17 @@ fn errors_name_the_place() {
         ("a{b=c}", "1:5: unexpected \"c\", expected a quoted label value"),
         ("a{b}", "1:4: unexpected \"}\", expected \"=\", \"!=\", \"=~\" or \"!~\""),
         ("a{__name__=\"b\"}", "1:3: the metric name is given twice: \"a\" and \"b\""),
-        ("a[5m:1m]", "1:2: subqueries are not supported"),
-        ("a @ 5", "1:3: the @ modifier is not supported"),
+        ("a[5m:1m", "1:8: unexpected the end, expected \"]\""),
+        ("a[5m:0]", "1:6: the step of a subquery is longer than zero"),
+        ("a @ b", "1:5: unexpected \"b\", expected a Unix timestamp in seconds, start() or end()"),
+        ("a @ NaN", "1:5: the timestamp is out of bounds"),
+        ("a @ 1 @ 2", "1:7: @ is given twice"),
+        ("1 @ 2", "1:3: @ belongs directly behind a selector or a subquery"),
+        ("a @ 5 [5m]", "1:7: the range stands before offset and @"),
         ("sum(a)[5m]", "1:7: a range belongs directly behind a selector"),
-        ("(a) offset 5m", "1:5: offset belongs directly behind a selector"),
+        ("(a) offset 5m", "1:5: offset belongs directly behind a selector or a subquery"),
         ("a offset 5m offset 1m", "1:13: offset is given twice"),
-        ("a offset 5m [5m]", "1:13: the range stands before the offset"),
+        ("a offset 5m [5m]", "1:13: the range stands before offset and @"),
         ("a[0s]", "1:3: a range is longer than zero"),
         ("a[5m5m]", "1:3: \"5m5m\" is neither a number nor a duration"),
         ("a * group_left (x) b", "1:5: group_left needs on(..) or ignoring(..) before it"),
@@ -113,6 +139,7 @@ fn depth_is_bounded_however_it_is_reached() {
         "a^".repeat(20_000) + "a",
         "abs(".repeat(10_000),
         "sum by (x) (".repeat(5_000),
+        "a".to_owned() + &"[1m:]".repeat(5_000),
     ] {
         assert!(message(&text).contains("levels deep"), "{}", &text[..10]);
     }
@@ -127,7 +154,7 @@ const VALID: [&str; 6] = [
     "a * on (x) group_left (y, z) (b > bool 0) # comment",
     r#"{"my.metric", 'l'!~`\d`} unless ignoring () -c ^ 2 ^ -0x1f"#,
     "quantile_over_time(.5, a[1h30m]) % 1_000 atan2 Inf or nan",
-    "clamp(a, -1e-3, 5m) == 3",
+    "max_over_time(deriv(a[5m] @ end())[1h:1m] offset -5m @ 1e9)",
 ];
 
 proptest! {

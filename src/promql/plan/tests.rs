@@ -1,13 +1,12 @@
 use super::*;
 use crate::{
-    promql::parse,
     series::{LabelSet, Sample},
     window::SeriesView,
 };
 use proptest::prelude::*;
 
 fn plan(text: &str) -> Plan {
-    parse(text).and_then(|expr| Plan::new(&expr)).unwrap_or_else(|error| panic!("{error}"))
+    Plan::parse(text).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn labels(text: &str) -> LabelSet {
@@ -21,12 +20,14 @@ fn evaluate(text: &str, series: &[(&str, f64)]) -> Result<Value, EvalError> {
     let mut series: Vec<_> =
         series.iter().map(|(text, value)| (labels(text), [Sample::new(600_000, *value)])).collect();
     series.sort_by(|a, b| a.0.cmp(&b.0));
-    let vector = |leaf: &Leaf| {
+    let grid = Grid::instant(TimestampMs(600_000));
+    let answer = |leaf: &Leaf| {
         let wanted = series.iter().filter(|(labels, _)| leaf.matchers().iter().all(|m| m.matches(labels)));
         let views = wanted.map(|(labels, samples)| SeriesView { labels, samples: samples.as_slice().into() });
-        leaf.evaluate(views, TimestampMs(600_000))
+        leaf.request(&grid).evaluate(views, &mut Budget::unlimited())
     };
-    plan.evaluate(&plan.leaves().iter().map(vector).collect::<Vec<_>>(), TimestampMs(600_000))
+    let answers = plan.leaves().iter().map(answer).collect::<Result<Vec<_>, _>>()?;
+    plan.evaluate(&answers.iter().collect::<Vec<_>>(), TimestampMs(600_000))
 }
 
 fn vector(elements: &[(&str, f64)]) -> Result<Value, EvalError> {
@@ -38,10 +39,28 @@ fn equal_leaves_are_one_and_the_longest_look_decides_retention() {
     let plan = plan("rate(a[5m]) / rate(a[5m]) + rate(a[5m] offset 1h) - b{c='d'} - {__name__='b', c='d'}");
     assert_eq!(plan.leaves().len(), 3);
     assert_eq!(plan.retention_ms(), 65 * 60_000);
-    assert_eq!(plan.lookahead_ms(), 0);
-    assert_eq!(super::Plan::new(&parse("1").unwrap()).unwrap().retention_ms(), 0);
-    let ahead = Plan::new(&parse("a offset -2m").unwrap()).unwrap();
-    assert_eq!((ahead.retention_ms(), ahead.lookahead_ms()), (180_000, 120_000));
+    assert_eq!(Plan::parse("1").unwrap().retention_ms(), 0);
+    let retention = |text| super::Plan::parse(text).unwrap().retention_ms();
+    assert_eq!(retention("max_over_time(rate(a[5m])[1h:1m] offset 10m)"), 75 * 60_000);
+    assert_eq!(retention("sum_over_time(a[1h:1m] offset 10m) + a @ end()"), 75 * 60_000);
+    assert_eq!(retention("sum_over_time(rate(a[5m] offset -1m)[10m:] offset 2m)"), 16 * 60_000);
+}
+
+#[test]
+fn what_a_feature_must_not_do_is_said_with_its_place() {
+    for (text, expected) in [
+        ("'text'", "1:1: a feature is a scalar or an instant vector, not a string"),
+        ("a[5m]", "1:1: a feature is a scalar or an instant vector, not a range vector"),
+        ("1 + a offset -2m", "1:5: a feature cannot look 120000 ms past its step"),
+        ("max_over_time(a[5m:] offset -1m)", "1:15: a feature cannot look 60000 ms past its step"),
+        ("a @ 1e9", "1:1: a feature cannot look at a fixed time: its window moves on"),
+        ("max_over_time(a[1w:1s])", "1:15: the subquery of a feature has 604800 steps, at most 11000"),
+    ] {
+        let error = Plan::parse(text).unwrap_err();
+        assert_eq!(error.to_string().lines().next(), Some(expected), "{text}");
+        assert!(error.hint().is_some());
+    }
+    assert!(Plan::parse("max_over_time((a offset -1m)[5m:] offset 1m)").is_ok());
 }
 
 #[test]
@@ -139,7 +158,7 @@ fn sets_pass_elements_with_their_names() {
 fn other_vectors_than_the_leaves_are_an_error() {
     let plan = plan("a + b");
     assert_eq!(
-        plan.evaluate(&[Vec::new()], TimestampMs(0)),
+        plan.evaluate(&[&LeafMatrix::default()], TimestampMs(0)),
         Err(EvalError::WrongLeaves { expected: 2, given: 1 })
     );
 }
@@ -165,12 +184,13 @@ proptest! {
         let sum = |shards: usize| {
             let shard = |number: usize| {
                 let mine = (0..values.len()).filter(|n| values[*n].1 % shards == number);
-                plan.leaves()[0].evaluate(
-                    mine.map(|n| SeriesView { labels: &series[n], samples: samples[n].as_slice().into() }),
-                    TimestampMs(0),
-                )
+                let views =
+                    mine.map(|n| SeriesView { labels: &series[n], samples: samples[n].as_slice().into() });
+                let request = plan.leaves()[0].request(&Grid::instant(TimestampMs(0)));
+                request.evaluate(views, &mut Budget::unlimited()).unwrap()
             };
-            match plan.evaluate(&[crate::promql::merge((0..shards).map(shard).collect())], TimestampMs(0)) {
+            let merged = LeafMatrix::merge((0..shards).map(shard).collect());
+            match plan.evaluate(&[&merged], TimestampMs(0)) {
                 Ok(Value::Vector(elements)) => elements[0].1.to_bits(),
                 other => panic!("{other:?}"),
             }

@@ -172,6 +172,16 @@ impl Maker {
         self.add("same_a_total", &[("l", "1")], every(SCRAPE));
         self.add("same_b_total", &[("l", "1")], every(SCRAPE));
         self.add("my.metric", &[("my.label", "ä\"\\")], every(SCRAPE));
+        self.churn();
+        for name in
+            ["by", "offset", "sum", "without", "start", "end", "limitk", "unless", "or", "early_total"]
+        {
+            self.add(name, &[("word", "yes")], every(120_000));
+        }
+        for disk in ["2", "10", "1", "x2", "x10", "x1y", "x1"] {
+            let samples = self.gauge(&times, 3.0);
+            self.add("disks", &[("disk", disk)], samples);
+        }
         for (le, share) in [("1", 0.2), ("1.0", 0.1), ("2", 0.25), ("5", 0.9), ("+Inf", 1.0), ("x", 9.0)] {
             let samples = times.iter().map(|at| (*at, share * (*at / SCRAPE) as f64)).collect();
             self.add("falling_bucket", &[("le", le)], samples);
@@ -181,6 +191,40 @@ impl Maker {
         }
         for (le, count) in [("1", 3.0), ("2", 5.0)] {
             self.add("open_bucket", &[("le", le)], at_all(count));
+        }
+    }
+    /// Series that replace one another: pods of an app, a version, and two halves of what becomes one
+    /// series when its name is dropped.
+    fn churn(&mut self) {
+        let times: Vec<i64> = (0..LENGTH / SCRAPE).map(|n| n * SCRAPE).collect();
+        let within = |from: i64, until: i64| {
+            times
+                .iter()
+                .copied()
+                .filter(|at| (from * MINUTE..until * MINUTE).contains(at))
+                .collect::<Vec<_>>()
+        };
+        for (pod, app, from, until) in [
+            ("p1", "a", 0, 9),
+            ("p2", "a", 9, 19),
+            ("p3", "a", 25, 36),
+            ("q1", "b", 3, 36),
+            ("q2", "b", 20, 24),
+        ] {
+            let samples = self.counter(&within(from, until), false, 3.0);
+            self.add("churn", &[("pod", pod), ("app", app)], samples);
+        }
+        for (app, zone) in [("a", "z1"), ("b", "z2")] {
+            let samples = within(0, 36).into_iter().map(|at| (at, 2.0)).collect();
+            self.add("app_info", &[("app", app), ("zone", zone)], samples);
+        }
+        for (version, from, until) in [("1", 0, 12), ("2", 12, 36)] {
+            let samples = within(from, until).into_iter().map(|at| (at, 1.0)).collect();
+            self.add("app_version", &[("app", "a"), ("version", version)], samples);
+        }
+        for (name, from, until) in [("half_a_total", 0, 12), ("half_b_total", 20, 36)] {
+            let samples = self.counter(&within(from, until), false, 1.0);
+            self.add(name, &[("l", "2")], samples);
         }
     }
 }

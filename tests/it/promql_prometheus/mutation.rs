@@ -1,6 +1,6 @@
 //! Seeded small mistakes in valid expressions: what a parser must be exact about.
 
-use super::expressions::EVALUATED;
+use super::expressions;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -15,8 +15,8 @@ const PIECES: &[&str] = &[
 /// Expressions with regular expressions are left out: the two engines differ in what they accept.
 pub(super) fn expressions(seed: u64, count: usize) -> Vec<String> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
-    let mutable = |text: &&&str| text.is_ascii() && !text.contains('~');
-    let seeds: Vec<&str> = EVALUATED.iter().filter(mutable).copied().collect();
+    let mutable = |text: &&str| text.is_ascii() && !text.contains('~');
+    let seeds: Vec<&str> = expressions::evaluated().filter(mutable).collect();
     (0..count)
         .map(|_| {
             let mut text = seeds[rng.random_range(0..seeds.len())].to_owned();

@@ -1,7 +1,7 @@
-//! Straight lines through the samples of a range: `deriv` and `predict_linear`.
+//! Trends of the samples of a range: `deriv`, `predict_linear`, `double_exponential_smoothing`.
 
 use crate::{
-    promql::number::CompensatedSum,
+    promql::{EvalError, number::CompensatedSum},
     series::{Sample, TimestampMs},
 };
 
@@ -46,4 +46,28 @@ fn least_squares(samples: &[Sample], origin: TimestampMs) -> Option<Line> {
     let [x, y, xy, xx] = sums.map(CompensatedSum::total);
     let slope = (xy - x * y / n) / (xx - x * x / n);
     Some(Line { slope, intercept: y / n - slope * x / n })
+}
+
+/// The last value, smoothed with a trend (Holt's method); `None` for less than two samples.
+pub(super) fn double_exponential_smoothing(
+    samples: &[Sample],
+    smoothing: f64,
+    trend: f64,
+) -> Result<Option<f64>, EvalError> {
+    for (name, value) in [("smoothing", smoothing), ("trend", trend)] {
+        if value <= 0.0 || value >= 1.0 {
+            return Err(EvalError::Factor { name, value });
+        }
+    }
+    let [first, second, ..] = samples else { return Ok(None) };
+    let mut slope = second.value - first.value;
+    let (mut before, mut smoothed) = (0.0, first.value);
+    for (number, sample) in samples.iter().enumerate().skip(1) {
+        if number > 1 {
+            slope = trend * (smoothed - before) + (1.0 - trend) * slope;
+        }
+        let next = smoothing * sample.value + (1.0 - smoothing) * (smoothed + slope);
+        (before, smoothed) = (smoothed, next);
+    }
+    Ok(Some(smoothed))
 }

@@ -1,5 +1,13 @@
 use super::*;
-use crate::series::{LabelSet, STALE_NAN};
+use crate::{
+    promql::{
+        Budget, Grid, LeafMatrix, Point,
+        ast::Moment,
+        leaf::{Answer, Leaf, Read},
+    },
+    series::{LabelSet, STALE_NAN},
+    window::SeriesView,
+};
 
 fn samples(pairs: &[(i64, f64)]) -> Vec<Sample> {
     pairs.iter().map(|&(seconds, value)| Sample::new(seconds * 1000, value)).collect()
@@ -7,15 +15,27 @@ fn samples(pairs: &[(i64, f64)]) -> Vec<Sample> {
 
 /// The function of the samples in the `range` seconds before 600 s.
 fn at_600(function: RangeFunction, range: i64, pairs: &[(i64, f64)]) -> Option<f64> {
-    leaf(Read::Range { range_ms: range * 1000, function }, 0, pairs)
+    with(function, [0.0; 2], range, pairs)
+}
+
+fn with(function: RangeFunction, arguments: Arguments, range: i64, pairs: &[(i64, f64)]) -> Option<f64> {
+    leaf(Read::Range { range_ms: range * 1000, function, arguments }, 0, pairs)
 }
 
 fn leaf(read: Read, offset_ms: i64, pairs: &[(i64, f64)]) -> Option<f64> {
     let labels = LabelSet::from_pairs([("__name__", "a")]).unwrap();
-    let samples = samples(pairs);
-    let view = SeriesView { labels: &labels, samples: samples.as_slice().into() };
-    let leaf = Leaf { matchers: Vec::new(), offset_ms, read };
-    leaf.evaluate([view].into_iter(), TimestampMs(600_000)).first().map(|(_, value)| *value)
+    evaluated(read, offset_ms, &labels, &samples(pairs)).map(|(_, value)| value)
+}
+
+fn evaluated(read: Read, offset_ms: i64, labels: &LabelSet, samples: &[Sample]) -> Option<(LabelSet, f64)> {
+    let view = SeriesView { labels, samples: samples.into() };
+    let moment = Moment { offset_ms, at: None };
+    let leaf = Leaf { matchers: Vec::new().into(), read, moment, subqueries: Vec::new() };
+    let request = leaf.request(&Grid::instant(TimestampMs(600_000)));
+    let answer = request.evaluate([view].into_iter(), &mut Budget::unlimited()).unwrap();
+    let LeafMatrix { answer: Answer::Steps(matrix) } = answer else { panic!("not a matrix") };
+    let (labels, cells) = matrix.into_parts();
+    Some((labels.into_iter().next()?, cells[0].as_ref().and_then(Point::float)?))
 }
 
 #[test]
@@ -91,7 +111,7 @@ fn statistics_of_a_range() {
         [(400, 2.0), (410, 4.0), (420, 4.0), (430, 4.0), (440, 5.0), (450, 5.0), (460, 7.0), (470, 9.0)];
     assert_eq!(at_600(RangeFunction::StddevOverTime, 300, &values), Some(2.0));
     assert_eq!(at_600(RangeFunction::StdvarOverTime, 300, &values), Some(4.0));
-    assert_eq!(at_600(RangeFunction::QuantileOverTime(0.5), 300, &values), Some(4.5));
+    assert_eq!(with(RangeFunction::QuantileOverTime, [0.5, 0.0], 300, &values), Some(4.5));
     assert_eq!(at_600(RangeFunction::SumOverTime, 300, &values), Some(40.0));
     assert_eq!(at_600(RangeFunction::MaxOverTime, 300, &values), Some(9.0));
     let with_nan = [(400, f64::NAN), (410, 3.0), (420, 1.0)];
@@ -104,21 +124,17 @@ fn lines_through_a_range() {
     // y = 2 + 0.5 (t - 500)
     let line = [(500, 2.0), (510, 7.0), (520, 12.0)];
     assert_eq!(at_600(RangeFunction::Deriv, 300, &line), Some(0.5));
-    assert_eq!(at_600(RangeFunction::PredictLinear(100.0), 300, &line), Some(102.0));
+    assert_eq!(with(RangeFunction::PredictLinear, [100.0, 0.0], 300, &line), Some(102.0));
     assert_eq!(at_600(RangeFunction::Deriv, 300, &line[..1]), None);
-    assert_eq!(at_600(RangeFunction::PredictLinear(9.0), 300, &[(500, 3.0), (510, 3.0)]), Some(3.0));
+    assert_eq!(with(RangeFunction::PredictLinear, [9.0, 0.0], 300, &[(500, 3.0), (510, 3.0)]), Some(3.0));
 }
 
 #[test]
 fn the_metric_name_goes_unless_the_value_is_a_sample() {
     let labels = LabelSet::from_pairs([("__name__", "a"), ("__unit__", "s"), ("job", "n")]).unwrap();
     let samples = samples(&[(500, 1.0), (590, 2.0)]);
-    let evaluate = |read| {
-        let leaf = Leaf { matchers: Vec::new(), offset_ms: 0, read };
-        let view = SeriesView { labels: &labels, samples: samples.as_slice().into() };
-        leaf.evaluate([view].into_iter(), TimestampMs(600_000)).remove(0).0
-    };
-    let range = |function| Read::Range { range_ms: 300_000, function };
+    let evaluate = |read| evaluated(read, 0, &labels, &samples).unwrap().0;
+    let range = |function| Read::Range { range_ms: 300_000, function, arguments: [0.0; 2] };
     assert_eq!(evaluate(Read::Newest), labels);
     assert_eq!(evaluate(range(RangeFunction::LastOverTime)), labels);
     assert_eq!(evaluate(range(RangeFunction::Rate)), LabelSet::from_pairs([("job", "n")]).unwrap());

@@ -29,6 +29,24 @@ pub(super) fn max(samples: &[Sample]) -> f64 {
     extreme(samples, |value, largest| value > largest)
 }
 
+/// The time of the largest value, the last one of equal ones, in seconds.
+pub(super) fn time_of_max(samples: &[Sample]) -> Option<f64> {
+    time_of_extreme(samples, |value, largest| value >= largest)
+}
+
+/// The time of the smallest value, the last one of equal ones, in seconds.
+pub(super) fn time_of_min(samples: &[Sample]) -> Option<f64> {
+    time_of_extreme(samples, |value, smallest| value <= smallest)
+}
+
+fn time_of_extreme(samples: &[Sample], beats: impl Fn(f64, f64) -> bool) -> Option<f64> {
+    let better = |best: Sample, sample: &Sample| {
+        if best.value.is_nan() || beats(sample.value, best.value) { *sample } else { best }
+    };
+    let (first, _) = samples.split_first()?;
+    Some(samples.iter().fold(*first, better).timestamp.seconds())
+}
+
 fn extreme(samples: &[Sample], beats: impl Fn(f64, f64) -> bool) -> f64 {
     let better = |best: f64, sample: &Sample| {
         if best.is_nan() || beats(sample.value, best) { sample.value } else { best }
@@ -53,4 +71,11 @@ pub(super) fn stdvar(samples: &[Sample]) -> f64 {
 pub(super) fn quantile(q: f64, samples: &[Sample]) -> f64 {
     let mut values: Vec<f64> = samples.iter().map(|sample| sample.value).collect();
     number::quantile(q, &mut values)
+}
+
+/// The median of the distances from the median.
+pub(super) fn mad(samples: &[Sample]) -> f64 {
+    let median = quantile(0.5, samples);
+    let mut distances: Vec<f64> = samples.iter().map(|sample| (sample.value - median).abs()).collect();
+    number::quantile(0.5, &mut distances)
 }

@@ -6,7 +6,7 @@ use crate::promql::{
     error::Fault,
     lex::quoted,
     op::{ElementOp, ScalarOp},
-    plan::{Scalar, Vector},
+    tree::{Scalar, Vector},
 };
 
 impl Checker {

@@ -1,25 +1,25 @@
 //! How much a series grew: `rate`, `increase`, `delta` and their kin.
 
-use super::Range;
+use super::Window;
 use crate::{promql::literal::ms_as_seconds, series::Sample};
 
 /// Growth per second of a counter.
-pub(super) fn rate(range: Range<'_>) -> Option<f64> {
-    let range_seconds = ms_as_seconds(range.end.since_ms(range.start));
-    let growth = growth_of_counter(range.samples)?;
-    Some(growth * (extrapolation(range, Some(growth))? / range_seconds))
+pub(super) fn rate(window: Window<'_>) -> Option<f64> {
+    let range_seconds = ms_as_seconds(window.end.since_ms(window.start));
+    let growth = growth_of_counter(window.samples)?;
+    Some(growth * (extrapolation(window, Some(growth))? / range_seconds))
 }
 
 /// Growth of a counter over the range.
-pub(super) fn increase(range: Range<'_>) -> Option<f64> {
-    let growth = growth_of_counter(range.samples)?;
-    Some(growth * extrapolation(range, Some(growth))?)
+pub(super) fn increase(window: Window<'_>) -> Option<f64> {
+    let growth = growth_of_counter(window.samples)?;
+    Some(growth * extrapolation(window, Some(growth))?)
 }
 
 /// Difference of a gauge over the range.
-pub(super) fn delta(range: Range<'_>) -> Option<f64> {
-    let [first, .., last] = range.samples else { return None };
-    Some((last.value - first.value) * extrapolation(range, None)?)
+pub(super) fn delta(window: Window<'_>) -> Option<f64> {
+    let [first, .., last] = window.samples else { return None };
+    Some((last.value - first.value) * extrapolation(window, None)?)
 }
 
 /// The last value less the first, plus what every reset took away.
@@ -39,14 +39,14 @@ fn growth_of_counter(samples: &[Sample]) -> Option<f64> {
 /// A series that reaches close to an end (within 1.1 times the average distance of its samples) is
 /// taken to go on to that end; otherwise to begin or end half a distance beyond its samples.
 /// A counter (`growth` given) is never extrapolated to before it was zero.
-fn extrapolation(range: Range<'_>, growth: Option<f64>) -> Option<f64> {
-    let [first, .., last] = range.samples else { return None };
+fn extrapolation(window: Window<'_>, growth: Option<f64>) -> Option<f64> {
+    let [first, .., last] = window.samples else { return None };
     let seconds = |ms: i64| ms as f64 / 1000.0;
     let sampled = seconds(last.timestamp.since_ms(first.timestamp));
-    let distance = sampled / (range.samples.len() - 1) as f64;
+    let distance = sampled / (window.samples.len() - 1) as f64;
     let to_end_of = |gap: f64| if gap >= distance * 1.1 { distance / 2.0 } else { gap };
 
-    let mut to_start = to_end_of(seconds(first.timestamp.since_ms(range.start)));
+    let mut to_start = to_end_of(seconds(first.timestamp.since_ms(window.start)));
     if let Some(growth) = growth
         && growth > 0.0
         && first.value >= 0.0
@@ -56,7 +56,7 @@ fn extrapolation(range: Range<'_>, growth: Option<f64>) -> Option<f64> {
             to_start = to_zero;
         }
     }
-    let to_end = to_end_of(seconds(range.end.since_ms(last.timestamp)));
+    let to_end = to_end_of(seconds(window.end.since_ms(last.timestamp)));
     Some((sampled + to_start + to_end) / sampled)
 }
 

@@ -1,0 +1,82 @@
+//! What a shard answers to a leaf request.
+
+use crate::{
+    promql::matrix::Matrix,
+    series::{LabelSet, Sample},
+};
+
+/// The answer to a [`super::LeafRequest`].
+#[derive(Clone, Debug, Default)]
+pub struct LeafMatrix {
+    pub(in crate::promql) answer: Answer,
+}
+
+#[derive(Clone, Debug)]
+pub(in crate::promql) enum Answer {
+    /// A point for each series and step.
+    Steps(Matrix),
+    /// The samples of each series, stale markers left out; ascending by labels.
+    Samples(Vec<RangeSeries>),
+}
+
+/// A series of a range vector.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::promql) struct RangeSeries {
+    pub(in crate::promql) labels: LabelSet,
+    pub(in crate::promql) samples: Vec<Sample>,
+}
+
+// === impl LeafMatrix ===
+
+impl LeafMatrix {
+    pub(in crate::promql) fn from_series(series: Vec<RangeSeries>) -> Self {
+        Self { answer: Answer::Samples(series) }
+    }
+
+    /// The answers of several shards to the same request as one: the same whatever their number.
+    #[must_use]
+    pub fn merge(parts: Vec<Self>) -> Self {
+        let (mut matrices, mut series) = (Vec::new(), Vec::new());
+        for part in parts {
+            match part.answer {
+                Answer::Steps(matrix) => matrices.push(matrix),
+                Answer::Samples(mut part) => series.append(&mut part),
+            }
+        }
+        if matrices.is_empty() {
+            // The stable sort finds the sorted runs and merges them.
+            series.sort_by(|a, b| a.labels.cmp(&b.labels));
+            return Self::from_series(series);
+        }
+        Matrix::merged(matrices).into()
+    }
+
+    /// Whether no series has anything to say.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match &self.answer {
+            Answer::Steps(matrix) => matrix.row_count() == 0,
+            Answer::Samples(series) => series.is_empty(),
+        }
+    }
+
+    /// Points held.
+    pub(in crate::promql) fn point_count(&self) -> usize {
+        match &self.answer {
+            Answer::Steps(matrix) => matrix.cell_count(),
+            Answer::Samples(series) => series.iter().map(|series| series.samples.len()).sum(),
+        }
+    }
+}
+
+impl Default for Answer {
+    fn default() -> Self {
+        Self::Samples(Vec::new())
+    }
+}
+
+impl From<Matrix> for LeafMatrix {
+    fn from(matrix: Matrix) -> Self {
+        Self { answer: Answer::Steps(matrix) }
+    }
+}
