@@ -1,9 +1,9 @@
 # `make` alone shows what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench fmt peers
+.PHONY: help demo test lint bench bench-ingest fmt peers
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\): *## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: ## a simulated fleet with injected faults, found by the sidecar, in this terminal
 	cargo run --release --locked -- demo
@@ -18,6 +18,9 @@ lint: ## formatting, clippy and rustdoc, warnings are errors
 
 bench: ## benchmarks, one a stage
 	cargo bench --locked
+
+bench-ingest: ## samples per CPU-second beside the peers that are installed (ARGS= is passed on)
+	scripts/bench-ingest $(ARGS)
 
 fmt: ## format the code
 	cargo fmt

@@ -1,51 +1,23 @@
 //! What one hostile request costs the real process: it is refused, and memory stays bounded (protocol
-//! line A19). The figure is the peak of resident memory, as the kernel keeps it.
+//! line A19). The figure is the peak of resident memory, as the kernel keeps it in `/proc`.
+
+#![cfg(target_os = "linux")]
+
+#[cfg(test)]
+#[path = "receive_memory/sidecar.rs"]
+mod sidecar;
 
 #[cfg(test)]
 #[path = "support/support.rs"]
 mod support;
 
-use std::{fs, net::SocketAddr, process::Command};
-use support::{
-    http,
-    process::{Process, free_address},
-};
+use sidecar::Sidecar;
 
 /// How much one request may add to the process.
 const MOST_GROWTH: usize = 64 << 20;
 
 const V1: &str = "application/x-protobuf";
 const V2: &str = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
-
-struct Sidecar {
-    address: SocketAddr,
-    process: Process,
-}
-
-impl Sidecar {
-    fn start() -> Self {
-        let address = free_address();
-        let directory = tempfile::tempdir().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_emberwatch"));
-        command.arg("run").arg(format!("--web.listen-address={address}")).current_dir(directory.path());
-        let mut process = Process::spawn("emberwatch", command, directory);
-        process.wait_until_ready(address, "/-/ready");
-        Self { address, process }
-    }
-
-    /// The most bytes of memory that were resident at any time.
-    fn peak_bytes(&self) -> usize {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix(" kB"));
-        peak.unwrap().trim().parse::<usize>().unwrap() << 10
-    }
-
-    fn write(&self, content_type: &str, message: &[u8]) -> http::Response {
-        let body = snap::raw::Encoder::new().compress_vec(message).unwrap();
-        let headers = [("Content-Type", content_type), ("Content-Encoding", "snappy")];
-        http::post(self.address, "/api/v1/write", &headers, &body).unwrap()
-    }
-}
 
 /// A length-delimited field of protobuf.
 fn field(number: u8, content: &[u8]) -> Vec<u8> {
@@ -62,10 +34,6 @@ fn field(number: u8, content: &[u8]) -> Vec<u8> {
 
 /// Sends `message` to a process that has served a request before.
 fn assert_refused_within_bounds(content_type: &str, message: &[u8], reason: &str) {
-    if !cfg!(target_os = "linux") {
-        println!("skipped: the peak of memory is read from /proc");
-        return;
-    }
     let sidecar = Sidecar::start();
     let small = sidecar.write(content_type, &[]);
     assert_eq!(small.status, 204, "{}", small.text());

@@ -40,7 +40,7 @@ const MAX_CHUNK_BYTES: usize = 192;
 /// The most bytes of a run.
 const MAX_RUN_BYTES: usize = 2;
 
-/// Memory comes in multiples of this, as allocators hand it out.
+/// Memory comes in multiples of this at the least.
 const GRANULE: usize = 16;
 
 /// Samples sorted by time, one a timestamp.
@@ -301,17 +301,15 @@ impl Chunks {
         if needed <= held && (needed + held / 8 <= held || !room.may_grow) {
             return Ok(());
         }
-        // A little room is not worth being made again and again.
-        let grown = (needed + needed / 8).next_multiple_of(GRANULE);
         if !room.may_grow {
             return Err(NoRoom);
         }
-        if grown > held {
-            let mut bytes = vec![0; grown].into_boxed_slice();
-            let used = self.used as usize;
-            bytes[..used].copy_from_slice(&self.bytes[..used]);
-            self.bytes = bytes;
-        }
+        // A little room is not worth being made again and again.
+        let grown = size_class(needed.max(held + 1));
+        let mut bytes = vec![0; grown].into_boxed_slice();
+        let used = self.used as usize;
+        bytes[..used].copy_from_slice(&self.bytes[..used]);
+        self.bytes = bytes;
         Ok(())
     }
 
@@ -361,4 +359,9 @@ impl Chunks {
         }
         true
     }
+}
+
+/// The least size that holds `bytes` of those in which allocators hand out memory: four for each doubling.
+fn size_class(bytes: usize) -> usize {
+    bytes.next_multiple_of((bytes.next_power_of_two() / 8).max(GRANULE))
 }

@@ -34,7 +34,14 @@ fn walk_series<'body, S: Sink>(
     request: &mut Request<'body, '_, S>,
 ) -> Result<(), WireError> {
     request.begin_series()?;
-    let mut fields = Fields::new(message);
+    let mut plain = plain_labels(message);
+    let mut read = 0;
+    while let Some((name, value, rest)) = take_plain_label(plain) {
+        request.label(Some(name), Some(value));
+        read += plain.len() - rest.len();
+        plain = rest;
+    }
+    let mut fields = Fields::new(&message[read..]);
     while let Some(field) = fields.next().map_err(|damage| damaged("TimeSeries", damage))? {
         match (field.number, field.value) {
             (1, Value::Bytes(label)) => {
@@ -64,9 +71,6 @@ fn walk_series<'body, S: Sink>(
 /// label values of others, and one bad value must not cost a batch of two thousand series.
 #[inline]
 fn read_label(message: &[u8]) -> Result<(Option<&str>, Option<&str>), Damage> {
-    if let Some((name, value)) = read_plain_label(message) {
-        return Ok((Some(name), Some(value)));
-    }
     let mut label = (Some(""), Some(""));
     let mut fields = Fields::new(message);
     while let Some(field) = fields.next()? {
@@ -81,18 +85,38 @@ fn read_label(message: &[u8]) -> Result<(Option<&str>, Option<&str>), Damage> {
     Ok(label)
 }
 
-/// The form that encoders write: name, then value, each shorter than 128 bytes.
+/// The labels at the front of a series, as far as each is shorter than 128 bytes; empty where they are
+/// not UTF-8 as a whole.
+///
+/// Keys and lengths are ASCII then, so no character reaches across them: one check is enough for all texts,
+/// and a check of a short text costs about as much as one of all of them.
 #[inline]
-fn read_plain_label(message: &[u8]) -> Option<(&str, &str)> {
-    let [0x0a, name_length @ 0..0x80, rest @ ..] = message else { return None };
-    let name_length = usize::from(*name_length);
-    let [0x12, value_length @ 0..0x80, value @ ..] = rest.get(name_length..)? else { return None };
-    if value.len() != usize::from(*value_length) {
+fn plain_labels(message: &[u8]) -> &str {
+    let mut end = 0;
+    while let Some([0x0a, length @ 0..0x80]) = message.get(end..end + 2) {
+        let next = end + 2 + usize::from(*length);
+        if next > message.len() {
+            break;
+        }
+        end = next;
+    }
+    str::from_utf8(&message[..end]).unwrap_or_default()
+}
+
+/// The label at the front of `labels` and what is behind it, if it has the form that encoders write:
+/// name, then value, and nothing else.
+#[inline]
+fn take_plain_label(labels: &str) -> Option<(&str, &str, &str)> {
+    let [0x0a, length, 0x0a, name_length @ 0..0x80, ..] = labels.as_bytes() else { return None };
+    let value_key = 4 + usize::from(*name_length);
+    let [0x12, value_length @ 0..0x80] = labels.as_bytes().get(value_key..value_key + 2)? else {
+        return None;
+    };
+    let end = value_key + 2 + usize::from(*value_length);
+    if end != 2 + usize::from(*length) {
         return None;
     }
-    // One check for both texts: keys and lengths are ASCII here, so no character reaches across them.
-    let text = str::from_utf8(message).ok()?;
-    Some((text.get(2..2 + name_length)?, text.get(4 + name_length..)?))
+    Some((labels.get(4..value_key)?, labels.get(value_key + 2..end)?, labels.get(end..)?))
 }
 
 /// Value and timestamp. In 2.0 field 3 is the start timestamp, an unknown field here.

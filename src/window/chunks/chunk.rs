@@ -84,12 +84,12 @@ impl<'a> Chunk<'a> {
     pub(super) fn next(&mut self) -> Option<Stretch> {
         if !self.begun {
             self.begun = true;
-            self.mantissa = decimal::mantissa(self.state.bits, self.exponent).unwrap_or(0);
+            self.mantissa = decimal::nearest(self.state.bits, self.exponent);
             return Some(Stretch { first: self.state, count: 1 });
         }
         match token::read(&self.state, self.mantissa, self.exponent, &mut self.tokens) {
             Some(Token::Next(state, mantissa)) => {
-                let of_bits = || decimal::mantissa(state.bits, self.exponent).unwrap_or(0);
+                let of_bits = || decimal::nearest(state.bits, self.exponent);
                 self.mantissa = mantissa.unwrap_or_else(of_bits);
                 self.state = state;
                 Some(Stretch { first: state, count: 1 })

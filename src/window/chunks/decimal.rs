@@ -26,11 +26,17 @@ pub(super) fn value(mantissa: i64, exponent: u8) -> f64 {
 /// The mantissa of the float with these bits; `None` where [`value`] would not give it back.
 #[inline]
 pub(super) fn mantissa(bits: u64, exponent: u8) -> Option<i64> {
+    let mantissa = nearest(bits, exponent);
+    (value(mantissa, exponent).to_bits() == bits).then_some(mantissa)
+}
+
+/// The mantissa whose value is near the float with these bits; 0 where there is none.
+#[inline]
+pub(super) fn nearest(bits: u64, exponent: u8) -> i64 {
     let scaled = f64::from_bits(bits) * POWERS[usize::from(exponent.min(FINEST))];
     // To the nearest; the cast cuts the fraction off and makes 0 of NaN.
     let mantissa = (scaled + 0.5_f64.copysign(scaled)) as i64;
-    let exact = value(mantissa, exponent).to_bits() == bits;
-    (exact && mantissa.unsigned_abs() <= MAX_MANTISSA).then_some(mantissa)
+    if mantissa.unsigned_abs() <= MAX_MANTISSA { mantissa } else { 0 }
 }
 
 /// The least exponent from `from` on by which the float is decimal.

@@ -24,7 +24,8 @@ fn value() -> impl Strategy<Value = f64> {
     prop_oneof![
         4 => Just(1.0),
         4 => (0u32..50).prop_map(f64::from),
-        4 => decimal,
+        4 => decimal.clone(),
+        2 => (decimal, -9i64..9).prop_map(|(v, steps)| f64::from_bits(v.to_bits().wrapping_add(steps as u64))),
         1 => any::<f64>(),
         1 => any::<u64>().prop_map(f64::from_bits),
         1 => prop::sample::select(vec![0.0, -0.0, f64::NAN, STALE_NAN, f64::INFINITY, 9.007_199_254_740_993e15]),
@@ -160,7 +161,7 @@ proptest! {
 
 #[test]
 fn a_series_that_never_changes_has_no_bytes() {
-    let samples: Vec<Sample> = (0..4_000).map(|k| Sample::new(k * 15_000, 3.25)).collect();
+    let samples: Vec<Sample> = (0..2_000).map(|k| Sample::new(k * 15_000, 3.25)).collect();
     assert_eq!(packed(&samples).capacity_bytes(), 0);
 }
 
@@ -171,6 +172,27 @@ fn a_counter_costs_two_bytes_a_sample() {
     let samples: Vec<Sample> = (0..240).map(|k| Sample::new(k * 15_000, hundredths(k))).collect();
     let bytes = packed(&samples).used;
     assert!((480..600).contains(&bytes), "{bytes}");
+}
+
+/// A counter to which hundredths are added as floats is beside a decimal soon, by less than it moves.
+#[test]
+fn a_sum_of_decimals_costs_four_bytes_a_sample() {
+    let mut sum = 123_456.78;
+    let mut next = |k: i64| {
+        sum += (k * 37 % 1_500) as f64 / 100.0;
+        Sample::new(k * 15_000, sum)
+    };
+    let samples: Vec<Sample> = (0..240).map(&mut next).collect();
+    let bytes = packed(&samples).used;
+    assert!((480..1_100).contains(&bytes), "{bytes}");
+}
+
+/// A scrape that is some milliseconds early or late changes the distance to both neighbours.
+#[test]
+fn a_constant_that_is_scraped_raggedly_costs_a_byte_a_sample() {
+    let samples: Vec<Sample> = (0..240).map(|k| Sample::new(k * 15_000 + k * k % 4, 1.0)).collect();
+    let bytes = packed(&samples).used;
+    assert!((120..300).contains(&bytes), "{bytes}");
 }
 
 #[test]

@@ -7,23 +7,28 @@
 //! | 00 | difference of the decimal mantissas | |
 //! | 01 | the same | how much the distance in time changed |
 //! | 10 | `irregular + 2 length + 32 shift`: the XOR of the two floats is `length` bytes, shifted left by `shift` bytes | the change of the distance, if irregular; the bytes |
-//! | 11 | that many samples follow with the same value at the same distance | |
+//! | 10 | `irregular + 2 * 9`: the float is some steps beside a decimal, as sums of decimals are | the change of the distance, if irregular; the difference of the mantissas; the steps |
+//! | 11, even | half of that many samples follow with the same value at the same distance | |
+//! | 11, odd | half of it: how much the distance changed; the value is the same | |
 
 use super::{
     decimal,
     varint::{self, Scratch, unzigzag, zigzag},
 };
 
-/// The most bytes of a token.
+/// The most bytes of a token: a changed distance and an XOR.
 pub(super) const MAX_BYTES: usize = 2 + varint::MAX_BYTES + 8;
 
-/// The longest run of one token: two bytes and a bit.
-pub(super) const MAX_RUN: u16 = (1 << 12) - 1;
+/// In the place of the length of an XOR: the float is beside a decimal.
+const BESIDE: u64 = 9;
+
+/// The longest run of one token, which is two bytes then.
+pub(super) const MAX_RUN: u16 = (1 << 11) - 1;
 
 const DECIMAL: u64 = 0;
 const DECIMAL_IRREGULAR: u64 = 1;
 const XOR: u64 = 2;
-const RUN: u64 = 3;
+const SAME: u64 = 3;
 
 /// Where a chunk is after some sample: all that the next token refers to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,31 +61,50 @@ impl State {
 pub(super) fn write(from: &State, to: &State, exponent: u8, into: &mut Scratch) {
     let change = to.delta.wrapping_sub(from.delta);
     let irregular = u64::from(change != 0);
-    if let Some(mantissa) = decimal::mantissa(to.bits, exponent) {
-        let difference = mantissa - decimal::mantissa(from.bits, exponent).unwrap_or(0);
-        into.put(zigzag(difference) << 2 | if change == 0 { DECIMAL } else { DECIMAL_IRREGULAR });
-        if change != 0 {
-            into.put(zigzag(change));
-        }
+    if to.bits == from.bits && change != 0 && zigzag(change) < 1 << 60 {
+        into.put((zigzag(change) << 1 | 1) << 2 | SAME);
         return;
     }
-    let xor = from.bits ^ to.bits;
-    let (shift, length) = if xor == 0 {
-        (0, 0)
-    } else {
-        let shift = xor.trailing_zeros() / 8;
-        (shift, 8 - xor.leading_zeros() / 8 - shift)
-    };
-    into.put((u64::from(shift) << 5 | u64::from(length) << 1 | irregular) << 2 | XOR);
+    let mantissa = decimal::nearest(to.bits, exponent);
+    let difference = mantissa - decimal::nearest(from.bits, exponent);
+    let steps = to.bits.wrapping_sub(decimal::value(mantissa, exponent).to_bits()) as i64;
+    if steps == 0 {
+        into.put(zigzag(difference) << 2 | if change == 0 { DECIMAL } else { DECIMAL_IRREGULAR });
+        put_change(change, into);
+        return;
+    }
+    let (xor, shift, length) = xor_bytes(from.bits, to.bits);
+    if varint::len(zigzag(difference)) + varint::len(zigzag(steps)) < length {
+        into.put((BESIDE << 1 | irregular) << 2 | XOR);
+        put_change(change, into);
+        into.put(zigzag(difference));
+        into.put(zigzag(steps));
+        return;
+    }
+    into.put(((shift as u64) << 5 | (length as u64) << 1 | irregular) << 2 | XOR);
+    put_change(change, into);
+    into.extend(&xor.to_le_bytes()[..length]);
+}
+
+/// The XOR without the zero bytes at its low end, their number, and its own.
+fn xor_bytes(a: u64, b: u64) -> (u64, usize, usize) {
+    let xor = a ^ b;
+    if xor == 0 {
+        return (0, 0, 0);
+    }
+    let shift = xor.trailing_zeros() as usize / 8;
+    (xor >> (8 * shift), shift, 8 - xor.leading_zeros() as usize / 8 - shift)
+}
+
+fn put_change(change: i64, into: &mut Scratch) {
     if change != 0 {
         into.put(zigzag(change));
     }
-    into.extend(&(xor >> (8 * shift)).to_le_bytes()[..length as usize]);
 }
 
 /// Writes that `run` samples repeat the one before them.
 pub(super) fn write_run(run: u16, into: &mut Scratch) {
-    into.put(u64::from(run) << 2 | RUN);
+    into.put(u64::from(run) << 3 | SAME);
 }
 
 /// What a token says.
@@ -98,17 +122,27 @@ pub(super) enum Token {
 pub(super) fn read(from: &State, mantissa: i64, exponent: u8, bytes: &mut &[u8]) -> Option<Token> {
     let token = varint::take(bytes)?;
     let payload = token >> 2;
-    let state = match token & 3 {
-        RUN => return Some(Token::Run(u16::try_from(payload).ok()?)),
+    let (state, mantissa) = match token & 3 {
+        SAME if payload & 1 == 0 => return Some(Token::Run(u16::try_from(payload >> 1).ok()?)),
+        SAME => {
+            let delta = from.delta.wrapping_add(unzigzag(payload >> 1));
+            (State { timestamp: from.timestamp.wrapping_add(delta), delta, bits: from.bits }, mantissa)
+        }
         XOR => {
             let delta = changed(from.delta, payload & 1 == 1, bytes)?;
+            let timestamp = from.timestamp.wrapping_add(delta);
+            if payload >> 1 & 15 == BESIDE {
+                let mantissa = mantissa.wrapping_add(unzigzag(varint::take(bytes)?));
+                let steps = unzigzag(varint::take(bytes)?) as u64;
+                let bits = decimal::value(mantissa, exponent).to_bits().wrapping_add(steps);
+                return Some(Token::Next(State { timestamp, delta, bits }, Some(mantissa)));
+            }
             let (length, shift) = ((payload >> 1 & 15) as usize, (payload >> 5) as u32);
             let (low, rest) = bytes.split_at_checked(length)?;
             *bytes = rest;
             let mut xor = [0; 8];
             xor.get_mut(..length)?.copy_from_slice(low);
             let xor = u64::from_le_bytes(xor).checked_shl(shift.checked_mul(8)?)?;
-            let timestamp = from.timestamp.wrapping_add(delta);
             return Some(Token::Next(State { timestamp, delta, bits: from.bits ^ xor }, None));
         }
         kind => {
@@ -118,7 +152,7 @@ pub(super) fn read(from: &State, mantissa: i64, exponent: u8, bytes: &mut &[u8])
             (State { timestamp: from.timestamp.wrapping_add(delta), delta, bits }, mantissa)
         }
     };
-    Some(Token::Next(state.0, Some(state.1)))
+    Some(Token::Next(state, Some(mantissa)))
 }
 
 /// The distance in time, after its change has been read if there is one.

@@ -49,6 +49,11 @@ impl Scratch {
     }
 }
 
+/// How many bytes a number takes.
+pub(super) fn len(number: u64) -> usize {
+    (64 - (number | 1).leading_zeros() as usize).div_ceil(7)
+}
+
 /// The number at the front of `bytes`, which is moved behind it; `None` where there is no whole one.
 #[inline]
 pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {

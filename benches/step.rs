@@ -1,0 +1,95 @@
+//! One scrape of 100 machines appended, and the step evaluated: the node preset, to the feature matrix (no
+//! model is trained). Ten times that is a step of 1,000 machines.
+
+use divan::{Bencher, black_box};
+use emberwatch::{
+    calibrate::{CheckedPersistence, Thresholds},
+    features::{DEFAULT_RATE_INTERVAL, FeatureSchema, SchemaSettings, preset},
+    pipeline::{ClockConfig, Detector, DetectorSettings, Replay},
+    series::{LabelSet, Sample, SampleBatch, TimestampMs, series_hash},
+    window::Config,
+};
+use std::time::Duration;
+
+const MACHINES: usize = 100;
+const SCRAPE_MS: i64 = 15_000;
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench(sample_count = 20)]
+fn step_of_100_machines(bencher: Bencher<'_, '_>) {
+    let mut replay = replay();
+    let labels: Vec<LabelSet> = (0..MACHINES).flat_map(series).collect();
+    let mut round = 0;
+    let mut next = || {
+        round += 1;
+        batch(&labels, round)
+    };
+    for _ in 0..25 {
+        replay.append(&next());
+        replay.evaluate(Duration::ZERO);
+    }
+    bencher.with_inputs(next).bench_local_values(|batch| {
+        replay.append(&batch);
+        black_box(replay.evaluate(Duration::ZERO)).len()
+    });
+}
+
+#[expect(clippy::unwrap_used, reason = "the preset is a schema, which its own tests show")]
+fn replay() -> Replay {
+    let features = preset("node_exporter").unwrap().columns(DEFAULT_RATE_INTERVAL);
+    let schema = SchemaSettings { features, step_ms: SCRAPE_MS, ..SchemaSettings::default() };
+    let detector = Detector::new(DetectorSettings {
+        schema: FeatureSchema::new(schema).unwrap(),
+        thresholds: Thresholds::default(),
+        persistence: CheckedPersistence::default(),
+        training: None,
+    });
+    let clock = ClockConfig { step_ms: SCRAPE_MS, settle_timeout: Duration::ZERO };
+    Replay::new(vec![detector.unwrap()], clock, Config::default(), 2)
+}
+
+/// What the preset reads of one machine with 48 cores, and as much that it does not read.
+fn series(machine: usize) -> Vec<LabelSet> {
+    const MODES: [&str; 8] = ["idle", "iowait", "irq", "nice", "softirq", "steal", "system", "user"];
+    let instance = format!("10.0.{}.{}:9100", machine / 256, machine % 256);
+    let one = |metric: &str, own: &[(&str, String)]| {
+        let target = [("instance", instance.as_str()), ("job", "node"), ("__name__", metric)];
+        let own = own.iter().map(|(name, value)| (*name, value.as_str()));
+        LabelSet::from_pairs(target.into_iter().chain(own)).unwrap_or_default()
+    };
+    let mut all = vec![one("node_load1", &[])];
+    for cpu in 0..48 {
+        for mode in MODES {
+            let own = [("cpu", cpu.to_string()), ("mode", mode.to_owned())];
+            all.push(one("node_cpu_seconds_total", &own));
+        }
+    }
+    for metric in ["node_memory_MemAvailable_bytes", "node_memory_MemTotal_bytes"] {
+        all.push(one(metric, &[]));
+    }
+    for device in 0..8 {
+        all.push(one("node_disk_io_time_seconds_total", &[("device", format!("nvme{device}n1"))]));
+        for metric in ["receive_bytes", "receive_packets", "transmit_bytes", "transmit_packets"] {
+            let metric = format!("node_network_{metric}_total");
+            all.push(one(&metric, &[("device", format!("eth{device}"))]));
+        }
+        for metric in ["node_filesystem_avail_bytes", "node_filesystem_size_bytes"] {
+            let own = [("fstype", "ext4".to_owned()), ("mountpoint", format!("/data{device}"))];
+            all.push(one(metric, &own));
+        }
+    }
+    all
+}
+
+fn batch(labels: &[LabelSet], round: i64) -> SampleBatch {
+    let mut batch = SampleBatch::default();
+    for (place, labels) in labels.iter().enumerate() {
+        let text = labels.canonical_text();
+        let value = (round * 1_000 + place as i64 % 97) as f64 / 100.0;
+        batch.push(series_hash(text, 1), text, [Sample { timestamp: TimestampMs(round * SCRAPE_MS), value }]);
+    }
+    batch
+}
