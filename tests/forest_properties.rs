@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops by panicking")]
 
-use emberwatch::score::iforest::{Forest, Hyperparams, average_path_length};
+use emberwatch::score::iforest::{Forest, Hyperparams, Node, average_path_length};
 use ndarray::{Array2, Axis};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -28,6 +28,12 @@ fn bits(values: &[f64]) -> Vec<u64> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
+fn strange_value() -> impl Strategy<Value = f32> {
+    let named =
+        [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, f32::MAX, f32::MIN, f32::MIN_POSITIVE];
+    prop_oneof![prop::sample::select(named.to_vec()), prop::num::f32::ANY]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -48,6 +54,27 @@ proptest! {
         let mut backwards = scores(&forest, &reversed);
         backwards.reverse();
         prop_assert_eq!(bits(&batch), bits(&backwards));
+    }
+
+    /// The same with values that are not ordinary, or equal to a threshold.
+    #[test]
+    fn batch_equals_single_rows_for_strange_values(
+        d in 1_usize..12, strange in prop::collection::vec((0_usize..150, 0_usize..12, strange_value()), 0..200), seed: u64,
+    ) {
+        let forest = fit(&normal_rows(1_000, d, seed), 30, 256, seed);
+        let mut rows = normal_rows(150, d, seed ^ 1);
+        let splits = forest.trees().iter().flat_map(|tree| tree.nodes());
+        for (row, node) in rows.outer_iter_mut().zip(splits.step_by(7)) {
+            let mut row = row;
+            if let Node::Split { feature, threshold, .. } = node {
+                row[usize::from(*feature)] = *threshold;
+            }
+        }
+        for (row, column, value) in strange {
+            rows[[row, column % d]] = value;
+        }
+        let single: Vec<f64> = rows.outer_iter().map(|row| forest.raw_score(row.as_slice().unwrap())).collect();
+        prop_assert_eq!(bits(&scores(&forest, &rows)), bits(&single));
     }
 
     /// For all rows, a path is no longer than the height limit plus what the fullest leaf would add,
@@ -85,7 +112,6 @@ proptest! {
 
 /// The mean path length by following the nodes of the compact trees: the second implementation.
 fn plain_walk(forest: &Forest, x: &[f32]) -> f64 {
-    use emberwatch::score::iforest::Node;
     let length = |nodes: &[Node]| {
         let (mut at, mut depth) = (0, 0.0);
         loop {

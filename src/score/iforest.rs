@@ -7,7 +7,8 @@
 //! - `fit`: growing the trees;
 //! - [`Tree`]: the compact form, as it stands in a model file;
 //! - [`average_path_length()`], c(n);
-//! - `layout`, `walk`: the form that is scored, and the scoring;
+//! - `layout`, `walk`: the form that is scored row by row, and the scoring;
+//! - `sweep`: the same scores for a batch, all nodes at once;
 //! - `path_credit`: which feature shortened the path;
 //! - [`Forest`]: all of it behind one type.
 //!
@@ -32,6 +33,8 @@ mod path_credit;
 mod path_length;
 
 mod random;
+
+mod sweep;
 
 mod tree;
 

@@ -8,7 +8,7 @@
 //! All arrays have a length fixed at compile time, `SLOTS` = 2^depth, one monomorph a depth, so that
 //! indices need no bounds check. Trees shallower than 8 levels are padded to 8.
 
-use super::{Node, Tree, average_path_length};
+use super::{Node, Tree};
 
 /// A tree of depth log2(`SLOTS`).
 #[derive(Clone, Debug)]
@@ -51,16 +51,15 @@ pub(super) use for_each_depth;
 // === impl Layout ===
 
 impl Layout {
-    /// Lays out trees that passed their check, grown from `subsample_size` rows each.
-    pub(super) fn new(trees: &[Tree], subsample_size: usize) -> Self {
-        let yardstick: Vec<f64> = (0..=subsample_size).map(average_path_length).collect();
+    /// Lays out trees that passed their check; `yardstick` is c(n) for each n up to the size of a sample.
+    pub(super) fn new(trees: &[Tree], yardstick: &[f64]) -> Self {
         let depth = trees.iter().map(|tree| depth(tree.nodes())).max().unwrap_or(0);
         match depth {
-            0..=8 => Self::Depth8(lay_out(trees, &yardstick)),
-            9 => Self::Depth9(lay_out(trees, &yardstick)),
-            10 => Self::Depth10(lay_out(trees, &yardstick)),
-            11 => Self::Depth11(lay_out(trees, &yardstick)),
-            _ => Self::Depth12(lay_out(trees, &yardstick)),
+            0..=8 => Self::Depth8(lay_out(trees, yardstick)),
+            9 => Self::Depth9(lay_out(trees, yardstick)),
+            10 => Self::Depth10(lay_out(trees, yardstick)),
+            11 => Self::Depth11(lay_out(trees, yardstick)),
+            _ => Self::Depth12(lay_out(trees, yardstick)),
         }
     }
 }
