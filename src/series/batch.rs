@@ -96,10 +96,11 @@ impl SampleBatch {
         samples.chain(self.histograms.iter().map(|sample| sample.timestamp)).max()
     }
 
-    /// The oldest timestamp of all samples.
+    /// The oldest timestamp of all samples and histograms.
     #[must_use]
     pub fn oldest(&self) -> Option<super::TimestampMs> {
-        self.samples.iter().map(|sample| sample.timestamp).min()
+        let histograms = self.histograms.iter().map(|sample| sample.timestamp);
+        self.samples.iter().map(|sample| sample.timestamp).chain(histograms).min()
     }
 
     /// Whether nothing was added.
