@@ -34,6 +34,7 @@ fn a_hang_up_swaps_the_model_and_no_step_is_lost() {
 
     let stop = AtomicBool::new(false);
     let last = thread::scope(|scope| {
+        let stop_sender = StopOnDrop(&stop);
         let sender = scope.spawn(|| {
             let mut step = first_unsent;
             while !stop.load(Ordering::Relaxed) {
@@ -51,7 +52,7 @@ fn a_hang_up_swaps_the_model_and_no_step_is_lost() {
                 (bench.version().as_ref() == Some(version)).then_some(())
             });
         }
-        stop.store(true, Ordering::Relaxed);
+        drop(stop_sender);
         sender.join().unwrap()
     });
     assert!(last < 2 * WARM_UP, "step {last}: the stream has trained a model of its own");
@@ -67,6 +68,15 @@ fn a_hang_up_swaps_the_model_and_no_step_is_lost() {
     assert_eq!((received.duplicates, received.out_of_order), (0, 0));
     // Score and severity of each entity, and the threshold.
     assert_eq!(received.samples, (expected.len() * (2 * N_ENTITIES + 1)) as u64);
+}
+
+/// Ends the sender also when an assertion fails: a scope waits for its threads.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Waits for the scores of step `last`; gives the scored steps, after checking that all entities have
