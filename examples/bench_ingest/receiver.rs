@@ -88,15 +88,17 @@ impl Receiver {
         message == MessageType::V1 || !matches!(self, Self::VictoriaMetrics | Self::Vmagent)
     }
 
-    /// Its binary; `None` where it is not installed.
+    /// The absolute path of its binary, which runs in a folder of its own; `None` where it is not installed.
     pub(crate) fn find(self, sidecar: &Path) -> Option<PathBuf> {
         let name = match self {
-            Self::Emberwatch | Self::EmberwatchAll | Self::EmberwatchHour => return Some(sidecar.to_owned()),
+            Self::Emberwatch | Self::EmberwatchAll | Self::EmberwatchHour => {
+                return sidecar.canonicalize().ok();
+            }
             Self::Prometheus | Self::VictoriaMetrics | Self::Vmagent => self.name(),
         };
         let folders = env::var_os("EMBERWATCH_PEERS").into_iter().chain(env::var_os("PATH"));
         let folders = folders.flat_map(|list| env::split_paths(&list).collect::<Vec<_>>());
-        folders.map(|folder| folder.join(name)).find(|path| path.is_file())
+        folders.filter_map(|folder| folder.join(name).canonicalize().ok()).find(|path| path.is_file())
     }
 
     /// Starts `binary` on core `core` and waits until it answers.
