@@ -3,7 +3,8 @@
 use crate::support::{
     http::{self, percent_encoded},
     peers,
-    process::{Process, free_address},
+    process::Process,
+    prometheus,
 };
 use emberwatch::{
     series::{LabelSet, STALE_NAN, TimestampMs},
@@ -12,9 +13,7 @@ use emberwatch::{
 };
 use prometheus_client::registry::Registry;
 use std::{
-    fs,
     net::SocketAddr,
-    process::Command,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -25,7 +24,7 @@ const RECEIVER: &str = "--web.enable-remote-write-receiver";
 /// the last bit, and a stale marker ends the series for instant queries.
 #[tokio::test]
 async fn scores_are_read_back_as_written_until_the_stale_marker() {
-    let Some((address, _prometheus)) = prometheus(&[RECEIVER]) else { return };
+    let Some((address, _prometheus)) = start(&[RECEIVER]) else { return };
     let start = first_step();
     let value = |node: usize, n: i64| (node as f64 + 1.0) / (n as f64 + 3.0);
     let mut steps: Vec<StepSeries> =
@@ -49,7 +48,7 @@ async fn scores_are_read_back_as_written_until_the_stale_marker() {
 /// Written twice (as after a lost answer), a step is no error to Prometheus and is there once.
 #[tokio::test]
 async fn a_step_that_is_repeated_is_there_once() {
-    let Some((address, _prometheus)) = prometheus(&[RECEIVER]) else { return };
+    let Some((address, _prometheus)) = start(&[RECEIVER]) else { return };
     let at = first_step();
     let twice = [step(at, |_| 0.5), step(at, |_| 0.5)];
     for step in twice {
@@ -61,7 +60,7 @@ async fn a_step_that_is_repeated_is_there_once() {
 /// Without its flag Prometheus refuses for good: the samples are counted as failed, not repeated.
 #[tokio::test]
 async fn a_prometheus_that_takes_no_writes_is_a_failure_not_a_repeat() {
-    let Some((address, _prometheus)) = prometheus(&[]) else { return };
+    let Some((address, _prometheus)) = start(&[]) else { return };
     let metrics = write(address, vec![step(first_step(), |_| 0.5)]).await;
     assert_eq!((metrics.samples_failed.get(), metrics.samples_retried.get()), (3, 0));
 }
@@ -94,22 +93,8 @@ async fn write(address: SocketAddr, steps: Vec<StepSeries>) -> WritebackMetrics 
 
 // === the peer ===
 
-/// A Prometheus that scrapes nothing.
-fn prometheus(flags: &[&str]) -> Option<(SocketAddr, Process)> {
-    let binary = peers::find("prometheus")?;
-    let directory = tempfile::tempdir().unwrap();
-    let config = directory.path().join("prometheus.yml");
-    fs::write(&config, "global: {}\n").unwrap();
-    let address = free_address();
-    let mut command = Command::new(binary);
-    command
-        .arg(format!("--config.file={}", config.display()))
-        .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
-        .arg(format!("--web.listen-address={address}"))
-        .args(flags);
-    let mut process = Process::spawn("prometheus", command, directory);
-    process.wait_until_ready(address, "/-/ready");
-    Some((address, process))
+fn start(flags: &[&str]) -> Option<(SocketAddr, Process)> {
+    Some(prometheus::start(&peers::find("prometheus")?, flags))
 }
 
 fn query(address: SocketAddr, text: &str, at: TimestampMs) -> Vec<serde_json::Value> {

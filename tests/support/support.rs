@@ -11,4 +11,6 @@ pub(crate) mod peers;
 
 pub(crate) mod process;
 
+pub(crate) mod prometheus;
+
 pub(crate) mod remote_write;

@@ -117,7 +117,7 @@ pub(super) enum Token {
 }
 
 /// Reads the token at the front of `bytes`, which is moved behind it; `None` at their end, and where
-/// they are not what [`write`] writes. `mantissa` is that of the sample before.
+/// they are not what [`write()`] writes. `mantissa` is that of the sample before.
 #[inline]
 pub(super) fn read(from: &State, mantissa: i64, exponent: u8, bytes: &mut &[u8]) -> Option<Token> {
     let token = varint::take(bytes)?;

@@ -3,11 +3,12 @@
 use super::answer::{Answer, Labels, Shown, ShownBucket};
 use crate::support::{
     http::{self, percent_encoded},
-    process::{Process, free_address},
+    process::Process,
+    prometheus,
 };
 use emberwatch::promql::Grid;
 use serde_json::Value;
-use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path, process::Command};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 
 pub(super) struct Prometheus {
     address: SocketAddr,
@@ -16,19 +17,8 @@ pub(super) struct Prometheus {
 
 impl Prometheus {
     pub(super) fn start(binary: &Path) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let config = directory.path().join("prometheus.yml");
-        fs::write(&config, "global: {}\n").unwrap();
-        let address = free_address();
-        let mut command = Command::new(binary);
-        command
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
-            .arg(format!("--web.listen-address={address}"))
-            .arg("--enable-feature=native-histograms,promql-experimental-functions")
-            .arg("--web.enable-remote-write-receiver");
-        let mut process = Process::spawn("prometheus", command, directory);
-        process.wait_until_ready(address, "/-/ready");
+        let features = "--enable-feature=native-histograms,promql-experimental-functions";
+        let (address, process) = prometheus::start(binary, &[features, "--web.enable-remote-write-receiver"]);
         Self { address, _process: process }
     }
 

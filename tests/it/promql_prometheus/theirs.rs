@@ -1,18 +1,13 @@
 //! The judge: a Prometheus that scrapes nothing, asked by POST over kept connections.
 
 use super::answer::{Answer, Labels};
-use crate::support::{
-    http::percent_encoded,
-    process::{Process, free_address},
-};
+use crate::support::{http::percent_encoded, process::Process, prometheus};
 use emberwatch::promql::Grid;
 use serde_json::Value;
 use std::{
-    fs,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     path::Path,
-    process::Command,
     time::Duration,
 };
 
@@ -24,19 +19,8 @@ pub(super) struct Prometheus {
 impl Prometheus {
     /// One that takes Remote-Write and knows the experimental functions.
     pub(super) fn start(binary: &Path) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let config = directory.path().join("prometheus.yml");
-        fs::write(&config, "global: {}\n").unwrap();
-        let address = free_address();
-        let mut command = Command::new(binary);
-        command
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
-            .arg(format!("--web.listen-address={address}"))
-            .arg("--enable-feature=promql-experimental-functions")
-            .arg("--web.enable-remote-write-receiver");
-        let mut process = Process::spawn("prometheus", command, directory);
-        process.wait_until_ready(address, "/-/ready");
+        let features = "--enable-feature=promql-experimental-functions";
+        let (address, process) = prometheus::start(binary, &[features, "--web.enable-remote-write-receiver"]);
         Self { address, _process: process }
     }
 

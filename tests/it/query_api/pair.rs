@@ -4,7 +4,7 @@ use super::requests::Request;
 use crate::support::{
     metrics, peers,
     process::{Process, free_address},
-    remote_write,
+    prometheus, remote_write,
 };
 use emberwatch::series::{LabelSet, METRIC_NAME, STALE_NAN, Sample, TimestampMs};
 use serde_json::Value;
@@ -88,20 +88,9 @@ impl Pair {
     /// Starts both with `flags` and sends them the data; `None` where there is no Prometheus.
     pub(super) fn start(flags: &[&str]) -> Option<Self> {
         let binary = peers::find("prometheus")?;
-        let directory = tempfile::tempdir().unwrap();
-        let config = directory.path().join("prometheus.yml");
-        fs::write(&config, "global: {}\n").unwrap();
-        let prometheus = free_address();
-        let mut command = Command::new(binary);
-        command
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
-            .arg(format!("--web.listen-address={prometheus}"))
-            .arg("--web.enable-remote-write-receiver")
-            .args(flags);
-        let mut process = Process::spawn("prometheus", command, directory);
+        let with_receiver = [&["--web.enable-remote-write-receiver"], flags].concat();
+        let (prometheus, process) = prometheus::start(&binary, &with_receiver);
         let sidecar = Sidecar::start(flags);
-        process.wait_until_ready(prometheus, "/-/ready");
         let start = start_of_data();
         let series = data(start);
         for address in [prometheus, sidecar.address] {
