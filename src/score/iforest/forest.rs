@@ -25,6 +25,8 @@ pub struct Forest {
     n_features: usize,
     /// Rows each tree was grown from. Invariant: 1 to [`MAX_SUBSAMPLE_SIZE`].
     subsample_size: usize,
+    /// c(psi), which a path length is measured by. Too dear to be worked out for each row.
+    unit: f64,
     /// The same trees, to be walked by single rows and small batches.
     layout: Layout,
     /// And to be swept by large ones, where they fit.
@@ -95,7 +97,7 @@ impl Forest {
         let layout = Layout::new(&trees, &yardstick);
         let path_length = |depth: u32, rows: u32| f64::from(depth) + yardstick[rows as usize];
         let sweep = Sweep::new(&trees, n_features, &path_length);
-        Self { trees, n_features, subsample_size, layout, sweep }
+        Self { trees, n_features, subsample_size, unit: average_path_length(subsample_size), layout, sweep }
     }
 
     /// The trees in compact form.
@@ -178,10 +180,7 @@ impl Forest {
     }
 
     fn score_of(&self, path_length: f64) -> f64 {
-        match average_path_length(self.subsample_size) {
-            0.0 => 0.5,
-            unit => (-path_length / unit).exp2(),
-        }
+        if self.unit == 0.0 { 0.5 } else { (-path_length / self.unit).exp2() }
     }
 }
 
