@@ -74,6 +74,7 @@ pub use eval::EvalError;
 pub use grid::Grid;
 pub use leaf::{Leaf, LeafMatrix, LeafRequest};
 pub use literal::parse_duration_ms;
+pub use number::shortest;
 pub use plan::{Plan, Value};
 pub use point::Point;
 pub use query::{PointSeries, Query, QueryValue, ValueType, parse_matchers};

@@ -125,12 +125,6 @@ impl FeatureWindows {
         self.entities.len()
     }
 
-    /// Bytes held by the windows' values.
-    #[must_use]
-    pub fn value_bytes(&self) -> usize {
-        self.entities.len() * self.layout.n_features * self.depth() * size_of::<f64>()
-    }
-
     /// Steps kept: the window, and the short mean of the deviation in front of it.
     fn depth(&self) -> usize {
         self.window_steps + SHORT_STEPS

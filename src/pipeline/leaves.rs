@@ -6,7 +6,7 @@
 use crate::{
     promql::{Budget, Grid, Leaf, LeafMatrix, Plan},
     series::{LabelMatcher, TimestampMs},
-    window::{SeriesView, Store},
+    window::Store,
 };
 
 /// The distinct leaves of a set of plans, each with the number of its selector.
@@ -49,10 +49,8 @@ impl LeafTable {
     /// Evaluates every leaf over one shard at step `at`.
     #[must_use]
     pub fn evaluate(&self, store: &mut Store, at: TimestampMs) -> Vec<LeafMatrix> {
-        store.prepare();
-        let (grid, store) = (Grid::instant(at), &*store);
-        let evaluate = |(selector, leaf): &(usize, Leaf)| answer(leaf, &grid, store.select(*selector));
-        self.leaves.iter().map(evaluate).collect()
+        // One slice of everything is the last one.
+        self.begin(store, at).advance(store, usize::MAX).unwrap_or_default()
     }
 
     /// Begins to evaluate every leaf over one shard at step `at`, slice by slice: the same result as
@@ -100,7 +98,10 @@ impl SlicedEvaluation<'_> {
     pub fn advance(&mut self, store: &Store, mut series: usize) -> Option<Vec<LeafMatrix>> {
         while let Some((selector, leaf)) = self.table.leaves.get(self.done.len()) {
             let end = self.counts[self.done.len()].min(self.place.saturating_add(series));
-            self.parts.push(answer(leaf, &self.grid, store.select_part(*selector, self.place..end)));
+            let part = store.select(*selector, self.place..end);
+            let answer = leaf.request(&self.grid).evaluate(part, &mut Budget::unlimited());
+            // What fails without a bound is a function with a wrong constant: such a leaf has no value.
+            self.parts.push(answer.unwrap_or_default());
             series -= end - self.place;
             self.place = end;
             if end < self.counts[self.done.len()] {
@@ -111,12 +112,6 @@ impl SlicedEvaluation<'_> {
         }
         Some(std::mem::take(&mut self.done))
     }
-}
-
-/// The answer of some series to one leaf. What fails without a bound is a function with a wrong constant:
-/// such a leaf has no value.
-fn answer<'a>(leaf: &Leaf, grid: &Grid, series: impl Iterator<Item = SeriesView<'a>>) -> LeafMatrix {
-    leaf.request(grid).evaluate(series, &mut Budget::unlimited()).unwrap_or_default()
 }
 
 fn position_or_push<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {

@@ -133,7 +133,8 @@ pub(super) fn min(a: f64, b: f64) -> f64 {
 
 /// The shortest decimal text that means `value`, without exponent, as Go writes it: of two equally
 /// near ones the one that ends in an even digit.
-pub(super) fn shortest(value: f64) -> String {
+#[must_use]
+pub fn shortest(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }

@@ -150,12 +150,6 @@ impl LabelSet {
         self.filtered(|label| label.name != METRIC_NAME && !names.iter().any(|name| name == label.name))
     }
 
-    /// The labels without the metric name.
-    #[must_use]
-    pub fn without_metric_name(&self) -> Self {
-        self.filtered(|label| label.name != METRIC_NAME)
-    }
-
     /// These labels with `name` set to `value`; an empty value removes it.
     #[must_use]
     pub fn with(&self, name: &str, value: &str) -> Self {

@@ -125,7 +125,7 @@ impl SeriesQuestion {
     fn holds(&self, view: &SeriesView<'_>) -> bool {
         let selected = self.any_of.is_empty() || self.any_of.iter().any(|list| all_hold(list, view.labels));
         let just_before = self.from.plus_ms(-1);
-        selected && view.samples.first_after(just_before).is_some_and(|first| first <= self.until)
+        selected && view.first_after(just_before).is_some_and(|first| first <= self.until)
     }
 }
 
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
     use crate::{
         promql::{Grid, Query},
-        series::{METRIC_NAME, MatchOp, Sample, SampleBatch, series_hash},
+        series::{HistogramSample, METRIC_NAME, MatchOp, NativeHistogram, Sample, SampleBatch, series_hash},
         window,
     };
 
@@ -236,6 +236,24 @@ mod tests {
         let merged = LeafMatrix::merge(parts.collect());
         let value = query.evaluate(&grid, vec![merged], &mut Budget::unlimited()).unwrap();
         assert!(format!("{value:?}").contains(&format!("{:?}", SERIES as f64)), "{value:?}");
+    }
+
+    #[test]
+    fn a_series_of_native_histograms_is_there_too() {
+        let mut store = Store::new(window::Config::default(), Vec::new());
+        let mut batch = SampleBatch::default();
+        let labels = LabelSet::from_pairs([(METRIC_NAME, "latency")]).unwrap();
+        let hash = series_hash(labels.canonical_text(), 7);
+        let histogram = HistogramSample::new(5, NativeHistogram::default());
+        batch.push_with_histograms(hash, labels.canonical_text(), [], [histogram]);
+        store.append(&batch, TimestampMs(5));
+        let found = |from: i64, until: i64| {
+            let (from, until) = (TimestampMs(from), TimestampMs(until));
+            let findings = ask(&store, Question::Series(SeriesQuestion { any_of: Vec::new(), from, until }));
+            let [Finding::Series(found)] = &findings[..] else { panic!("{findings:?}") };
+            found.len()
+        };
+        assert_eq!([found(5, 5), found(0, 4), found(6, 9)], [1, 0, 0]);
     }
 
     #[test]

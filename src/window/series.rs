@@ -33,6 +33,18 @@ pub(super) struct Series {
     pub(super) behind: bool,
 }
 
+// === impl SeriesView ===
+
+impl SeriesView<'_> {
+    /// The time of the oldest sample of either kind with `timestamp > after`.
+    #[must_use]
+    pub fn first_after(&self, after: TimestampMs) -> Option<TimestampMs> {
+        let next = self.histograms.partition_point(|sample| sample.timestamp <= after);
+        let histogram = self.histograms.get(next).map(|sample| sample.timestamp);
+        self.samples.first_after(after).into_iter().chain(histogram).min()
+    }
+}
+
 // === impl Series ===
 
 impl Series {
@@ -82,14 +94,6 @@ impl Series {
         let float = self.chunks.newest().map(|s| (s.timestamp, is_stale_marker(s.value)));
         let histogram = self.histograms.as_ref().and_then(|histograms| histograms.newest());
         float.max(histogram.map(|s| (s.timestamp, s.histogram.is_stale_marker())))
-    }
-
-    /// The time of the oldest sample after `at`, none before `keep_from`.
-    pub(super) fn first_after(&self, at: TimestampMs, keep_from: TimestampMs) -> Option<TimestampMs> {
-        let view = self.view(keep_from);
-        let next = view.histograms.partition_point(|sample| sample.timestamp <= at);
-        let histogram = view.histograms.get(next).map(|sample| sample.timestamp);
-        view.samples.first_after(at).into_iter().chain(histogram).min()
     }
 
     /// Bytes of memory its samples hold.

@@ -312,14 +312,10 @@ impl Store {
         self.selectors.sort(|id| slots[id as usize].as_ref().map_or(&empty, |s| &s.labels));
     }
 
-    /// The series of registered selector number `selector`, by ascending labels (after [`Self::prepare`]).
-    pub fn select(&self, selector: usize) -> impl Iterator<Item = SeriesView<'_>> {
-        self.select_part(selector, 0..usize::MAX)
-    }
-
-    /// Those of [`Self::select`] at these places of the list. Series that are made after
-    /// [`Self::prepare`] stand behind all that were there; only [`Self::begin_step`] takes any away.
-    pub fn select_part(&self, selector: usize, places: Range<usize>) -> impl Iterator<Item = SeriesView<'_>> {
+    /// The series at these places of the list of registered selector number `selector`, by ascending labels
+    /// (after [`Self::prepare`]). Series that are made after that stand behind all that were there; only
+    /// [`Self::begin_step`] takes any away.
+    pub fn select(&self, selector: usize, places: Range<usize>) -> impl Iterator<Item = SeriesView<'_>> {
         let keep_from = self.keep_from();
         let ids = self.selectors.ids(selector);
         let ids = &ids[places.start.min(ids.len())..places.end.min(ids.len())];
@@ -331,14 +327,6 @@ impl Store {
     #[must_use]
     pub fn selected_count(&self, selector: usize) -> usize {
         self.selectors.ids(selector).len()
-    }
-
-    /// The series that satisfy all of `matchers`, in no order. Looks at every series: for questions that were
-    /// not known beforehand.
-    pub fn find_matching(&self, matchers: &[LabelMatcher]) -> impl Iterator<Item = SeriesView<'_>> {
-        let wanted = move |s: &&Series| matchers.iter().all(|matcher| matcher.matches(&s.labels));
-        let keep_from = self.keep_from();
-        self.slots.iter().flatten().filter(wanted).map(move |series| series.view(keep_from))
     }
 
     /// The series from place `from` on, each with its place, so that a reader can go on later where it
@@ -354,7 +342,7 @@ impl Store {
     pub fn next_after(&self, at: TimestampMs) -> Option<TimestampMs> {
         let keep_from = self.keep_from();
         let wanted = self.slots.iter().flatten().filter(|series| series.wanted);
-        wanted.filter_map(|series| series.first_after(at, keep_from)).min()
+        wanted.filter_map(|series| series.view(keep_from).first_after(at)).min()
     }
 
     /// How far the data has come.

@@ -14,6 +14,9 @@ fn labels(name: &str) -> LabelSet {
     LabelSet::from_pairs([("__name__", name), ("instance", "a:9100")]).unwrap()
 }
 
+/// Every place of a selector's list.
+const ALL: std::ops::Range<usize> = 0..usize::MAX;
+
 fn batch(name: &str, samples: &[(i64, f64)]) -> SampleBatch {
     let labels = labels(name);
     let mut batch = SampleBatch::default();
@@ -30,7 +33,9 @@ fn store(config: Config) -> Store {
 
 fn window_of(store: &Store, name: &str) -> Vec<(i64, f64)> {
     let wanted = labels(name);
-    let Some(series) = store.select(0).find(|series| *series.labels == wanted) else { return Vec::new() };
+    let Some(series) = store.select(0, ALL).find(|series| *series.labels == wanted) else {
+        return Vec::new();
+    };
     let all = series.samples.between(TimestampMs::MIN, TimestampMs::MAX, &mut Vec::new()).to_vec();
     all.iter().map(|s| (s.timestamp.0, s.value)).collect()
 }
@@ -41,7 +46,10 @@ fn a_question_not_known_beforehand_finds_series_that_no_selector_lists() {
     store.append(&batch("wanted", &[(0, 1.0)]), TimestampMs(0));
     store.append(&batch("other", &[(0, 1.0)]), TimestampMs(0));
     let other = LabelMatcher::new("__name__", MatchOp::Equal, "other").unwrap();
-    let found: Vec<&str> = store.find_matching(&[other]).map(|s| s.labels.metric_name()).collect();
+    let found: Vec<&str> = {
+        let named = store.series_from(0).filter(|(_, series)| other.matches(series.labels));
+        named.map(|(_, series)| series.labels.metric_name()).collect()
+    };
     assert_eq!(found, ["other"]);
 }
 
@@ -152,11 +160,11 @@ fn selected_series_come_in_label_order_whatever_the_order_of_arrival() {
         store.append(&batch(name, &[(1, 1.0)]), FAR_FUTURE);
         store.prepare();
     }
-    let names: Vec<&str> = store.select(0).map(|s| s.labels.metric_name()).collect();
+    let names: Vec<&str> = store.select(0, ALL).map(|s| s.labels.metric_name()).collect();
     assert_eq!(names, ["wanted_a", "wanted_b", "wanted_c"]);
     store.mark_evaluated(TimestampMs(i64::MAX / 4));
     store.begin_step(FAR_FUTURE);
-    assert_eq!(store.select(0).count(), 0, "evicted series leave the lists");
+    assert_eq!(store.select(0, ALL).count(), 0, "evicted series leave the lists");
 }
 
 fn histogram(count: f64) -> NativeHistogram {
@@ -174,7 +182,9 @@ fn histogram_batch(name: &str, histograms: &[(i64, NativeHistogram)]) -> SampleB
 
 fn histograms_of(store: &Store, name: &str) -> Vec<(i64, f64)> {
     let wanted = labels(name);
-    let Some(series) = store.select(0).find(|series| *series.labels == wanted) else { return Vec::new() };
+    let Some(series) = store.select(0, ALL).find(|series| *series.labels == wanted) else {
+        return Vec::new();
+    };
     series.histograms.iter().map(|sample| (sample.timestamp.0, sample.histogram.count)).collect()
 }
 

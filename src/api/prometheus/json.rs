@@ -1,8 +1,8 @@
 //! Values as JSON, in the form of Prometheus' `web/api/v1/json_codec.go` and `util/jsonutil`.
 
-use super::number::{push_decimal, push_value};
+use super::number::push_value;
 use crate::{
-    promql::{Point, PointSeries, QueryValue},
+    promql::{Point, PointSeries, QueryValue, shortest},
     series::{BucketRange, LabelSet, NativeHistogram, TimestampMs},
 };
 use std::fmt::Write as _;
@@ -90,7 +90,7 @@ fn push_labels(out: &mut String, labels: &LabelSet) {
 fn push_scalar(out: &mut String, at: TimestampMs, number: f64) {
     push_pair(out, at, |out| {
         out.push('"');
-        push_decimal(out, number);
+        out.push_str(&shortest(number));
         out.push('"');
     });
 }

@@ -1,5 +1,6 @@
 //! Numbers as Go reads and writes them.
 
+use crate::promql::shortest;
 use std::fmt::Write as _;
 
 /// Reads a number as Go's `strconv.ParseFloat` does, but for hexadecimal ones: what is too large for a
@@ -21,18 +22,7 @@ pub(super) fn push_value(out: &mut String, value: f64) {
         // Go writes at least two digits. Writing to a string does not fail.
         let _ = write!(out, "{digits}e{sign}{exponent:0>2}");
     } else {
-        push_decimal(out, value);
-    }
-}
-
-/// Appends `value` as Prometheus writes scalars: never with an exponent.
-pub(super) fn push_decimal(out: &mut String, value: f64) {
-    if value.is_nan() {
-        out.push_str("NaN");
-    } else if value.is_infinite() {
-        out.push_str(if value > 0.0 { "+Inf" } else { "-Inf" });
-    } else {
-        let _ = write!(out, "{value}");
+        out.push_str(&shortest(value));
     }
 }
 
@@ -67,12 +57,12 @@ mod tests {
             (f64::NAN, "NaN"),
             (f64::INFINITY, "+Inf"),
             (f64::NEG_INFINITY, "-Inf"),
+            // In the middle between two texts of three decimals: the even one.
+            (140_737_488_355_334.5 / 8.0, "17592186044416.812"),
         ] {
             assert_eq!(value(number), text);
         }
-        let mut out = String::new();
-        push_decimal(&mut out, 1e21);
-        assert_eq!(out, "1000000000000000000000");
+        assert_eq!(shortest(1e21), "1000000000000000000000");
     }
 
     #[test]

@@ -46,9 +46,7 @@ impl RangeFunction {
         for (step, at) in times.steps().enumerate() {
             let end = times.looks_at(at);
             let start = end.plus_ms(range_ms.saturating_neg());
-            let from = samples.partition_point(|sample| sample.timestamp <= start);
-            let to = samples.partition_point(|sample| sample.timestamp <= end).max(from);
-            let floats = Window { samples: &samples[from..to], start, end };
+            let floats = Window { samples: floats_between(samples, start, end), start, end };
             let histograms = between(histograms, start, end);
             let value = if floats.samples.is_empty() && histograms.is_empty() {
                 None

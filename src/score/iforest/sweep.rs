@@ -16,7 +16,7 @@ mod program;
 
 mod ranker;
 
-use super::{MAX_FEATURES, Node, Tree};
+use super::{Node, Tree};
 use ndarray::ArrayView2;
 use program::{Arena, LeafNumbers, Program};
 use ranker::Ranker;
@@ -62,7 +62,7 @@ struct Group {
 struct Scratch {
     columns: Vec<Lane<f32>>,
     ranks: Vec<Lane<u16>>,
-    /// Of the group at hand; as many as feature numbers of one byte.
+    /// Of the group at hand.
     group_ranks: Vec<Lane<i8>>,
     arena: Box<Arena>,
     numbers: Box<[LeafNumbers; TREES_AT_A_TIME]>,
@@ -216,7 +216,7 @@ impl Scratch {
         Self {
             columns: vec![[0.0; ROWS]; n_features],
             ranks: vec![[0; ROWS]; n_features],
-            group_ranks: vec![[0; ROWS]; MAX_FEATURES],
+            group_ranks: vec![[0; ROWS]; n_features],
             arena: program::new_arena(),
             numbers: Box::new([[0; ROWS]; TREES_AT_A_TIME]),
         }

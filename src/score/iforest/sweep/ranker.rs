@@ -35,14 +35,14 @@ pub(super) struct Ranker {
 impl Ranker {
     /// `thresholds` ascend, without repeats, at most [`super::MAX_THRESHOLDS`].
     pub(super) fn new(thresholds: &[f32]) -> Self {
-        let cuts = CLIPS.iter().map(|clip| Self::clipped(thresholds, thresholds.len().checked_div(*clip)));
+        let outside = CLIPS.iter().map(|clip| thresholds.len().checked_div(*clip).unwrap_or(0));
+        let rankers = outside.map(|outside| Self::clipped(thresholds, outside));
         // Never the fallback: there are some clips.
-        cuts.min_by_key(|ranker| ranker.steps).unwrap_or_else(|| Self::clipped(thresholds, None))
+        rankers.min_by_key(|ranker| ranker.steps).unwrap_or_else(|| Self::clipped(thresholds, 0))
     }
 
     /// With `outside` thresholds beyond the even buckets at each end.
-    fn clipped(thresholds: &[f32], outside: Option<usize>) -> Self {
-        let outside = outside.unwrap_or(0);
+    fn clipped(thresholds: &[f32], outside: usize) -> Self {
         let inside = thresholds.get(outside..thresholds.len() - outside).unwrap_or(&[]);
         let (low, scale) = match inside {
             [first, .., last] if (last - first).is_finite() => {
