@@ -44,7 +44,7 @@ mod tree;
 mod walk;
 
 pub use fit::FitError;
-pub use forest::{Forest, InvalidForest};
+pub use forest::{Attribution, Forest, InvalidForest};
 pub use hyperparams::{CheckedHyperparams, Hyperparams, InvalidHyperparams};
 pub use path_length::average_path_length;
 pub use tree::{InvalidTree, Node, Tree};

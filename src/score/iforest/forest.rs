@@ -34,6 +34,15 @@ pub struct Forest {
     sweep: Option<Sweep>,
 }
 
+/// How the path length of a row is shared out among its features.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attribution {
+    /// [`Forest::path_credit`]: what the splits on the row's own path did.
+    PathCredit,
+    /// [`Forest::shap_values`]: what all coalitions of features would have done.
+    Shap,
+}
+
 /// Why trees are not a forest.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum InvalidForest {
@@ -195,6 +204,17 @@ impl Forest {
         for_each_depth!(&self.layout, laid_out => add_shap_values(&self.trees, laid_out, x, into));
         let n_trees = self.trees.len() as f64;
         into.iter_mut().for_each(|value| *value /= n_trees);
+    }
+
+    /// One of the two above.
+    ///
+    /// # Panics
+    /// When `x` or `into` has other than [`Self::n_features`] values.
+    pub fn attribute(&self, attribution: Attribution, x: &[f32], into: &mut [f64]) {
+        match attribution {
+            Attribution::PathCredit => self.path_credit(x, into),
+            Attribution::Shap => self.shap_values(x, into),
+        }
     }
 
     fn score_of(&self, path_length: f64) -> f64 {
