@@ -10,6 +10,7 @@
 //!
 //! - `scaling`: what is ordinary for a feature of an entity;
 //! - `member`: what each member sees; `blame`: which features it blames;
+//! - `importance`: which features it looks at most;
 //! - `self_test`: rows with their known scores;
 //! - `file`, `encoding`: the file (see `docs/model-format.md`) and what stands in it.
 //!
@@ -25,6 +26,8 @@ mod encoding;
 mod error;
 
 mod file;
+
+mod importance;
 
 mod member;
 

@@ -9,13 +9,13 @@ use emberwatch::{
 const STATISTICS: [Statistic; 2] = [Statistic::Value, Statistic::Deviation];
 
 /// Numbers of each statistic of each feature.
-pub type Seen = [Vec<Vec<f64>>; STATISTICS.len()];
+pub(crate) type Seen = [Vec<Vec<f64>>; STATISTICS.len()];
 
 /// What is ordinary for each statistic of each feature, in the units of the product: MAD with its floors.
-pub struct Deviations([Vec<ColumnScale>; STATISTICS.len()]);
+pub(crate) struct Deviations([Vec<ColumnScale>; STATISTICS.len()]);
 
 /// Adds the statistics of all rows of `inputs`.
-pub fn collect(inputs: &Inputs, into: &mut Seen) {
+pub(crate) fn collect(inputs: &Inputs, into: &mut Seen) {
     for (statistic, features) in STATISTICS.into_iter().zip(into) {
         let layout = InputLayout { n_features: features.len() };
         for (feature, seen) in features.iter_mut().enumerate() {
@@ -30,12 +30,12 @@ pub fn collect(inputs: &Inputs, into: &mut Seen) {
 
 impl Deviations {
     /// Learns from the numbers of the training rows.
-    pub fn new(seen: Seen) -> Self {
+    pub(crate) fn new(seen: Seen) -> Self {
         Self(seen.map(|features| features.into_iter().map(|mut seen| ColumnScale::fit(&mut seen)).collect()))
     }
 
     /// The |z| of each feature of a row, for each statistic; 0 where it is missing.
-    pub fn of(&self, inputs: &Inputs, row: usize) -> [Vec<f64>; STATISTICS.len()] {
+    pub(crate) fn of(&self, inputs: &Inputs, row: usize) -> [Vec<f64>; STATISTICS.len()] {
         let layout = InputLayout { n_features: self.0[0].len() };
         let mut index = 0;
         STATISTICS.map(|statistic| {

@@ -5,18 +5,18 @@ use emberwatch::explain::Contribution;
 use std::{collections::BTreeSet, ops::Range, path::Path};
 
 /// One incident.
-pub struct Incident {
+pub(crate) struct Incident {
     /// Its rows in the test file.
-    pub rows: Range<usize>,
+    pub(crate) rows: Range<usize>,
     /// The features that people blamed.
-    pub blamed: BTreeSet<usize>,
+    pub(crate) blamed: BTreeSet<usize>,
     contributions: Vec<f64>,
     /// For value and deviation: sum and maximum of |z| over the steps.
     deviations: [(Vec<f64>, Vec<f64>); 2],
 }
 
 /// Reads the incidents of a machine; its features are named `features`.
-pub fn read(path: &Path, features: &[String]) -> Result<Vec<Incident>> {
+pub(crate) fn read(path: &Path, features: &[String]) -> Result<Vec<Incident>> {
     let mut reader = csv::Reader::from_path(path).with_context(|| path.display().to_string())?;
     let mut incidents = Vec::new();
     for line in reader.deserialize() {
@@ -41,14 +41,14 @@ impl Incident {
     }
 
     /// Adds what the model says of one step.
-    pub fn add_contributions(&mut self, contributions: &[Contribution]) {
+    pub(crate) fn add_contributions(&mut self, contributions: &[Contribution]) {
         for contribution in contributions {
             self.contributions[contribution.feature] += contribution.share;
         }
     }
 
     /// Adds the z-scores of one step.
-    pub fn add_deviations(&mut self, deviations: &[Vec<f64>; 2]) {
+    pub(crate) fn add_deviations(&mut self, deviations: &[Vec<f64>; 2]) {
         for ((sums, largest), z) in self.deviations.iter_mut().zip(deviations) {
             for ((sum, largest), z) in sums.iter_mut().zip(largest).zip(z) {
                 *sum += z;
@@ -58,17 +58,17 @@ impl Incident {
     }
 
     /// Whether the model explained any of its steps.
-    pub fn is_explained(&self) -> bool {
+    pub(crate) fn is_explained(&self) -> bool {
         self.contributions.iter().any(|share| *share > 0.0)
     }
 
-    pub fn n_features(&self) -> usize {
+    pub(crate) fn n_features(&self) -> usize {
         self.contributions.len()
     }
 
     /// The features by falling contribution, then by z-score in the order of `RANKINGS`; those with none are left
     /// out.
-    pub fn rankings(&self) -> Vec<Vec<usize>> {
+    pub(crate) fn rankings(&self) -> Vec<Vec<usize>> {
         let [(value, largest_value), (deviation, largest_deviation)] = &self.deviations;
         [&self.contributions, value, largest_value, deviation, largest_deviation]
             .map(|by| ranking(by))

@@ -4,20 +4,20 @@ use std::collections::BTreeSet;
 
 /// Sums over incidents or machines.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Rates {
-    pub hit_100: f64,
-    pub hit_150: f64,
+pub(crate) struct Rates {
+    pub(crate) hit_100: f64,
+    pub(crate) hit_150: f64,
     /// Whether the first of the ranking was blamed.
-    pub first: f64,
+    pub(crate) first: f64,
     /// How many were summed.
-    pub count: f64,
+    pub(crate) count: f64,
 }
 
 // === impl Rates ===
 
 impl Rates {
     /// Adds one incident.
-    pub fn add(&mut self, blamed: &BTreeSet<usize>, ranking: &[usize]) {
+    pub(crate) fn add(&mut self, blamed: &BTreeSet<usize>, ranking: &[usize]) {
         let hit = |percent: usize| {
             let named = ranking.iter().take(percent * blamed.len() / 100);
             named.filter(|feature| blamed.contains(feature)).count() as f64 / blamed.len() as f64
@@ -28,13 +28,13 @@ impl Rates {
 
     /// Adds what a random order of `n_features` comes to on average: each place of it holds one that is blamed
     /// with the same probability.
-    pub fn add_random(&mut self, blamed: &BTreeSet<usize>, n_features: usize) {
+    pub(crate) fn add_random(&mut self, blamed: &BTreeSet<usize>, n_features: usize) {
         let hit = |percent: usize| (percent * blamed.len() / 100).min(n_features) as f64 / n_features as f64;
         self.add_up(hit(100), hit(150), blamed.len() as f64 / n_features as f64, 1.0);
     }
 
     /// The sum of several.
-    pub fn sum(rates: impl Iterator<Item = Self>) -> Self {
+    pub(crate) fn sum(rates: impl Iterator<Item = Self>) -> Self {
         rates.fold(Self::default(), |mut sum, rates| {
             sum.add_up(rates.hit_100, rates.hit_150, rates.first, rates.count);
             sum
@@ -42,7 +42,7 @@ impl Rates {
     }
 
     /// The mean of what was summed, as one.
-    pub fn mean(self) -> Self {
+    pub(crate) fn mean(self) -> Self {
         let Self { hit_100, hit_150, first, count } = self;
         Self { hit_100: hit_100 / count, hit_150: hit_150 / count, first: first / count, count: 1.0 }
     }

@@ -11,6 +11,7 @@
 //! - `sweep`: the same scores for a batch, all nodes at once;
 //! - `path_credit`: which feature shortened the path, in microseconds;
 //! - `shap`: the same with the guarantees of Shapley values, in tenths of a millisecond;
+//! - [`SplitScales`]: how far a value is from where the forest splits;
 //! - [`Forest`]: all of it behind one type.
 //!
 //! Differences to the paper, on purpose: a feature that is constant in a node is not chosen (the
@@ -37,6 +38,8 @@ mod random;
 
 mod shap;
 
+mod split_scales;
+
 mod sweep;
 
 mod tree;
@@ -47,6 +50,7 @@ pub use fit::FitError;
 pub use forest::{Attribution, Forest, InvalidForest};
 pub use hyperparams::{CheckedHyperparams, Hyperparams, InvalidHyperparams};
 pub use path_length::average_path_length;
+pub use split_scales::SplitScales;
 pub use tree::{InvalidTree, Node, Tree};
 
 /// The most features a forest takes. A scored tree keeps feature numbers in one byte.

@@ -5,7 +5,7 @@ use ndarray::ArrayView2;
 use super::{
     InvalidTree, MAX_FEATURES, MAX_SUBSAMPLE_SIZE, MAX_TREES, Tree, average_path_length,
     layout::{Layout, for_each_depth},
-    path_credit::add_credits,
+    path_credit::{add_credits, add_importance},
     shap::add_shap_values,
     sweep::Sweep,
     walk::{sum_of_path_lengths, sums_of_path_lengths, widen},
@@ -217,6 +217,20 @@ impl Forest {
         }
     }
 
+    /// How much each feature's splits matter to the rows that the trees were grown from: the change of the
+    /// expected path length at a split, without its sign, averaged over rows and trees, as shares that
+    /// sum to 1 (all 0 when nothing is split).
+    #[must_use]
+    pub fn importance(&self) -> Vec<f64> {
+        let mut shares = vec![0.0; self.n_features];
+        for_each_depth!(&self.layout, laid_out => add_importance(&self.trees, laid_out, &mut shares));
+        let total: f64 = shares.iter().sum();
+        if total > 0.0 {
+            shares.iter_mut().for_each(|share| *share /= total);
+        }
+        shares
+    }
+
     fn score_of(&self, path_length: f64) -> f64 {
         if self.unit == 0.0 { 0.5 } else { (-path_length / self.unit).exp2() }
     }
@@ -263,6 +277,14 @@ mod tests {
             forest.path_credit(&x, &mut into);
             assert!(into.iter().zip(credits).all(|(a, b)| (a - b).abs() < 1e-14), "{into:?} {credits:?}");
         }
+    }
+
+    /// The first split changes 13/6 to 8/3 for three rows and to 1 for one: 3/2 + 7/6 = 8/3. The second
+    /// changes 8/3 to 3 for two rows and to 2 for one: 4/3.
+    #[test]
+    fn importance_by_hand() {
+        let shares = hand_worked().importance();
+        assert!((shares[0] - 2.0 / 3.0).abs() < 1e-14 && (shares[1] - 1.0 / 3.0).abs() < 1e-14);
     }
 
     /// By hand for [0.6, 0]: with nothing known 9/4 is expected (lengths 1, 3, 2 of 1, 2, 1 rows), with the

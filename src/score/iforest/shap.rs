@@ -142,7 +142,7 @@ impl<const N: usize, const SLOTS: usize> Pass<'_, N, SLOTS> {
     /// recursion is as deep as the tree.
     fn branch(&mut self, node: usize, slot: usize, product: [f64; N]) -> [f64; N] {
         let Node::Split { feature, threshold, right } = self.nodes[node] else {
-            let length = self.laid_out.leaf(slot);
+            let length = self.laid_out.expected_at(slot);
             return product.map(|product| product * length);
         };
         let (feature, right) = (usize::from(feature), right as usize);
