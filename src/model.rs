@@ -9,7 +9,8 @@
 //! has the same meaning for every detector: the share of normal operation that looks as strange.
 //!
 //! - `scaling`: what is ordinary for a feature of an entity;
-//! - `member`: what each forest sees, and which features it blames;
+//! - `member`: what each member sees; `blame`: which features it blames;
+//! - `importance`: which features it looks at most;
 //! - `self_test`: rows with their known scores;
 //! - `file`, `encoding`: the file (see `docs/model-format.md`) and what stands in it.
 //!
@@ -18,11 +19,15 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod blame;
+
 mod encoding;
 
 mod error;
 
 mod file;
+
+mod importance;
 
 mod member;
 
@@ -40,7 +45,7 @@ use crate::{
     calibrate::{AnomalyScore, Tail, Thresholds},
     explain::{self, Contribution, Driver, Evidence},
     features::{FeatureSchema, InputLayout, Inputs, Statistic},
-    score::iforest::Hyperparams,
+    score::iforest::{Attribution, Hyperparams},
     series::{LabelSet, TimestampMs},
 };
 pub(crate) use member::ScaledRow;
@@ -51,6 +56,10 @@ use ndarray::{Array2, ArrayView2};
 
 /// Contributions are worked out from this tail probability down: rows that are ordinary need no reason.
 pub const EXPLAINED_BELOW: f64 = 0.05;
+
+/// From this tail probability down the forests' part in them is exact Tree SHAP, which costs a hundred scores, above
+/// it path credit, which costs three. Every row that reaches the default thresholds lies below.
+pub const EXACT_BELOW: f64 = 0.01;
 
 /// A trained detector.
 #[derive(Clone, Debug)]
@@ -163,8 +172,13 @@ impl Model {
             let evidence = batch.evidence.row(index);
             let tail_probability = self.tail.probability(weighted(evidence.iter().copied()));
             let explained = tail_probability < EXPLAINED_BELOW;
-            let contributions =
-                if explained { self.contributions(&scaled[index], &batch, index) } else { Vec::new() };
+            let exact = tail_probability < EXACT_BELOW;
+            let attribution = if exact { Attribution::Shap } else { Attribution::PathCredit };
+            let contributions = if explained {
+                self.contributions(&scaled[index], &batch, index, attribution)
+            } else {
+                Vec::new()
+            };
             scored.push(Scored {
                 row,
                 entity: inputs.entities[row].clone(),
@@ -234,13 +248,19 @@ impl Model {
     }
 
     /// The members' blame, each weighted by how much it had to say.
-    fn contributions(&self, row: &ScaledRow, batch: &Batch, index: usize) -> Vec<Contribution> {
+    fn contributions(
+        &self,
+        row: &ScaledRow,
+        batch: &Batch,
+        index: usize,
+        attribution: Attribution,
+    ) -> Vec<Contribution> {
         let mut shares = vec![0.0; self.layout().n_features];
         for (member, (forest_rows, evidence)) in
             self.members.iter().zip(batch.inputs.iter().zip(batch.evidence.row(index)))
         {
             let x = forest_rows.row(index).to_vec();
-            for (share, blame) in shares.iter_mut().zip(member.blame(self.layout(), row, &x)) {
+            for (share, blame) in shares.iter_mut().zip(member.blame(self.layout(), row, &x, attribution)) {
                 *share += blame * member.kind.weight() * evidence;
             }
         }

@@ -93,7 +93,8 @@ impl ColumnScale {
     /// standard deviation; at least what puts the farther of the 0.5 % quantiles where that of a normal
     /// distribution is, 1 % of the range, and a thousandth of the median. A column without
     /// variation or values has unit 1, so that any change shows at its own size.
-    pub(crate) fn fit(values: &mut [f64]) -> Self {
+    #[must_use]
+    pub fn fit(values: &mut [f64]) -> Self {
         values.sort_unstable_by(f64::total_cmp);
         let (Some(first), Some(last)) = (values.first(), values.last()) else {
             return Self { center: 0.0, unit: 1.0 };
@@ -119,7 +120,8 @@ impl ColumnScale {
     }
 
     /// The scaled deviation; NaN stays NaN.
-    pub(super) fn scaled(self, value: f64) -> f64 {
+    #[must_use]
+    pub fn scaled(self, value: f64) -> f64 {
         (value - self.center) / self.unit
     }
 }
