@@ -31,8 +31,9 @@ pub struct ScoreArgs {
     csv: Vec<PathBuf>,
 
     /// Where the scores are written: one row for each input row, in input order, with the columns
-    /// timestamp, entity, anomaly_score, anomaly_severity, tail_probability, explanation. A row in warm-up
-    /// (less than half of its window filled) has score 0 and says so in its explanation
+    /// timestamp, entity, anomaly_score, anomaly_severity, tail_probability, explanation, and
+    /// raw_score where the model is a plain forest. A row in warm-up (less than half of its window filled) has score
+    /// 0 and says so in its explanation
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
@@ -52,7 +53,7 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
 
     let mut scoring = Scoring::new(&model, table.rows().len());
     table::replay(&table, model.schema(), |inputs, rows| scoring.step(inputs, rows))?;
-    let mut writer = ScoreWriter::create(&args.out)?;
+    let mut writer = ScoreWriter::create(&args.out, model.is_plain())?;
     for (row, scores) in table.rows().iter().zip(&scoring.rows) {
         writer.write(&row.timestamp, &table.entities()[row.entity].0, scores)?;
     }
@@ -112,6 +113,7 @@ impl<'a> Scoring<'a> {
             anomaly_severity: Severity::Normal.number(),
             tail_probability: 1.0,
             explanation: String::new(),
+            raw_score: None,
         };
         Self { model, trackers: BTreeMap::new(), rows: vec![nothing; n_rows], warming_up: 0 }
     }
@@ -151,6 +153,7 @@ impl<'a> Scoring<'a> {
             } else {
                 String::new()
             },
+            raw_score: scored.raw_score,
         }
     }
 }
