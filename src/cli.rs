@@ -4,14 +4,28 @@ pub mod check_config;
 
 pub mod demo;
 
+pub mod model;
+
 pub mod run;
 
 pub mod score;
 
 pub mod train;
 
+use crate::series::TimestampMs;
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+use std::{
+    fs::Permissions,
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::ExitCode,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// What the label of an entity is called where nothing else is said.
+const DEFAULT_ENTITY_LABEL: &str = "instance";
 
 /// Anomaly-detection sidecar for Prometheus: remote_write in, isolation-forest scores back.
 ///
@@ -36,6 +50,8 @@ enum Command {
     Train(train::TrainArgs),
     /// Score a CSV file with a model
     Score(score::ScoreArgs),
+    /// Bring models in from elsewhere and out again
+    Model(model::ModelArgs),
     /// Check a config file: print every problem at once, or what it amounts to
     CheckConfig(check_config::CheckConfigArgs),
 }
@@ -52,6 +68,7 @@ impl Cli {
             Some(Command::Demo(args)) => demo::run(&args),
             Some(Command::Train(args)) => train::run(&args),
             Some(Command::Score(args)) => score::run(&args),
+            Some(Command::Model(args)) => model::run(&args),
             Some(Command::CheckConfig(args)) => check_config::run(&args),
         }
     }
@@ -65,5 +82,71 @@ fn progress(paths: &[std::path::PathBuf]) -> indicatif::ProgressBar {
     match style {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
+    }
+}
+
+/// The time that a model says it was made: `seconds` of Unix time, else now.
+fn created_at(seconds: Option<i64>) -> anyhow::Result<TimestampMs> {
+    match seconds {
+        Some(seconds) => Ok(TimestampMs(seconds.saturating_mul(1000))),
+        None => Ok(TimestampMs(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?)),
+    }
+}
+
+/// Writes a new file and renames it: whoever reads the path sees the old model or the new one.
+fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let write = || {
+        // Readable for all as far as the umask allows: another user may run the sidecar.
+        let mut file = tempfile::Builder::new()
+            .prefix(".model-")
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        std::io::Result::Ok(())
+    };
+    write().with_context(|| format!("cannot write the model {}", path.display()))
+}
+
+/// The model in a file, and the file's size in bytes.
+fn read_model(file: &Path) -> anyhow::Result<(crate::model::Model, u64)> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read the model {}", file.display()))?;
+    let model = crate::model::Model::decode(&bytes)
+        .with_context(|| format!("cannot use the model {}", file.display()))?;
+    Ok((model, bytes.len() as u64))
+}
+
+fn instant(at: TimestampMs) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.to_string(), |at| at.to_string())
+}
+
+/// `60s`, `5m`, `1h`, `250ms` or plain seconds, in milliseconds.
+fn parse_step_ms(text: &str) -> Result<i64, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit_ms = match &text[digits.len()..] {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        unit => return Err(format!("unknown unit {unit:?}; use ms, s, m or h")),
+    };
+    let number: i64 = digits.parse().map_err(|_| format!("{digits:?} is not a whole number"))?;
+    number.checked_mul(unit_ms).filter(|ms| *ms > 0).ok_or_else(|| "the step must be positive".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_read_with_and_without_a_unit() {
+        let read = |text| parse_step_ms(text).ok();
+        assert_eq!([read("60"), read("60s"), read("1m"), read("60000ms")], [Some(60_000); 4]);
+        assert_eq!([read("1d"), read("-5s"), read("0"), read("s"), read("9223372036854775807h")], [None; 5]);
     }
 }

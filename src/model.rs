@@ -8,10 +8,16 @@
 //! becomes one again. So the result
 //! has the same meaning for every detector: the share of normal operation that looks as strange.
 //!
+//! A *plain* model is one Isolation Forest over the features' values instead, standardised or not: what
+//! users of other libraries have, so that they can bring it along and compare like with like.
+//!
+//! - `judge`: either of the two;
+//! - `members`, `member`: what each member sees, and what they say together;
+//! - `plain`: the plain forest;
 //! - `scaling`: what is ordinary for a feature of an entity;
-//! - `member`: what each member sees; `blame`: which features it blames;
-//! - `importance`: which features it looks at most;
-//! - `self_test`: rows with their known scores;
+//! - `blame`: which features a member blames; `importance`: which features a model looks at most;
+//! - `scikit_learn`: forests that were grown there; `onnx`: plain models for other programs;
+//! - `self_test`: rows with their known scores; `summary`: what a person wants to know of a model;
 //! - `file`, `encoding`: the file (see `docs/model-format.md`) and what stands in it.
 //!
 //! A model is immutable. Whatever [`Model::decode`] accepts was checked in every part and gave the
@@ -29,30 +35,49 @@ mod file;
 
 mod importance;
 
+mod judge;
+
 mod member;
+
+mod members;
+
+mod onnx;
+
+mod plain;
 
 mod scaling;
 
+mod scikit_learn;
+
 mod self_test;
 
-pub use error::ModelError;
+mod summary;
+
+pub use error::{ExportError, ModelError};
 pub use file::{FORMAT_VERSION, MAGIC};
 pub use member::{Member, MemberKind};
 pub use scaling::{ColumnScale, SCALED, Scales, Scaling};
+pub use scikit_learn::{Calibration, ImportSettings, ScikitLearnError, ScikitLearnForest, TreeProblem};
 pub use self_test::SelfTestRow;
+pub use summary::{ForestSize, Part};
 
 use crate::{
-    calibrate::{AnomalyScore, Tail, Thresholds},
+    calibrate::{AnomalyScore, Thresholds},
     explain::{self, Contribution, Driver, Evidence},
-    features::{FeatureSchema, InputLayout, Inputs, Statistic},
+    features::{FeatureSchema, InputLayout, Inputs, SchemaDifference, Statistic},
     score::iforest::{Attribution, Hyperparams},
     series::{LabelSet, TimestampMs},
 };
+pub(crate) use judge::Judge;
+use judge::Row;
 pub(crate) use member::ScaledRow;
+pub(crate) use members::{Members, evidence_of, weighted};
+pub use plain::PLAIN_WINDOW_STEPS;
+pub(crate) use plain::{Plain, PlainColumn};
 pub(crate) use scaling::MIN_ENTITY_ROWS;
 pub(crate) use self_test::N_ROWS as N_SELF_TEST_ROWS;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
 
 /// Contributions are worked out from this tail probability down: rows that are ordinary need no reason.
 pub const EXPLAINED_BELOW: f64 = 0.05;
@@ -60,6 +85,9 @@ pub const EXPLAINED_BELOW: f64 = 0.05;
 /// From this tail probability down the forests' part in them is exact Tree SHAP, which costs a hundred scores, above
 /// it path credit, which costs three. Every row that reaches the default thresholds lies below.
 pub const EXACT_BELOW: f64 = 0.01;
+
+/// The most bytes of what a model calls itself.
+pub const MAX_VERSION_BYTES: usize = 256;
 
 /// A trained detector.
 #[derive(Clone, Debug)]
@@ -69,11 +97,8 @@ pub struct Model {
     /// When it was trained.
     pub(crate) created_at: TimestampMs,
     pub(crate) schema: FeatureSchema,
-    pub(crate) scaling: Scaling,
-    /// Invariant: one of each kind, in the order of [`MemberKind::ALL`].
-    pub(crate) members: Vec<Member>,
-    /// From the weighted evidence of the members to the tail probability.
-    pub(crate) tail: Tail,
+    /// Invariant: of as many features as the schema has.
+    pub(crate) judge: Judge,
     pub(crate) thresholds: Thresholds,
     pub(crate) training: TrainingSummary,
     pub(crate) self_test: Vec<SelfTestRow>,
@@ -105,7 +130,9 @@ pub struct Scored {
     pub entity: LabelSet,
     /// Share of normal operation that looks at least as strange.
     pub tail_probability: f64,
-    /// The same on the scale from 0 to 1.
+    /// What a plain forest gave, 0 to 1: scikit-learn's `-score_samples`. Other models have no single one.
+    pub raw_score: Option<f64>,
+    /// The tail probability on the scale from 0 to 1.
     pub anomaly_score: AnomalyScore,
     /// The features behind it, largest share first; empty from [`EXPLAINED_BELOW`] up.
     pub contributions: Vec<Contribution>,
@@ -134,10 +161,28 @@ impl Model {
         &self.schema
     }
 
-    /// What is ordinary for each feature.
+    /// Whether it learned what is ordinary for `entity`, or tells no entities apart (a plain model).
     #[must_use]
-    pub fn scaling(&self) -> &Scaling {
-        &self.scaling
+    pub fn knows(&self, entity: &LabelSet) -> bool {
+        match &self.judge {
+            Judge::Members(members) => members.scaling.knows(entity),
+            Judge::Plain(_) => true,
+        }
+    }
+
+    /// Whether it is one forest over the features' values, whatever their windows hold.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        matches!(self.judge, Judge::Plain(_))
+    }
+
+    /// The first thing for which this model cannot score what `here` describes.
+    #[must_use]
+    pub fn difference(&self, here: &FeatureSchema) -> Option<SchemaDifference> {
+        match &self.judge {
+            Judge::Members(_) => self.schema.difference(here),
+            Judge::Plain(_) => self.schema.value_difference(here),
+        }
     }
 
     /// From which scores on a row is of low, medium and high severity.
@@ -162,40 +207,27 @@ impl Model {
             return Vec::new();
         }
         let warm: Vec<usize> = (0..inputs.entities.len()).filter(|row| inputs.warm[*row]).collect();
-        let scaled: Vec<ScaledRow> = warm
-            .iter()
-            .map(|row| self.scale(&inputs.entities[*row], inputs.values.row(*row).as_slice().unwrap_or(&[])))
-            .collect();
-        let batch = self.evidence(&scaled);
-        let mut scored = Vec::with_capacity(warm.len());
-        for (index, row) in warm.into_iter().enumerate() {
-            let evidence = batch.evidence.row(index);
-            let tail_probability = self.tail.probability(weighted(evidence.iter().copied()));
-            let explained = tail_probability < EXPLAINED_BELOW;
-            let exact = tail_probability < EXACT_BELOW;
-            let attribution = if exact { Attribution::Shap } else { Attribution::PathCredit };
-            let contributions = if explained {
-                self.contributions(&scaled[index], &batch, index, attribution)
-            } else {
-                Vec::new()
-            };
-            scored.push(Scored {
-                row,
-                entity: inputs.entities[row].clone(),
-                tail_probability,
-                anomaly_score: AnomalyScore::from_tail_probability(tail_probability),
-                contributions,
-                missing: self.missing(inputs.values.view(), row),
-            });
-        }
-        scored
+        let row = |row: &usize| Row {
+            entity: &inputs.entities[*row],
+            columns: inputs.values.row(*row).to_slice().unwrap_or(&[]),
+        };
+        let judgements = self.judge.judge(self.layout(), &warm.iter().map(row).collect::<Vec<_>>());
+        let scored = |(row, judgement): (usize, judge::Judgement)| Scored {
+            row,
+            entity: inputs.entities[row].clone(),
+            tail_probability: judgement.tail_probability,
+            raw_score: judgement.raw_score,
+            anomaly_score: AnomalyScore::from_tail_probability(judgement.tail_probability),
+            contributions: judgement.contributions,
+            missing: self.missing(inputs.values.view(), row),
+        };
+        warm.into_iter().zip(judgements).map(scored).collect()
     }
 
     /// One line of plain English about a row that was scored; `since` is the start of its episode.
     #[must_use]
     pub fn explain(&self, inputs: &Inputs, scored: &Scored, since: Option<TimestampMs>) -> String {
         let features = self.schema.features();
-        let expected = &self.scaling.of(&scored.entity).expected;
         let drivers: Vec<Driver<'_>> = scored
             .contributions
             .iter()
@@ -206,7 +238,7 @@ impl Model {
                 Driver {
                     name: &features[feature].name,
                     seen: seen.filter(|seen| !seen.is_nan()),
-                    expected: expected.get(feature).copied(),
+                    expected: self.judge.expected(&scored.entity, feature),
                     share: contribution.share,
                 }
             })
@@ -216,7 +248,7 @@ impl Model {
         explain::sentence(&Evidence {
             drivers: &drivers,
             tail_probability: scored.tail_probability,
-            floor: self.tail.floor(),
+            floor: self.judge.floor(),
             at: inputs.at,
             since,
             missing: &missing,
@@ -227,55 +259,6 @@ impl Model {
         InputLayout { n_features: self.schema.features().len() }
     }
 
-    fn scale(&self, entity: &LabelSet, columns: &[f64]) -> ScaledRow {
-        ScaledRow::new(self.layout(), &self.scaling.of(entity).columns, columns)
-    }
-
-    /// What the members say of the rows.
-    fn evidence(&self, rows: &[ScaledRow]) -> Batch {
-        let mut evidence = Array2::zeros((rows.len(), self.members.len()));
-        let mut inputs = Vec::with_capacity(self.members.len());
-        for (index, member) in self.members.iter().enumerate() {
-            let member_rows = member.kind.rows(self.layout(), rows);
-            let mut raw = vec![0.0; rows.len()];
-            Member::raw_scores(member.forest.as_ref(), member_rows.view(), &mut raw);
-            for (row, score) in raw.into_iter().enumerate() {
-                evidence[[row, index]] = evidence_of(member.tail.probability(score));
-            }
-            inputs.push(member_rows);
-        }
-        Batch { evidence, inputs }
-    }
-
-    /// The members' blame, each weighted by how much it had to say.
-    fn contributions(
-        &self,
-        row: &ScaledRow,
-        batch: &Batch,
-        index: usize,
-        attribution: Attribution,
-    ) -> Vec<Contribution> {
-        let mut shares = vec![0.0; self.layout().n_features];
-        for (member, (forest_rows, evidence)) in
-            self.members.iter().zip(batch.inputs.iter().zip(batch.evidence.row(index)))
-        {
-            let x = forest_rows.row(index).to_vec();
-            for (share, blame) in shares.iter_mut().zip(member.blame(self.layout(), row, &x, attribution)) {
-                *share += blame * member.kind.weight() * evidence;
-            }
-        }
-        let total: f64 = shares.iter().sum();
-        let mut contributions: Vec<Contribution> = shares
-            .iter()
-            .enumerate()
-            .filter(|(_, share)| **share > 0.0)
-            .map(|(feature, share)| Contribution { feature, share: share / total })
-            .collect();
-        // Stable: of equal shares the earlier feature comes first.
-        contributions.sort_by(|a, b| b.share.total_cmp(&a.share));
-        contributions
-    }
-
     fn missing(&self, values: ArrayView2<'_, f64>, row: usize) -> Vec<usize> {
         let layout = self.layout();
         let missing = |feature: &usize| values[[row, layout.column(*feature, Statistic::Value)]].is_nan();
@@ -283,20 +266,7 @@ impl Model {
     }
 }
 
-/// A batch on its way through the members.
-struct Batch {
-    /// Row x member: -log10 of the tail probability.
-    evidence: Array2<f64>,
-    /// For each member what its forest saw.
-    inputs: Vec<Array2<f32>>,
-}
-
-/// How rare something is, in powers of ten. The floor keeps a probability of 0 finite.
-pub(crate) fn evidence_of(tail_probability: f64) -> f64 {
-    -tail_probability.max(1e-12).log10()
-}
-
-/// The members' evidence, in their order, as one number.
-pub(crate) fn weighted(evidence: impl Iterator<Item = f64>) -> f64 {
-    MemberKind::ALL.iter().zip(evidence).map(|(kind, evidence)| kind.weight() * evidence).sum()
+/// How the forests' part in the contributions of a row of this tail probability is found.
+fn attribution(tail_probability: f64) -> Attribution {
+    if tail_probability < EXACT_BELOW { Attribution::Shap } else { Attribution::PathCredit }
 }

@@ -1,6 +1,7 @@
 //! Fitting a model to what was seen.
 //!
-//! [`Reservoir`] keeps a bounded, even sample of the past; [`fit()`] turns such rows into a [`Model`](crate::model::Model).
+//! [`Reservoir`] keeps a bounded, even sample of the past; [`fit()`] turns such rows into a
+//! [`Model`](crate::model::Model), [`fit_plain()`] into a plain one.
 //!
 //! Calibration is cross-fitted: the rows are cut into four blocks of time, and each block is scored by
 //! forests that never saw it. A forest finds the rows it was grown from more ordinary than new ones, so its
@@ -11,7 +12,10 @@
 
 mod fit;
 
+mod plain;
+
 mod reservoir;
 
 pub use fit::{MIN_ROWS, TrainError, TrainSettings, fit};
+pub use plain::fit_plain;
 pub use reservoir::{Reservoir, ReservoirSettings, TrainingRows};

@@ -18,4 +18,8 @@ fn every_subcommand_explains_itself() {
     for subcommand in ["run", "train", "score", "check-config"] {
         insta::assert_snapshot!(subcommand, help(&[subcommand, "--help"]));
     }
+    insta::assert_snapshot!("model", help(&["model", "--help"]));
+    for subcommand in ["export", "import"] {
+        insta::assert_snapshot!(format!("model-{subcommand}"), help(&["model", subcommand, "--help"]));
+    }
 }

@@ -102,6 +102,28 @@ fn a_planted_fault_is_found_explained_and_nothing_else() {
     assert_eq!(false_alarms, 0);
 }
 
+/// A plain model needs no window: every row has its raw score, and one far out is among the highest tenth, though
+/// hardly the highest: it is strange in one feature only.
+#[test]
+fn a_plain_model_shows_its_raw_scores() {
+    let files = Files::new();
+    let (train, test) =
+        (files.write("train.csv", &table(0, 600, 0..0)), files.write("test.csv", &table(600, 100, 680..681)));
+    let (model, scores) = (files.path("plain.ewm"), files.path("scores.csv"));
+    assert!(emberwatch(&["train", "--plain", "--csv", &train, "--out", &model]).status.success());
+    assert!(emberwatch(&["score", "--model", &model, "--csv", &test, "--out", &scores]).status.success());
+    let mut csv = csv::Reader::from_path(scores).unwrap();
+    assert_eq!(csv.headers().unwrap().iter().next_back(), Some("raw_score"));
+    let raw: Vec<f64> = csv.records().map(|row| row.unwrap()[6].parse().unwrap()).collect();
+    let higher = raw.iter().filter(|raw_score| **raw_score > raw[160]).count();
+    assert!(raw.len() == 200 && higher < 20, "{higher} of {} are above {}", raw.len(), raw[160]);
+    let onnx = files.path("plain.onnx");
+    let export = |model: &str| emberwatch(&["model", "export", model, "--format", "onnx", "--out", &onnx]);
+    assert!(export(&model).status.success() && Path::new(&onnx).exists());
+    assert!(files.train(&train, "model.ewm").status.success());
+    assert!(refusal(&export(&files.path("model.ewm"))).contains("only a plain model"));
+}
+
 #[test]
 fn the_same_data_gives_the_same_model_compressed_or_in_several_files() {
     let files = Files::new();

@@ -1,15 +1,14 @@
 //! Our forest against scikit-learn's: other random numbers, so equal in distribution only.
 //!
-//! Needs Python with scikit-learn: `EMBERWATCH_PYTHON` names the interpreter, else `python3`. Without it the
-//! test says so and passes; with `EMBERWATCH_REQUIRE_PEERS` set it fails.
+//! Needs Python with scikit-learn, see `support/python.rs`.
 
 #![allow(clippy::unwrap_used, reason = "a test stops by panicking")]
 
-use std::{
-    fmt::Write as _,
-    io::Write as _,
-    process::{Command, Stdio},
-};
+#[cfg(test)]
+#[path = "support/python.rs"]
+mod python;
+
+use std::{fmt::Write as _, io::Write as _, process::Stdio};
 
 use emberwatch::score::iforest::Hyperparams;
 use ndarray::{Array2, Axis};
@@ -28,12 +27,7 @@ const SEEDS: u64 = 5;
 /// 12 seeds), so the difference of two means of five has 0.013; 0.04 is three times that.
 #[test]
 fn auroc_and_scores_equal_those_of_scikit_learn() {
-    if !scikit_learn_is_there() {
-        assert!(
-            std::env::var_os("EMBERWATCH_REQUIRE_PEERS").is_none(),
-            "Python with scikit-learn is required"
-        );
-        println!("skipped: no Python with scikit-learn (EMBERWATCH_PYTHON names another interpreter)");
+    if python::find("sklearn").is_none() {
         return;
     }
     let (rows, anomalous) = data();
@@ -85,7 +79,7 @@ fn scikit_learn_scores(rows: &Array2<f32>, seed: u64) -> Vec<f64> {
         writeln!(csv, "{}", values.join(",")).unwrap();
     }
     let Hyperparams { n_trees, subsample_size, .. } = Hyperparams::default();
-    let mut child = Command::new(python())
+    let mut child = python::command()
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/isolation_forest.py"))
         .args([N_TRAIN, n_trees, subsample_size, seed as usize].map(|number| number.to_string()))
         .stdin(Stdio::piped())
@@ -96,15 +90,6 @@ fn scikit_learn_scores(rows: &Array2<f32>, seed: u64) -> Vec<f64> {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "the oracle failed: {}", output.status);
     String::from_utf8(output.stdout).unwrap().lines().map(|line| line.parse().unwrap()).collect()
-}
-
-fn python() -> String {
-    std::env::var("EMBERWATCH_PYTHON").unwrap_or_else(|_| "python3".to_owned())
-}
-
-fn scikit_learn_is_there() -> bool {
-    let import = Command::new(python()).args(["-c", "import sklearn"]).stderr(Stdio::null()).status();
-    import.is_ok_and(|status| status.success())
 }
 
 /// The chance that an anomalous row scores above an ordinary one, ties counting half.

@@ -8,7 +8,9 @@ use emberwatch::{
     model::{Model, ModelError},
     score::iforest::Hyperparams,
     series::{LabelSet, TimestampMs},
-    train::{MIN_ROWS, Reservoir, ReservoirSettings, TrainError, TrainSettings, fit},
+    train::{
+        MIN_ROWS, Reservoir, ReservoirSettings, TrainError, TrainSettings, TrainingRows, fit, fit_plain,
+    },
 };
 use ndarray::Array2;
 
@@ -57,7 +59,7 @@ fn settings(n_trees: usize, subsample_size: usize) -> TrainSettings {
     }
 }
 
-fn train(n_trees: usize, subsample_size: usize) -> Model {
+fn training_rows() -> TrainingRows {
     let mut reservoir = Reservoir::new(ReservoirSettings::default());
     replay(
         1000,
@@ -66,16 +68,26 @@ fn train(n_trees: usize, subsample_size: usize) -> Model {
             reservoir.offer(inputs, |_| true);
         },
     );
-    fit(schema(), &reservoir.rows(), &settings(n_trees, subsample_size)).unwrap()
+    reservoir.rows()
+}
+
+fn train(n_trees: usize, subsample_size: usize) -> Model {
+    fit(schema(), &training_rows(), &settings(n_trees, subsample_size)).unwrap()
+}
+
+fn train_plain(n_trees: usize, subsample_size: usize) -> Model {
+    fit_plain(schema(), &training_rows(), &settings(n_trees, subsample_size)).unwrap()
 }
 
 #[test]
 fn training_twice_gives_the_same_bytes_and_decoding_gives_the_same_model() {
-    let bytes = train(20, 64).encode().unwrap();
-    assert_eq!(bytes, train(20, 64).encode().unwrap());
-    let again = Model::decode(&bytes).unwrap();
-    assert_eq!(again.encode().unwrap(), bytes);
-    assert_eq!(again.schema(), &schema());
+    for train in [train, train_plain] {
+        let bytes = train(20, 64).encode().unwrap();
+        assert_eq!(bytes, train(20, 64).encode().unwrap());
+        let again = Model::decode(&bytes).unwrap();
+        assert_eq!(again.encode().unwrap(), bytes);
+        assert_eq!(again.schema(), &schema());
+    }
 }
 
 /// For all truncations of a model file, decoding says that it is truncated and how long it should be.
@@ -104,13 +116,15 @@ fn every_flipped_bit_is_refused() {
 /// For all flips of one byte of the *payload* under a right checksum, decoding never panics.
 #[test]
 fn no_flip_behind_the_checksum_panics() {
-    let good = train(2, 8).encode().unwrap();
-    let payload = snap::raw::Decoder::new().decompress_vec(&good[16..good.len() - 4]).unwrap();
-    for at in 0..payload.len() {
-        let mut altered = payload.clone();
-        altered[at] ^= 0xff;
-        // Whether this is still a model is not for this test to say.
-        let _ = Model::decode(&wrap(&altered));
+    for train in [train, train_plain] {
+        let good = train(2, 8).encode().unwrap();
+        let payload = snap::raw::Decoder::new().decompress_vec(&good[16..good.len() - 4]).unwrap();
+        for at in 0..payload.len() {
+            let mut altered = payload.clone();
+            altered[at] ^= 0xff;
+            // Whether this is still a model is not for this test to say.
+            let _ = Model::decode(&wrap(&altered));
+        }
     }
 }
 
@@ -172,6 +186,28 @@ fn the_golden_file_loads() {
     assert_eq!(model.version(), "golden");
     assert_eq!(model.training().rows, 1996);
     assert_eq!(model.schema().features()[2].name, "disk");
+    assert!(!model.is_plain());
+}
+
+/// And so is the first file of a plain model.
+#[test]
+fn the_golden_plain_file_loads() {
+    let model = Model::decode(include_bytes!("data/model-v1-plain.ewm")).unwrap();
+    assert_eq!((model.version(), model.is_plain()), ("golden", true));
+    assert_eq!(model.training().rows, 1996);
+}
+
+/// The values of a plain model are judged whatever the windows of the detector, those of other models are not.
+#[test]
+fn a_plain_model_fits_any_window() {
+    let settings = SchemaSettings {
+        features: schema().features().to_vec(),
+        window_steps: 60,
+        ..SchemaSettings::default()
+    };
+    let here = FeatureSchema::new(settings).unwrap();
+    assert_eq!(train_plain(2, 8).difference(&here), None);
+    assert!(train(2, 8).difference(&here).is_some());
 }
 
 #[test]
@@ -248,21 +284,19 @@ fn neighbours_change_no_bit() {
     );
 }
 
-/// Writes the golden file: `EMBERWATCH_GOLDEN=PATH cargo test golden`. Only for a new format version.
+/// Writes the golden files: `EMBERWATCH_GOLDEN=FOLDER cargo test golden`. Only for a new format version.
 #[test]
-fn the_golden_file_can_be_written_again() {
-    let mut reservoir = Reservoir::new(ReservoirSettings::default());
-    replay(
-        1000,
-        |_, _| {},
-        |inputs| {
-            reservoir.offer(inputs, |_| true);
-        },
-    );
+fn the_golden_files_can_be_written_again() {
     let settings = TrainSettings { version: "golden".to_owned(), ..settings(10, 32) };
-    let bytes = fit(schema(), &reservoir.rows(), &settings).unwrap().encode().unwrap();
-    if let Ok(path) = std::env::var("EMBERWATCH_GOLDEN") {
-        std::fs::write(path, &bytes).unwrap();
+    let rows = training_rows();
+    for (model, file) in [
+        (fit(schema(), &rows, &settings), "model-v1.ewm"),
+        (fit_plain(schema(), &rows, &settings), "model-v1-plain.ewm"),
+    ] {
+        let bytes = model.unwrap().encode().unwrap();
+        if let Ok(folder) = std::env::var("EMBERWATCH_GOLDEN") {
+            std::fs::write(std::path::Path::new(&folder).join(file), &bytes).unwrap();
+        }
+        assert!(Model::decode(&bytes).is_ok());
     }
-    assert!(Model::decode(&bytes).is_ok());
 }

@@ -1,6 +1,6 @@
 //! `emberwatch score`: scores for the rows of a CSV file.
 
-use super::progress;
+use super::{progress, read_model};
 use crate::{
     calibrate::{CheckedPersistence, Severity, SeverityTracker},
     features::Inputs,
@@ -8,7 +8,7 @@ use crate::{
     series::{LabelSet, TimestampMs},
     table::{self, Columns, ScoreRow, ScoreWriter, Table},
 };
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use std::{
     collections::BTreeMap,
     io::{Write as _, stdout},
@@ -31,8 +31,9 @@ pub struct ScoreArgs {
     csv: Vec<PathBuf>,
 
     /// Where the scores are written: one row for each input row, in input order, with the columns
-    /// timestamp, entity, anomaly_score, anomaly_severity, tail_probability, explanation. A row in warm-up
-    /// (less than half of its window filled) has score 0 and says so in its explanation
+    /// timestamp, entity, anomaly_score, anomaly_severity, tail_probability, explanation, and
+    /// raw_score where the model is a plain forest. A row in warm-up (less than half of its window filled) has score
+    /// 0 and says so in its explanation
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
@@ -42,9 +43,7 @@ pub struct ScoreArgs {
 /// # Errors
 /// When a file cannot be read or written, or the files do not belong to the model.
 pub fn run(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
-    let path = args.model.display();
-    let bytes = std::fs::read(&args.model).with_context(|| format!("cannot read the model {path}"))?;
-    let model = Model::decode(&bytes).with_context(|| format!("cannot use the model {path}"))?;
+    let (model, _) = read_model(&args.model)?;
     let names: Vec<String> = model.schema().features().iter().map(|feature| feature.name.clone()).collect();
     let entity_label = model.schema().by().first().map_or("instance", String::as_str);
     let table = table::read(&args.csv, Columns::Only(&names), entity_label, &progress(&args.csv))?;
@@ -52,7 +51,7 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
 
     let mut scoring = Scoring::new(&model, table.rows().len());
     table::replay(&table, model.schema(), |inputs, rows| scoring.step(inputs, rows))?;
-    let mut writer = ScoreWriter::create(&args.out)?;
+    let mut writer = ScoreWriter::create(&args.out, model.is_plain())?;
     for (row, scores) in table.rows().iter().zip(&scoring.rows) {
         writer.write(&row.timestamp, &table.entities()[row.entity].0, scores)?;
     }
@@ -112,6 +111,7 @@ impl<'a> Scoring<'a> {
             anomaly_severity: Severity::Normal.number(),
             tail_probability: 1.0,
             explanation: String::new(),
+            raw_score: None,
         };
         Self { model, trackers: BTreeMap::new(), rows: vec![nothing; n_rows], warming_up: 0 }
     }
@@ -151,6 +151,7 @@ impl<'a> Scoring<'a> {
             } else {
                 String::new()
             },
+            raw_score: scored.raw_score,
         }
     }
 }

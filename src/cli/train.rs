@@ -1,21 +1,18 @@
 //! `emberwatch train`: a model from CSV files.
 
-use super::progress;
+use super::{DEFAULT_ENTITY_LABEL, created_at, instant, parse_step_ms, progress, write_file};
 use crate::{
     features::{FeatureColumn, FeatureSchema, Inputs, SchemaSettings},
+    model::PLAIN_WINDOW_STEPS,
     score::iforest::Hyperparams,
-    series::TimestampMs,
     table::{self, Columns, Table},
-    train::{Reservoir, ReservoirSettings, TrainSettings, fit},
+    train::{Reservoir, ReservoirSettings, TrainSettings, fit, fit_plain},
 };
 use anyhow::Context as _;
 use std::{
-    fs::Permissions,
     io::{Write as _, stdout},
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// Default length of the window where no number of steps is given.
@@ -44,12 +41,17 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N")]
     window_steps: Option<usize>,
 
+    /// Train a plain model: one Isolation Forest over the values of the features, without windows, as other libraries
+    /// have it
+    #[arg(long, conflicts_with = "window_steps")]
+    plain: bool,
+
     /// Name of the detector in the model
     #[arg(long, default_value = "csv")]
     detector: String,
 
     /// Label that the values of the column "entity" belong to
-    #[arg(long, default_value = "instance", value_name = "LABEL")]
+    #[arg(long, default_value = DEFAULT_ENTITY_LABEL, value_name = "LABEL")]
     entity_label: String,
 
     /// Minutes that local time is ahead of UTC, for the hour of the day
@@ -102,6 +104,7 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         0,
     );
     table::replay(&table, &schema, |inputs: &Inputs, _| warm_rows += reservoir.offer(inputs, |_| true))?;
+    let fit = if args.plain { fit_plain } else { fit };
     let model = fit(schema, &reservoir.rows(), &settings)?;
     let bytes = model.encode()?;
     write_file(&args.out, &bytes)?;
@@ -137,7 +140,10 @@ fn schema(args: &TrainArgs, table: &Table) -> anyhow::Result<FeatureSchema> {
         None => table::median_step_ms(table)
             .context("the step cannot be inferred, because no entity has two rows; give --step")?,
     };
-    let default_steps = || usize::try_from(WINDOW_MS / step_ms.max(1)).unwrap_or(0).max(MIN_WINDOW_STEPS);
+    let default_steps = || match args.plain {
+        true => PLAIN_WINDOW_STEPS,
+        false => usize::try_from(WINDOW_MS / step_ms.max(1)).unwrap_or(0).max(MIN_WINDOW_STEPS),
+    };
     let column = |name: &String| FeatureColumn { name: name.clone(), expression: String::new() };
     Ok(FeatureSchema::new(SchemaSettings {
         detector: args.detector.clone(),
@@ -150,10 +156,7 @@ fn schema(args: &TrainArgs, table: &Table) -> anyhow::Result<FeatureSchema> {
 }
 
 fn settings(args: &TrainArgs) -> anyhow::Result<TrainSettings> {
-    let created_at = match args.created_at {
-        Some(seconds) => TimestampMs(seconds.saturating_mul(1000)),
-        None => TimestampMs(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?),
-    };
+    let created_at = created_at(args.created_at)?;
     Ok(TrainSettings {
         hyperparams: Hyperparams { n_trees: args.trees, subsample_size: args.subsample, seed: args.seed },
         contamination: args.contamination,
@@ -161,54 +164,4 @@ fn settings(args: &TrainArgs) -> anyhow::Result<TrainSettings> {
         version: args.model_version.clone().unwrap_or_else(|| instant(created_at)),
         created_at,
     })
-}
-
-/// Writes a new file and renames it: whoever reads the path sees the old model or the new one.
-fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let write = || {
-        // Readable for all as far as the umask allows: another user may run the sidecar.
-        let mut file = tempfile::Builder::new()
-            .prefix(".model-")
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        std::io::Result::Ok(())
-    };
-    write().with_context(|| format!("cannot write the model {}", path.display()))
-}
-
-fn instant(at: TimestampMs) -> String {
-    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.to_string(), |at| at.to_string())
-}
-
-/// `60s`, `5m`, `1h`, `250ms` or plain seconds, in milliseconds.
-fn parse_step_ms(text: &str) -> Result<i64, String> {
-    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-    let unit_ms = match &text[digits.len()..] {
-        "ms" => 1,
-        "" | "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        unit => return Err(format!("unknown unit {unit:?}; use ms, s, m or h")),
-    };
-    let number: i64 = digits.parse().map_err(|_| format!("{digits:?} is not a whole number"))?;
-    number.checked_mul(unit_ms).filter(|ms| *ms > 0).ok_or_else(|| "the step must be positive".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn steps_are_read_with_and_without_a_unit() {
-        let read = |text| parse_step_ms(text).ok();
-        assert_eq!([read("60"), read("60s"), read("1m"), read("60000ms")], [Some(60_000); 4]);
-        assert_eq!([read("1d"), read("-5s"), read("0"), read("s"), read("9223372036854775807h")], [None; 5]);
-    }
 }

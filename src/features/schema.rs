@@ -258,13 +258,19 @@ impl FeatureSchema {
     /// A feature without an expression on either side (read from CSV) matches by its name alone.
     #[must_use]
     pub fn difference(&self, here: &Self) -> Option<SchemaDifference> {
+        self.value_difference(here).or_else(|| self.setting_difference(here))
+    }
+
+    /// As [`Self::difference`] for a model that looks at the features' values alone: however long windows are
+    /// and however far apart the steps.
+    #[must_use]
+    pub fn value_difference(&self, here: &Self) -> Option<SchemaDifference> {
         self.name_difference(here.features().iter().map(|feature| feature.name.as_str()))
             .or_else(|| self.expression_difference(here))
             .or_else(|| {
                 (self.by() != here.by())
                     .then(|| SchemaDifference::By { model: self.by().to_vec(), here: here.by().to_vec() })
             })
-            .or_else(|| self.setting_difference(here))
     }
 
     /// The first difference between this schema's feature names and `names`, in their order.
@@ -366,6 +372,14 @@ mod tests {
             assert_ne!(model.fingerprint(), here.fingerprint());
         }
         assert_eq!(model.difference(&schema(&[("cpu", ""), ("mem", "")])), None, "CSV columns match by name");
+    }
+
+    #[test]
+    fn values_do_not_depend_on_windows() {
+        let long = SchemaSettings { window_steps: 99, step_ms: 1, ..schema(&[("cpu", "a")]).settings };
+        let (model, long) = (schema(&[("cpu", "a")]), FeatureSchema::new(long).unwrap());
+        assert_eq!(model.value_difference(&long), None);
+        assert!(matches!(model.difference(&long), Some(SchemaDifference::Setting { .. })));
     }
 
     #[test]

@@ -104,7 +104,7 @@ fn read(source: &ModelSource, directory: &ModelDirectory) -> Result<Option<Model
         Ok(model) => model,
         Err(error) => return Err(unusable(error.to_string())),
     };
-    match model.schema().difference(&source.schema) {
+    match model.difference(&source.schema) {
         None => Ok(Some(model)),
         Some(difference) => Err(unusable(format!("it is for another schema: {difference}"))),
     }

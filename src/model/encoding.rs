@@ -1,16 +1,22 @@
 //! What stands in a model file: the model as protocol buffers, and every check on the way back.
 
+mod forest;
+
+mod plain;
+
 use super::{
-    ColumnScale, Member, MemberKind, Model, ModelError, SCALED, Scales, Scaling, SelfTestRow,
-    TrainingSummary, file, self_test,
+    ColumnScale, Judge, MAX_VERSION_BYTES, Member, MemberKind, Members, Model, ModelError, SCALED, Scales,
+    Scaling, SelfTestRow, TrainingSummary, file, self_test,
 };
 use crate::{
     calibrate::{Severity, Tail, TailParts, Thresholds},
     explain::Expected,
     features::{FeatureColumn, FeatureSchema, InputLayout, SchemaSettings},
-    score::iforest::{Forest, Hyperparams, Node, Tree},
+    score::iforest::Hyperparams,
     series::{LabelSet, TimestampMs},
 };
+use forest::{read_forest, write_forest};
+use plain::{read_plain, write_plain};
 use prost::Message as _;
 
 /// Types generated from `proto/model.proto`.
@@ -18,8 +24,6 @@ mod proto {
     #![allow(missing_docs, unreachable_pub, reason = "generated")]
     include!(concat!(env!("OUT_DIR"), "/emberwatch.model.v1.rs"));
 }
-
-const MAX_VERSION_BYTES: usize = 256;
 
 // === impl Model ===
 
@@ -47,14 +51,24 @@ impl Model {
 
     fn to_proto(&self) -> proto::Model {
         let training = self.training;
+        let (scaling, members, tail, plain) = match &self.judge {
+            Judge::Members(judge) => (
+                Some(write_scaling(&judge.scaling)),
+                judge.members.iter().map(write_member).collect(),
+                Some(write_tail(&judge.tail)),
+                None,
+            ),
+            Judge::Plain(judge) => (None, Vec::new(), None, Some(write_plain(judge))),
+        };
         proto::Model {
             version: self.version.clone(),
             created_at_ms: self.created_at.0,
             schema: Some(write_schema(&self.schema)),
             fingerprint: self.schema.fingerprint(),
-            scaling: Some(write_scaling(&self.scaling)),
-            members: self.members.iter().map(write_member).collect(),
-            tail: Some(write_tail(&self.tail)),
+            scaling,
+            members,
+            tail,
+            plain,
             thresholds: Some(proto::Thresholds {
                 low: self.thresholds.of(Severity::Low),
                 medium: self.thresholds.of(Severity::Medium),
@@ -85,12 +99,21 @@ impl Model {
         }
         let layout = InputLayout { n_features: schema.features().len() };
         let thresholds = required("the thresholds", message.thresholds)?;
+        let judge = match message.plain {
+            Some(_) if message.scaling.is_some() || message.tail.is_some() || !message.members.is_empty() => {
+                return Err(ModelError::invalid("the plain forest", "has members beside it"));
+            }
+            Some(plain) => Judge::Plain(read_plain(layout, plain)?),
+            None => Judge::Members(Members {
+                scaling: read_scaling(layout, required("the scaling", message.scaling)?)?,
+                members: read_members(layout, message.members)?,
+                tail: read_tail("the final tail", message.tail)?,
+            }),
+        };
         Ok(Self {
             version: message.version,
             created_at: TimestampMs(message.created_at_ms),
-            scaling: read_scaling(layout, required("the scaling", message.scaling)?)?,
-            members: read_members(layout, message.members)?,
-            tail: read_tail("the final tail", message.tail)?,
+            judge,
             thresholds: Thresholds::new(thresholds.low, thresholds.medium, thresholds.high)
                 .map_err(|error| ModelError::invalid("the thresholds", error))?,
             training: read_training(required("the training summary", message.training)?)?,
@@ -224,11 +247,7 @@ fn write_member(member: &Member) -> proto::Member {
     };
     proto::Member {
         kind: kind.into(),
-        forest: member.forest.as_ref().map(|forest| proto::Forest {
-            n_features: forest.n_features() as u32,
-            subsample_size: forest.subsample_size() as u32,
-            trees: forest.trees().iter().map(write_tree).collect(),
-        }),
+        forest: member.forest.as_ref().map(write_forest),
         tail: Some(write_tail(&member.tail)),
     }
 }
@@ -258,63 +277,6 @@ fn read_members(layout: InputLayout, members: Vec<proto::Member>) -> Result<Vec<
             Ok(Member { kind, forest, tail: read_tail("a member's tail", member.tail)? })
         })
         .collect()
-}
-
-fn read_forest(forest: proto::Forest, columns: usize) -> Result<Forest, ModelError> {
-    const PART: &str = "the members";
-    if forest.n_features as usize != columns {
-        let problem = format!("a forest of {} columns instead of {columns}", forest.n_features);
-        return Err(ModelError::invalid(PART, problem));
-    }
-    let trees = forest.trees.iter().map(read_tree).collect::<Result<_, _>>()?;
-    Forest::from_trees(trees, columns, forest.subsample_size as usize)
-        .map_err(|error| ModelError::invalid(PART, error))
-}
-
-fn write_tree(tree: &Tree) -> proto::Tree {
-    let mut message = proto::Tree::default();
-    for node in tree.nodes() {
-        match node {
-            Node::Split { feature, threshold, .. } => {
-                message.split.push(u32::from(*feature) + 1);
-                message.threshold.push(*threshold);
-            }
-            Node::Leaf { count } => {
-                message.split.push(0);
-                message.count.push(*count);
-            }
-        }
-    }
-    message
-}
-
-/// Puts the right children back: each is the node after the end of the left part.
-fn read_tree(tree: &proto::Tree) -> Result<Tree, ModelError> {
-    let wrong = |problem: &str| ModelError::invalid("a tree", problem);
-    let mut nodes = Vec::with_capacity(tree.split.len());
-    // Splits whose left part is still open, innermost last.
-    let mut open: Vec<usize> = Vec::new();
-    let (mut thresholds, mut counts) = (tree.threshold.iter(), tree.count.iter());
-    for split in &tree.split {
-        if let Some(column) = split.checked_sub(1) {
-            let feature = u16::try_from(column).map_err(|_| wrong("a column beyond 65,535"))?;
-            let threshold = *thresholds.next().ok_or_else(|| wrong("fewer thresholds than splits"))?;
-            open.push(nodes.len());
-            nodes.push(Node::Split { feature, threshold, right: 0 });
-            continue;
-        }
-        let count = *counts.next().ok_or_else(|| wrong("fewer counts than leaves"))?;
-        nodes.push(Node::Leaf { count });
-        let next = u32::try_from(nodes.len()).map_err(|_| wrong("too many nodes"))?;
-        // This leaf ends the left part of the innermost open split; the rest is checked by the forest.
-        if let Some(Node::Split { right, .. }) = open.pop().and_then(|parent| nodes.get_mut(parent)) {
-            *right = next;
-        }
-    }
-    if thresholds.next().is_some() || counts.next().is_some() {
-        return Err(wrong("more thresholds or counts than nodes"));
-    }
-    Ok(Tree::new(nodes))
 }
 
 // === tails ===

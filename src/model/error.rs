@@ -78,6 +78,20 @@ pub enum ModelError {
     },
 }
 
+/// Why a model cannot be written for other programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExportError {
+    /// It is more than one forest.
+    #[error(
+        "the model has several members over window statistics, which other formats cannot say; only a plain model, \
+         one forest over the features' values, can be exported"
+    )]
+    NotPlain,
+    /// Every score is one half.
+    #[error("the trees of the forest were grown from one row each, it has nothing to say")]
+    NoOpinion,
+}
+
 impl ModelError {
     /// A broken rule in one part.
     pub(super) fn invalid(part: &'static str, problem: impl std::fmt::Display) -> Self {

@@ -1,7 +1,10 @@
 //! What a model looks at most.
 
-use super::{Model, member::MemberKind};
-use crate::explain::{Contribution, contributions};
+use super::{Judge, Model, member::MemberKind};
+use crate::{
+    explain::{Contribution, contributions},
+    score::iforest::Forest,
+};
 
 // === impl Model ===
 
@@ -13,10 +16,15 @@ impl Model {
     #[must_use]
     pub fn importance(&self) -> Vec<Contribution> {
         let n = self.layout().n_features;
-        let is_window = |kind: MemberKind| kind == MemberKind::Window;
-        let member = self.members.iter().find(|member| is_window(member.kind));
-        let shares = member.and_then(|member| member.forest.as_ref()).map(|forest| forest.importance());
-        let credits: Vec<f64> = shares.unwrap_or_default().iter().map(|share| -share).collect();
+        let forest = match &self.judge {
+            Judge::Members(members) => {
+                let window = members.members.iter().find(|member| member.kind == MemberKind::Window);
+                window.and_then(|member| member.forest.as_ref())
+            }
+            Judge::Plain(plain) => Some(&plain.forest),
+        };
+        let shares = forest.map(Forest::importance).unwrap_or_default();
+        let credits: Vec<f64> = shares.iter().map(|share| -share).collect();
         let feature_of: Vec<Option<usize>> = (0..2 * n).map(|column| Some(column % n)).collect();
         contributions(&credits, &feature_of)
     }

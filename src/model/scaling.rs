@@ -79,6 +79,12 @@ impl Scaling {
         }
     }
 
+    /// How many entities have scales of their own.
+    #[must_use]
+    pub fn entity_count(&self) -> usize {
+        self.entities.len()
+    }
+
     /// Whether `entity` has scales of its own.
     #[must_use]
     pub fn knows(&self, entity: &LabelSet) -> bool {
@@ -145,7 +151,7 @@ fn scales(layout: InputLayout, rows: ArrayView2<'_, f64>, chosen: &[usize]) -> S
 }
 
 /// All but the lowest and the highest 2.5 % of the sorted values.
-fn ordinary_range(sorted: &[f64]) -> Expected {
+pub(super) fn ordinary_range(sorted: &[f64]) -> Expected {
     if sorted.is_empty() {
         return Expected { low: 0.0, high: 0.0 };
     }
@@ -153,7 +159,7 @@ fn ordinary_range(sorted: &[f64]) -> Expected {
 }
 
 /// Linear interpolation between the sorted values; there is at least one.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
+pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let (below, above) = (place.floor() as usize, place.ceil() as usize);
     sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)

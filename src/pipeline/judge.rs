@@ -134,7 +134,7 @@ impl Judge {
         // A model of the stream is for the entities it has seen; a fixed one is for all.
         let only_known = self.trainer.is_some();
         for scored in model.score(inputs) {
-            if only_known && !model.scaling().knows(&scored.entity) {
+            if only_known && !model.knows(&scored.entity) {
                 continue;
             }
             let settings = &self.detector.settings;

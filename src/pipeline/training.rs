@@ -112,7 +112,7 @@ impl Trainer {
     /// Whether a model trained now would know an entity that `live` does not.
     fn knows_more_than(&self, live: &Model) -> bool {
         let mut known = self.reservoir.entities().filter(|(_, rows)| *rows >= MIN_ENTITY_ROWS);
-        known.any(|(entity, _)| !live.scaling().knows(entity))
+        known.any(|(entity, _)| !live.knows(entity))
     }
 }
 
@@ -203,14 +203,14 @@ mod tests {
     #[test]
     fn a_first_model_waits_until_it_can_know_the_entities() {
         let model = Watched::new(50_000).model(20, None);
-        assert!(entities(20).iter().all(|entity| model.scaling().knows(entity)));
+        assert!(entities(20).iter().all(|entity| model.knows(entity)));
     }
 
     /// An equal share of the rows would be too few to know anyone.
     #[test]
     fn a_first_model_knows_everyone_in_a_large_fleet() {
         let model = Watched::new(1000).model(100, None);
-        assert!(entities(100).iter().all(|entity| model.scaling().knows(entity)));
+        assert!(entities(100).iter().all(|entity| model.knows(entity)));
     }
 
     /// Also when those who were there before fill the reservoir.

@@ -17,7 +17,7 @@
 //! Differences to the paper, on purpose: a feature that is constant in a node is not chosen (the
 //! paper draws from all features, and would put all rows on one side), and c(n) uses exact harmonic
 //! numbers where the paper approximates them. scikit-learn skips constant features too, but uses the
-//! approximation (see [`average_path_length`]).
+//! approximation (see [`HarmonicNumbers`]).
 //!
 //! Rows are `f32`, scaled by the caller. Fitting refuses values that are not finite; scoring takes
 //! them: NaN goes to the left at every split, infinities to their side.
@@ -49,7 +49,7 @@ mod walk;
 pub use fit::FitError;
 pub use forest::{Attribution, Forest, InvalidForest};
 pub use hyperparams::{CheckedHyperparams, Hyperparams, InvalidHyperparams};
-pub use path_length::average_path_length;
+pub use path_length::{HarmonicNumbers, average_path_length};
 pub use split_scales::SplitScales;
 pub use tree::{InvalidTree, Node, Tree};
 

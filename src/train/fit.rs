@@ -5,8 +5,8 @@ use crate::{
     calibrate::{Tail, TailError, Thresholds},
     features::{FeatureSchema, InputLayout},
     model::{
-        Member, MemberKind, Model, N_SELF_TEST_ROWS, ScaledRow, Scaling, SelfTestRow, TrainingSummary,
-        evidence_of, weighted,
+        Judge, MAX_VERSION_BYTES, Member, MemberKind, Members, Model, N_SELF_TEST_ROWS, ScaledRow, Scaling,
+        SelfTestRow, TrainingSummary, evidence_of, weighted,
     },
     score::iforest::{CheckedHyperparams, FitError, Hyperparams, InvalidHyperparams},
     series::TimestampMs,
@@ -64,7 +64,7 @@ pub enum TrainError {
     #[error("contamination is {0}, must be at least 0 and below 0.5")]
     Contamination(f64),
     /// The version has no or too many letters.
-    #[error("the model version must have 1 to 256 bytes, not {0}")]
+    #[error("the model version must have 1 to {MAX_VERSION_BYTES} bytes, not {0}")]
     Version(usize),
     /// The forests' settings are out of range.
     #[error(transparent)]
@@ -133,9 +133,7 @@ pub fn fit(
         version: settings.version.clone(),
         created_at: settings.created_at,
         schema,
-        scaling,
-        members,
-        tail,
+        judge: Judge::Members(Members { scaling, members, tail }),
         thresholds: settings.thresholds,
         training: summary(rows, settings),
         self_test: Vec::new(),
@@ -144,7 +142,7 @@ pub fn fit(
     Ok(model)
 }
 
-fn check(
+pub(super) fn check(
     layout: InputLayout,
     rows: &TrainingRows,
     settings: &TrainSettings,
@@ -159,7 +157,7 @@ fn check(
     if !(0.0..0.5).contains(&settings.contamination) {
         return Err(TrainError::Contamination(settings.contamination));
     }
-    if !(1..=256).contains(&settings.version.len()) {
+    if !(1..=MAX_VERSION_BYTES).contains(&settings.version.len()) {
         return Err(TrainError::Version(settings.version.len()));
     }
     Ok(settings.hyperparams.check()?)
@@ -187,7 +185,7 @@ fn with_faults(layout: InputLayout, rows: &mut Vec<ScaledRow>, seed: u64) -> Vec
 }
 
 /// Scores the first `n` rows, each by a forest that was grown from the other blocks of time.
-fn cross_fitted_scores(
+pub(super) fn cross_fitted_scores(
     hyperparams: &CheckedHyperparams,
     rows: ArrayView2<'_, f32>,
     n: usize,
@@ -204,7 +202,7 @@ fn cross_fitted_scores(
 }
 
 /// The rows that stay when the strangest `contamination` of them is left out.
-fn normal_rows(raw: &[Vec<f64>], contamination: f64) -> Result<Vec<usize>, TailError> {
+pub(super) fn normal_rows(raw: &[Vec<f64>], contamination: f64) -> Result<Vec<usize>, TailError> {
     let n = raw.first().map_or(0, Vec::len);
     let left_out = (contamination * n as f64).floor() as usize;
     let mut order: Vec<usize> = (0..n).collect();
@@ -226,11 +224,11 @@ fn combined(raw: &[Vec<f64>], tails: &[Tail]) -> Vec<f64> {
         .collect()
 }
 
-fn pick(values: &[f64], rows: &[usize]) -> Vec<f64> {
+pub(super) fn pick(values: &[f64], rows: &[usize]) -> Vec<f64> {
     rows.iter().map(|row| values[*row]).collect()
 }
 
-fn summary(rows: &TrainingRows, settings: &TrainSettings) -> TrainingSummary {
+pub(super) fn summary(rows: &TrainingRows, settings: &TrainSettings) -> TrainingSummary {
     TrainingSummary {
         first: rows.at.first().copied().unwrap_or_default(),
         last: rows.at.last().copied().unwrap_or_default(),
@@ -242,7 +240,7 @@ fn summary(rows: &TrainingRows, settings: &TrainSettings) -> TrainingSummary {
 }
 
 /// Rows from the most ordinary to the strangest, with what the finished model says of them.
-fn self_test(model: &Model, rows: &TrainingRows, evidence: &[f64]) -> Vec<SelfTestRow> {
+pub(super) fn self_test(model: &Model, rows: &TrainingRows, evidence: &[f64]) -> Vec<SelfTestRow> {
     let mut order: Vec<usize> = (0..evidence.len()).collect();
     order.sort_by(|a, b| evidence[*a].total_cmp(&evidence[*b]));
     (0..N_SELF_TEST_ROWS)

@@ -20,6 +20,9 @@ mod query_api;
 mod replay_determinism;
 
 #[cfg(test)]
+mod scikit_learn;
+
+#[cfg(test)]
 #[path = "../support/support.rs"]
 mod support;
 

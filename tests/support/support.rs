@@ -13,4 +13,6 @@ pub(crate) mod process;
 
 pub(crate) mod prometheus;
 
+pub(crate) mod python;
+
 pub(crate) mod remote_write;

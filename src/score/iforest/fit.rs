@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use super::{CheckedHyperparams, Forest, MAX_FEATURES, Node, Tree, random::TreeRandom};
+use super::{CheckedHyperparams, Forest, HarmonicNumbers, MAX_FEATURES, Node, Tree, random::TreeRandom};
 
 /// Why rows cannot be fitted.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
@@ -49,7 +49,7 @@ impl CheckedHyperparams {
                 Growth::new(rows, &sample, random).grow()
             })
             .collect();
-        Ok(Forest::new_unchecked(trees, rows.ncols(), size))
+        Ok(Forest::new_unchecked(trees, rows.ncols(), size, HarmonicNumbers::Exact))
     }
 }
 
@@ -262,7 +262,7 @@ mod tests {
             let forest = fit(&rows, 3, subsample_size).unwrap();
             let size = subsample_size.min(n);
             for tree in forest.trees() {
-                prop_assert_eq!(tree.check(d, size), Ok(()));
+                prop_assert_eq!(tree.check(d, size..=size), Ok(()));
                 prop_assert!(depth(tree.nodes(), 0) <= (size as f64).log2().ceil() as u32);
             }
         }

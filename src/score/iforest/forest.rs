@@ -3,7 +3,7 @@
 use ndarray::ArrayView2;
 
 use super::{
-    InvalidTree, MAX_FEATURES, MAX_SUBSAMPLE_SIZE, MAX_TREES, Tree, average_path_length,
+    HarmonicNumbers, InvalidTree, MAX_FEATURES, MAX_SUBSAMPLE_SIZE, MAX_TREES, Tree,
     layout::{Layout, for_each_depth},
     path_credit::{add_credits, add_importance},
     shap::add_shap_values,
@@ -26,6 +26,8 @@ pub struct Forest {
     n_features: usize,
     /// Rows each tree was grown from. Invariant: 1 to [`MAX_SUBSAMPLE_SIZE`].
     subsample_size: usize,
+    /// Of what kind c(n) is.
+    harmonic_numbers: HarmonicNumbers,
     /// c(psi), which a path length is measured by. Too dear to be worked out for each row.
     unit: f64,
     /// The same trees, to be walked by single rows and small batches.
@@ -77,14 +79,29 @@ pub enum InvalidForest {
 // === impl Forest ===
 
 impl Forest {
-    /// A forest from trees in compact form, as read from a file.
+    /// A forest from trees in compact form that were grown here.
     ///
     /// # Errors
-    /// When a number is out of its range or a tree is damaged.
+    /// As [`Self::with_harmonic_numbers`].
     pub fn from_trees(
         trees: Vec<Tree>,
         n_features: usize,
         subsample_size: usize,
+    ) -> Result<Self, InvalidForest> {
+        Self::with_harmonic_numbers(trees, n_features, subsample_size, HarmonicNumbers::Exact)
+    }
+
+    /// A forest from trees in compact form, as read from a file. Where harmonic numbers are exact, the leaves
+    /// of a tree hold all rows of its sample; scikit-learn counts a row that it drew twice
+    /// (`bootstrap=True`) once, so there they may hold fewer.
+    ///
+    /// # Errors
+    /// When a number is out of its range or a tree is damaged.
+    pub fn with_harmonic_numbers(
+        trees: Vec<Tree>,
+        n_features: usize,
+        subsample_size: usize,
+        harmonic_numbers: HarmonicNumbers,
     ) -> Result<Self, InvalidForest> {
         if !(1..=MAX_TREES).contains(&trees.len()) {
             return Err(InvalidForest::Trees { given: trees.len() });
@@ -95,19 +112,29 @@ impl Forest {
         if !(1..=MAX_SUBSAMPLE_SIZE).contains(&subsample_size) {
             return Err(InvalidForest::SubsampleSize { given: subsample_size });
         }
+        let rows = match harmonic_numbers {
+            HarmonicNumbers::Exact => subsample_size..=subsample_size,
+            HarmonicNumbers::Approximate => 1..=subsample_size,
+        };
         for (tree, nodes) in trees.iter().enumerate() {
-            nodes.check(n_features, subsample_size).map_err(|source| InvalidForest::Tree { tree, source })?;
+            nodes.check(n_features, rows.clone()).map_err(|source| InvalidForest::Tree { tree, source })?;
         }
-        Ok(Self::new_unchecked(trees, n_features, subsample_size))
+        Ok(Self::new_unchecked(trees, n_features, subsample_size, harmonic_numbers))
     }
 
     /// A forest from trees that keep the invariants.
-    pub(super) fn new_unchecked(trees: Vec<Tree>, n_features: usize, subsample_size: usize) -> Self {
-        let yardstick: Vec<f64> = (0..=subsample_size).map(average_path_length).collect();
+    pub(super) fn new_unchecked(
+        trees: Vec<Tree>,
+        n_features: usize,
+        subsample_size: usize,
+        harmonic_numbers: HarmonicNumbers,
+    ) -> Self {
+        let c = |n| harmonic_numbers.average_path_length(n);
+        let yardstick: Vec<f64> = (0..=subsample_size).map(c).collect();
         let layout = Layout::new(&trees, &yardstick);
         let path_length = |depth: u32, rows: u32| f64::from(depth) + yardstick[rows as usize];
         let sweep = Sweep::new(&trees, n_features, &path_length);
-        Self { trees, n_features, subsample_size, unit: average_path_length(subsample_size), layout, sweep }
+        Self { trees, n_features, subsample_size, harmonic_numbers, unit: c(subsample_size), layout, sweep }
     }
 
     /// The trees in compact form.
@@ -126,6 +153,18 @@ impl Forest {
     #[must_use]
     pub fn subsample_size(&self) -> usize {
         self.subsample_size
+    }
+
+    /// Of what kind its c(n) is.
+    #[must_use]
+    pub fn harmonic_numbers(&self) -> HarmonicNumbers {
+        self.harmonic_numbers
+    }
+
+    /// c(psi), which path lengths are measured by; 0 for trees of one row.
+    #[must_use]
+    pub fn unit(&self) -> f64 {
+        self.unit
     }
 
     /// The path length of a row, averaged over the trees: "E(h(x))" in Liu et al. 2008.

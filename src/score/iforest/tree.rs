@@ -1,6 +1,7 @@
 //! A tree in its compact form: what a model file holds.
 
 use super::MAX_DEPTH;
+use std::ops::RangeInclusive;
 
 /// A node of a tree.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,14 +116,14 @@ impl Tree {
     }
 
     /// Checks the invariant, and that the tree fits a forest of this many features and rows a tree.
-    pub(super) fn check(&self, n_features: usize, subsample_size: usize) -> Result<(), InvalidTree> {
+    pub(super) fn check(&self, n_features: usize, rows: RangeInclusive<usize>) -> Result<(), InvalidTree> {
         let mut count = 0;
         let used = self.check_branch(0, 0, n_features, &mut count)?;
         if used != self.nodes.len() {
             return Err(InvalidTree::LeftOver { given: self.nodes.len(), used });
         }
-        if count != subsample_size as u64 {
-            return Err(InvalidTree::Count { given: count, expected: subsample_size });
+        if !(*rows.start() as u64..=*rows.end() as u64).contains(&count) {
+            return Err(InvalidTree::Count { given: count, expected: *rows.end() });
         }
         Ok(())
     }
@@ -170,7 +171,7 @@ mod tests {
     }
 
     fn check(nodes: &[Node]) -> Result<(), InvalidTree> {
-        Tree::new(nodes.to_vec()).check(2, 3)
+        Tree::new(nodes.to_vec()).check(2, 3..=3)
     }
 
     #[test]

@@ -1,0 +1,64 @@
+//! The two ways from inputs to a tail probability.
+
+use super::{Members, Plain};
+use crate::{
+    explain::{Contribution, Expected},
+    features::InputLayout,
+    series::LabelSet,
+};
+
+/// What judges the rows of a model.
+#[derive(Clone, Debug)]
+pub(crate) enum Judge {
+    /// The product's own: two forests and the largest deviation.
+    Members(Members),
+    /// One forest over the features' values.
+    Plain(Plain),
+}
+
+/// One row of inputs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row<'a> {
+    /// Its entity.
+    pub(super) entity: &'a LabelSet,
+    /// The columns of [`InputLayout`].
+    pub(super) columns: &'a [f64],
+}
+
+/// What is said of one row.
+#[derive(Clone, Debug)]
+pub(super) struct Judgement {
+    pub(super) tail_probability: f64,
+    /// Of a plain forest; members have one each.
+    pub(super) raw_score: Option<f64>,
+    /// Empty where the row is ordinary.
+    pub(super) contributions: Vec<Contribution>,
+}
+
+// === impl Judge ===
+
+impl Judge {
+    /// Judges `rows`, each as if it were alone.
+    pub(super) fn judge(&self, layout: InputLayout, rows: &[Row<'_>]) -> Vec<Judgement> {
+        match self {
+            Self::Members(members) => members.judge(layout, rows),
+            Self::Plain(plain) => plain.judge(layout, rows),
+        }
+    }
+
+    /// The range of a feature in normal operation, where it is known.
+    pub(super) fn expected(&self, entity: &LabelSet, feature: usize) -> Option<Expected> {
+        match self {
+            Self::Members(members) => members.scaling.of(entity).expected.get(feature).copied(),
+            Self::Plain(plain) => plain.columns.get(feature).and_then(|column| column.expected),
+        }
+    }
+
+    /// The smallest tail probability that it can give.
+    pub(super) fn floor(&self) -> f64 {
+        match self {
+            Self::Members(members) => members.tail.floor(),
+            Self::Plain(plain) => plain.tail.floor(),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The product's own judge: several members, and what they say together.
+
+use super::{
+    EXPLAINED_BELOW, Member, MemberKind, ScaledRow, Scaling, attribution,
+    judge::{Judgement, Row},
+};
+use crate::{calibrate::Tail, explain::Contribution, features::InputLayout, score::iforest::Attribution};
+use ndarray::Array2;
+
+/// Members and the scaling of what they see.
+#[derive(Clone, Debug)]
+pub(crate) struct Members {
+    pub(crate) scaling: Scaling,
+    /// Invariant: one of each kind, in the order of [`MemberKind::ALL`].
+    pub(crate) members: Vec<Member>,
+    /// From the weighted evidence of the members to the tail probability.
+    pub(crate) tail: Tail,
+}
+
+// === impl Members ===
+
+impl Members {
+    /// Judges all rows in one batch.
+    pub(super) fn judge(&self, layout: InputLayout, rows: &[Row<'_>]) -> Vec<Judgement> {
+        let scaled: Vec<ScaledRow> = rows
+            .iter()
+            .map(|row| ScaledRow::new(layout, &self.scaling.of(row.entity).columns, row.columns))
+            .collect();
+        let batch = self.evidence(layout, &scaled);
+        let judge = |(index, row): (usize, &ScaledRow)| {
+            let evidence = batch.evidence.row(index);
+            let tail_probability = self.tail.probability(weighted(evidence.iter().copied()));
+            let contributions = if tail_probability < EXPLAINED_BELOW {
+                self.contributions(layout, row, &batch, index, attribution(tail_probability))
+            } else {
+                Vec::new()
+            };
+            Judgement { tail_probability, raw_score: None, contributions }
+        };
+        scaled.iter().enumerate().map(judge).collect()
+    }
+
+    /// What the members say of the rows.
+    fn evidence(&self, layout: InputLayout, rows: &[ScaledRow]) -> Batch {
+        let mut evidence = Array2::zeros((rows.len(), self.members.len()));
+        let mut inputs = Vec::with_capacity(self.members.len());
+        for (index, member) in self.members.iter().enumerate() {
+            let member_rows = member.kind.rows(layout, rows);
+            let mut raw = vec![0.0; rows.len()];
+            Member::raw_scores(member.forest.as_ref(), member_rows.view(), &mut raw);
+            for (row, score) in raw.into_iter().enumerate() {
+                evidence[[row, index]] = evidence_of(member.tail.probability(score));
+            }
+            inputs.push(member_rows);
+        }
+        Batch { evidence, inputs }
+    }
+
+    /// The members' blame, each weighted by how much it had to say.
+    fn contributions(
+        &self,
+        layout: InputLayout,
+        row: &ScaledRow,
+        batch: &Batch,
+        index: usize,
+        attribution: Attribution,
+    ) -> Vec<Contribution> {
+        let mut shares = vec![0.0; layout.n_features];
+        for (member, (forest_rows, evidence)) in
+            self.members.iter().zip(batch.inputs.iter().zip(batch.evidence.row(index)))
+        {
+            let x = forest_rows.row(index).to_vec();
+            for (share, blame) in shares.iter_mut().zip(member.blame(layout, row, &x, attribution)) {
+                *share += blame * member.kind.weight() * evidence;
+            }
+        }
+        let total: f64 = shares.iter().sum();
+        let mut contributions: Vec<Contribution> = shares
+            .iter()
+            .enumerate()
+            .filter(|(_, share)| **share > 0.0)
+            .map(|(feature, share)| Contribution { feature, share: share / total })
+            .collect();
+        // Stable: of equal shares the earlier feature comes first.
+        contributions.sort_by(|a, b| b.share.total_cmp(&a.share));
+        contributions
+    }
+}
+
+/// A batch on its way through the members.
+struct Batch {
+    /// Row x member: -log10 of the tail probability.
+    evidence: Array2<f64>,
+    /// For each member what its forest saw.
+    inputs: Vec<Array2<f32>>,
+}
+
+/// How rare something is, in powers of ten. The floor keeps a probability of 0 finite.
+pub(crate) fn evidence_of(tail_probability: f64) -> f64 {
+    -tail_probability.max(1e-12).log10()
+}
+
+/// The members' evidence, in their order, as one number.
+pub(crate) fn weighted(evidence: impl Iterator<Item = f64>) -> f64 {
+    MemberKind::ALL.iter().zip(evidence).map(|(kind, evidence)| kind.weight() * evidence).sum()
+}

@@ -1,0 +1,131 @@
+//! The plain judge: one Isolation Forest over the features' values, as users of other libraries have it.
+
+use super::{
+    ColumnScale, EXPLAINED_BELOW, attribution,
+    judge::{Judgement, Row},
+    scaling::{ordinary_range, quantile},
+    self_test::N_ROWS,
+};
+use crate::{
+    calibrate::Tail,
+    explain::{Expected, contributions},
+    features::{InputLayout, Statistic},
+    score::iforest::{Forest, Node, SplitScales, Tree},
+};
+use ndarray::{Array2, ArrayView1};
+
+/// The window of a plain model, which looks at the step alone: the shortest that a schema allows, so that an
+/// entity is warm at once.
+pub const PLAIN_WINDOW_STEPS: usize = 2;
+
+/// A forest with what stands before and behind it.
+#[derive(Clone, Debug)]
+pub(crate) struct Plain {
+    /// Invariant: one a feature.
+    pub(crate) columns: Vec<PlainColumn>,
+    /// Invariant: as many features as there are columns.
+    pub(crate) forest: Forest,
+    /// What its splits say of far and near, for explanations.
+    split_scales: SplitScales,
+    /// From the forest's raw score to the tail probability.
+    pub(crate) tail: Tail,
+}
+
+/// One feature on its way into the forest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct PlainColumn {
+    /// Standardisation; center 0 and unit 1 change no bit of a value.
+    pub(crate) scale: ColumnScale,
+    /// What a missing value is taken for; where that is not known, a missing value goes to the left of every split.
+    pub(crate) ordinary: Option<f64>,
+    /// The range of all but 5 % of the values; for explanations only.
+    pub(crate) expected: Option<Expected>,
+}
+
+// === impl Plain ===
+
+impl Plain {
+    pub(crate) fn new(columns: Vec<PlainColumn>, forest: Forest, tail: Tail) -> Self {
+        Self { columns, split_scales: SplitScales::of(&forest), forest, tail }
+    }
+
+    /// Judges all rows in one batch.
+    pub(super) fn judge(&self, layout: InputLayout, rows: &[Row<'_>]) -> Vec<Judgement> {
+        let value = |row: usize, feature| rows[row].columns[layout.column(feature, Statistic::Value)];
+        let (x, raw) = raw_scores(&self.columns, &self.forest, rows.len(), value);
+        let feature_of: Vec<Option<usize>> = (0..self.columns.len()).map(Some).collect();
+        let mut credit = vec![0.0; self.columns.len()];
+        let judge = |(x, raw_score): (ArrayView1<'_, f32>, f64)| {
+            let tail_probability = self.tail.probability(raw_score);
+            let contributions = if tail_probability < EXPLAINED_BELOW {
+                let x = x.to_vec();
+                self.forest.attribute(attribution(tail_probability), &x, &mut credit);
+                // A forest alone hardly tells far from very far.
+                self.split_scales.weigh(&x, &mut credit);
+                contributions(&credit, &feature_of)
+            } else {
+                Vec::new()
+            };
+            Judgement { tail_probability, raw_score: Some(raw_score), contributions }
+        };
+        x.outer_iter().zip(raw).map(judge).collect()
+    }
+}
+
+/// What `forest` sees of `n` rows with these values (row, feature), and the raw score of each.
+pub(crate) fn raw_scores(
+    columns: &[PlainColumn],
+    forest: &Forest,
+    n: usize,
+    value: impl Fn(usize, usize) -> f64,
+) -> (Array2<f32>, Vec<f64>) {
+    let x = Array2::from_shape_fn((n, columns.len()), |(row, feature)| {
+        columns[feature].input(value(row, feature))
+    });
+    let mut raw = vec![0.0; n];
+    forest.raw_scores(x.view(), &mut raw);
+    (x, raw)
+}
+
+// === impl PlainColumn ===
+
+impl PlainColumn {
+    /// What the forest sees of a value: standardised in double precision, as scikit-learn does, then rounded.
+    /// Beyond single precision is as far as it goes.
+    pub(crate) fn input(&self, value: f64) -> f32 {
+        let value = if value.is_nan() { self.ordinary.unwrap_or(value) } else { value };
+        (self.scale.scaled(value) as f32).clamp(f32::MIN, f32::MAX)
+    }
+
+    /// Takes what is ordinary from `values`: their median and the range of all but 5 %.
+    pub(crate) fn learn(&mut self, values: ArrayView1<'_, f64>) {
+        let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        if !sorted.is_empty() {
+            self.ordinary = Some(quantile(&sorted, 0.5));
+            self.expected = Some(ordinary_range(&sorted));
+        }
+    }
+}
+
+/// Inputs from all over the thresholds of the forest, for the self-test: value by value the quantiles of the
+/// feature's thresholds, each feature beginning at another one.
+pub(crate) fn self_test_columns(plain: &Plain, layout: InputLayout) -> Vec<Vec<f64>> {
+    let mut thresholds: Vec<Vec<f64>> = vec![Vec::new(); plain.columns.len()];
+    for node in plain.forest.trees().iter().flat_map(Tree::nodes) {
+        if let Node::Split { feature, threshold, .. } = node {
+            thresholds[usize::from(*feature)].push(f64::from(*threshold));
+        }
+    }
+    thresholds.iter_mut().for_each(|thresholds| thresholds.sort_unstable_by(f64::total_cmp));
+    let row = |place: usize| {
+        let mut columns = vec![f64::NAN; layout.n_columns()];
+        for (feature, (column, thresholds)) in plain.columns.iter().zip(&thresholds).enumerate() {
+            let part = (place + feature) % N_ROWS;
+            let z = thresholds.get(part * thresholds.len().saturating_sub(1) / (N_ROWS - 1)).unwrap_or(&0.0);
+            columns[layout.column(feature, Statistic::Value)] = z * column.scale.unit + column.scale.center;
+        }
+        columns
+    };
+    (0..N_ROWS).map(row).collect()
+}

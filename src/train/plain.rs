@@ -1,0 +1,56 @@
+//! From rows to a plain model.
+
+use super::{
+    TrainError, TrainSettings, TrainingRows,
+    fit::{check, cross_fitted_scores, normal_rows, pick, self_test, summary},
+};
+use crate::{
+    calibrate::Tail,
+    features::{FeatureSchema, InputLayout, Statistic},
+    model::{ColumnScale, Judge, Model, Plain, PlainColumn},
+};
+use ndarray::{Array2, ArrayView1};
+
+/// Trains a plain model on `rows`: one forest over the values of the features, whatever their windows hold.
+///
+/// # Errors
+/// When there are too few rows or a setting is out of its range.
+pub fn fit_plain(
+    schema: FeatureSchema,
+    rows: &TrainingRows,
+    settings: &TrainSettings,
+) -> Result<Model, TrainError> {
+    let layout = InputLayout { n_features: schema.features().len() };
+    let hyperparams = check(layout, rows, settings)?;
+    let values = |feature| rows.values.column(layout.column(feature, Statistic::Value));
+    let columns: Vec<PlainColumn> = (0..layout.n_features).map(|feature| column(values(feature))).collect();
+    let n = rows.values.nrows();
+    let x = Array2::from_shape_fn((n, columns.len()), |(row, feature)| {
+        columns[feature].input(values(feature)[row])
+    });
+    let origins: Vec<usize> = (0..n).collect();
+    let raw = [cross_fitted_scores(&hyperparams, x.view(), n, &origins)?];
+    let normal = normal_rows(&raw, settings.contamination)?;
+    let tail = Tail::fit(&pick(&raw[0], &normal))?;
+    let forest = hyperparams.fit(x.view())?;
+    let mut model = Model {
+        version: settings.version.clone(),
+        created_at: settings.created_at,
+        schema,
+        judge: Judge::Plain(Plain::new(columns, forest, tail)),
+        thresholds: settings.thresholds,
+        training: summary(rows, settings),
+        self_test: Vec::new(),
+    };
+    model.self_test = self_test(&model, rows, &raw[0]);
+    Ok(model)
+}
+
+/// A forest does not care how a column is scaled; single precision does.
+fn column(values: ArrayView1<'_, f64>) -> PlainColumn {
+    let mut finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    let scale = ColumnScale::fit(&mut finite);
+    let mut column = PlainColumn { scale, ordinary: Some(scale.center), expected: None };
+    column.learn(values);
+    column
+}
