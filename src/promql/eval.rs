@@ -16,14 +16,17 @@ mod relabel;
 
 mod select;
 
+mod share;
+
 use super::{
     Budget, Point,
+    annotation::{Remark, Remarks},
     ast::Side,
     labels,
     leaf::{Answer, LeafMatrix, Times},
     matrix::{Cell, Matrix},
     op::ElementOp,
-    tree::{Scalar, Tree, Vector},
+    tree::{Scalar, Selection, Tree, Vector},
 };
 use crate::series::LabelSet;
 pub(super) use order::ordered;
@@ -72,6 +75,9 @@ pub enum EvalError {
         /// The number.
         value: f64,
     },
+    /// `limit_ratio` with a share that is no number.
+    #[error("the ratio of limit_ratio is not a number")]
+    Ratio,
     /// A factor of `double_exponential_smoothing` outside 0 to 1.
     #[error("the {name} factor must lie between 0 and 1, but is {value}")]
     Factor {
@@ -119,6 +125,7 @@ pub(super) struct Evaluation<'a, 'b> {
     pub(super) answers: &'a [&'a LeafMatrix],
     pub(super) times: Times,
     pub(super) budget: &'b mut Budget,
+    pub(super) remarks: Remarks,
 }
 
 impl<'a> Evaluation<'a, '_> {
@@ -150,9 +157,11 @@ impl<'a> Evaluation<'a, '_> {
 
     fn part(&mut self, vector: &Vector) -> Result<Cow<'a, Matrix>, EvalError> {
         Ok(Cow::Owned(match vector {
-            Vector::Leaf(number) => return self.leaf(*number),
+            Vector::Leaf { number, at } => return self.leaf(*number, *at),
             Vector::OfScalar(scalar) => of_scalar(self.scalar(scalar)?),
-            Vector::OverRange { function, arguments, of } => self.over_range(*function, arguments, of)?,
+            Vector::OverRange { function, arguments, of, at } => {
+                self.over_range(*function, arguments, of, *at)?
+            }
             Vector::Elementwise { function, of } => {
                 let of = self.vector(of)?;
                 self.elementwise(function, &of)?
@@ -163,33 +172,37 @@ impl<'a> Evaluation<'a, '_> {
             }
             Vector::Relabel { how, of } => relabel::relabelled(how, &*self.vector(of)?)?,
             Vector::Floats(of) => floats(&*self.vector(of)?),
-            Vector::Aggregate { op, grouping, of } => {
+            Vector::Aggregate { op, grouping, of, at } => {
                 let of = self.vector(of)?;
-                self.aggregate(op, grouping, &of)?
+                self.aggregate(op, grouping, &of, *at)?
             }
             Vector::CountValues { label, grouping, of } => {
                 let of = self.vector(of)?;
                 select::count_values(label, grouping, &of, self.budget)?
             }
-            Vector::Select { which, count, grouping, of } => {
+            Vector::Select { which, count, grouping, of, at } => {
                 let (count, of) = (self.scalar(count)?, self.vector(of)?);
-                select::selected(*which, &count, grouping, &of)?
+                match which {
+                    Selection::Share => share::selected(&count, &of, at[0], &mut self.remarks)?,
+                    _ => select::selected(*which, &count, grouping, &of, at[1], &mut self.remarks)?,
+                }
             }
-            Vector::HistogramQuantile { q, of } => {
+            Vector::HistogramQuantile { q, of, at } => {
                 let (q, of) = (self.scalar(q)?, self.vector(of)?);
-                histogram::quantiles(&q, &of)?
+                histogram::quantiles(&q, &of, *at, &mut self.remarks)?
             }
-            Vector::HistogramFraction { lower, upper, of } => {
+            Vector::HistogramFraction { lower, upper, of, at } => {
                 let (lower, upper, of) = (self.scalar(lower)?, self.scalar(upper)?, self.vector(of)?);
-                histogram::fractions(&lower, &upper, &of)?
+                histogram::fractions(&lower, &upper, &of, *at, &mut self.remarks)?
             }
-            Vector::WithScalar { op, vector, scalar, scalar_side } => {
+            Vector::WithScalar { op, vector, scalar, scalar_side, at } => {
                 let (vector, scalar) = (self.vector(vector)?, self.scalar(scalar)?);
-                with_scalar(*op, &vector, &scalar, *scalar_side)?
+                with_scalar(*op, &vector, &scalar, *scalar_side, |remark| self.remarks.add(*at, remark))?
             }
-            Vector::Matched { op, left, right, matching } => {
+            Vector::Matched { op, left, right, matching, at } => {
                 let (left, right) = (self.vector(left)?, self.vector(right)?);
-                matching::matched(*op, &left, &right, matching, self.budget)?
+                let remark = |remark| self.remarks.add(*at, remark);
+                matching::matched(*op, &left, &right, matching, self.budget, remark)?
             }
             Vector::Set { op, left, right, matching } => {
                 let (left, right) = (self.vector(left)?, self.vector(right)?);
@@ -198,9 +211,13 @@ impl<'a> Evaluation<'a, '_> {
         }))
     }
 
-    fn leaf(&mut self, number: usize) -> Result<Cow<'a, Matrix>, EvalError> {
+    fn leaf(&mut self, number: usize, at: usize) -> Result<Cow<'a, Matrix>, EvalError> {
         // The tree numbers its own leaves, and their count was checked.
-        match self.answers.get(number).map(|answer| &answer.answer) {
+        let answer = self.answers.get(number);
+        if let Some(answer) = answer {
+            self.remarks.absorb(at, &answer.remarks);
+        }
+        match answer.map(|answer| &answer.answer) {
             Some(Answer::Steps(matrix)) if matrix.steps() == self.times.count() => {
                 matrix.check_distinct()?;
                 Ok(Cow::Borrowed(matrix))
@@ -255,14 +272,19 @@ fn with_scalar(
     vector: &Matrix,
     scalar: &[f64],
     scalar_side: Side,
+    mut remark: impl FnMut(Remark),
 ) -> Result<Matrix, EvalError> {
-    let combine = |point: &Point, scalar: f64| {
+    let mut combine = |point: &Point, scalar: f64| {
         let scalar = Point::Float(scalar);
-        match scalar_side {
-            Side::Right => op.apply_to(point, &scalar),
-            Side::Left if op.keeps_name() => op.apply_to(&scalar, point).map(|_| point.clone()),
-            Side::Left => op.apply_to(&scalar, point),
+        let (left, right) = match scalar_side {
+            Side::Right => (point, &scalar),
+            Side::Left => (&scalar, point),
+        };
+        let result = op.apply_to(left, right);
+        if let (None, Some(why)) = (&result, op.objection(left, right)) {
+            remark(why);
         }
+        if scalar_side == Side::Left && op.keeps_name() { result.map(|_| point.clone()) } else { result }
     };
     let mut result = Matrix::with_capacity(vector.steps(), vector.row_count());
     for (labels, cells) in vector.rows() {

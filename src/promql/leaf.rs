@@ -12,13 +12,14 @@ pub(super) use times::{SubqueryRange, Times};
 
 use super::{
     Budget, EvalError, Grid, Point,
+    annotation::{Remark, Remarks, names_counter},
     ast::Moment,
     labels,
     matrix::Matrix,
-    range::{Arguments, RangeFunction, between, floats_between},
+    range::{Arguments, RangeFunction, Reading, between, floats_between},
 };
 use crate::{
-    series::{HistogramSample, LabelMatcher, Sample, TimestampMs, is_stale_marker},
+    series::{HistogramSample, LabelMatcher, METRIC_NAME, MatchOp, Sample, TimestampMs, is_stale_marker},
     window::SeriesView,
 };
 use std::{borrow::Cow, sync::Arc};
@@ -57,6 +58,8 @@ pub struct LeafRequest {
     times: Times,
     /// How old the newest sample may be.
     lookback_ms: i64,
+    /// Whether there shall be remarks.
+    annotated: bool,
 }
 
 // === impl Leaf ===
@@ -68,6 +71,20 @@ impl Leaf {
         &self.matchers
     }
 
+    /// Remarks on what it says, written `at` that place.
+    pub(super) fn remark_on_text(&self, at: usize, remarks: &mut Remarks) {
+        let Read::Range { function, arguments, .. } = self.read else { return };
+        let names = |m: &&LabelMatcher| m.name() == METRIC_NAME && m.op() == MatchOp::Equal;
+        let metric = self.matchers.iter().find(names).map(LabelMatcher::value);
+        match (function, metric) {
+            (RangeFunction::Rate | RangeFunction::Increase, Some(metric)) if !names_counter(metric) => {
+                remarks.add(at, Remark::NameOfNoCounter(metric.to_owned()));
+            }
+            (RangeFunction::QuantileOverTime, _) => remarks.check_quantile(at, arguments[0]),
+            _ => {}
+        }
+    }
+
     /// What it asks for when the expression is evaluated over `grid`.
     #[must_use]
     pub fn request(&self, grid: &Grid) -> LeafRequest {
@@ -77,6 +94,7 @@ impl Leaf {
             read: self.read,
             times: times.looking(self.moment),
             lookback_ms: LOOKBACK_MS,
+            annotated: false,
         }
     }
 }
@@ -95,6 +113,11 @@ impl LeafRequest {
     #[must_use]
     pub fn with_lookback_ms(self, lookback_ms: i64) -> Self {
         Self { lookback_ms, ..self }
+    }
+
+    /// The same, with remarks about what it reads.
+    pub(super) fn annotated(self) -> Self {
+        Self { annotated: true, ..self }
     }
 
     /// The answer of one shard, given its series that satisfy [`Self::matchers`].
@@ -196,7 +219,7 @@ impl LeafRequest {
         let mut matrix = Matrix::new(steps);
         let Some((after, until)) = self.stretch(range_ms) else { return Ok(matrix.into()) };
         let (mut scratch, mut unmarked) = (Vec::new(), Vec::new());
-        let mut cells = Vec::new();
+        let (mut cells, mut remarks) = (Vec::new(), Remarks::default());
         for view in series {
             let samples = view.samples.between(after, until, &mut scratch);
             let samples = without_stale_markers(samples, &mut unmarked);
@@ -214,9 +237,13 @@ impl LeafRequest {
             };
             let times = &self.times;
             function.over_steps_mixed(samples, &histograms, times, range_ms, |_| arguments, take)?;
+            if self.annotated {
+                let read = Reading { labels: view.labels, samples, histograms: &histograms, times, range_ms };
+                function.remark(read, &cells, |_| arguments, 0, &mut remarks);
+            }
             matrix.push_with(|row| row.append(&mut cells), labels);
         }
-        Ok(matrix.sorted().into())
+        Ok(LeafMatrix { remarks, ..matrix.sorted().into() })
     }
 
     fn samples<'a>(

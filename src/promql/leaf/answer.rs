@@ -1,7 +1,7 @@
 //! What a shard answers to a leaf request.
 
 use crate::{
-    promql::matrix::Matrix,
+    promql::{annotation::Remarks, matrix::Matrix},
     series::{HistogramSample, LabelSet, Sample},
 };
 
@@ -9,6 +9,8 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct LeafMatrix {
     pub(in crate::promql) answer: Answer,
+    /// About the leaf, at no place.
+    pub(in crate::promql) remarks: Remarks,
 }
 
 #[derive(Clone, Debug)]
@@ -32,14 +34,16 @@ pub(in crate::promql) struct RangeSeries {
 
 impl LeafMatrix {
     pub(in crate::promql) fn from_series(series: Vec<RangeSeries>) -> Self {
-        Self { answer: Answer::Samples(series) }
+        Self { answer: Answer::Samples(series), remarks: Remarks::default() }
     }
 
     /// The answers of several shards to the same request as one: the same whatever their number.
     #[must_use]
     pub fn merge(parts: Vec<Self>) -> Self {
         let (mut matrices, mut series) = (Vec::new(), Vec::new());
+        let mut remarks = Remarks::default();
         for part in parts {
+            remarks.merge(&part.remarks);
             match part.answer {
                 Answer::Steps(matrix) => matrices.push(matrix),
                 Answer::Samples(mut part) => series.append(&mut part),
@@ -48,9 +52,9 @@ impl LeafMatrix {
         if matrices.is_empty() {
             // The stable sort finds the sorted runs and merges them.
             series.sort_by(|a, b| a.labels.cmp(&b.labels));
-            return Self::from_series(series);
+            return Self { remarks, ..Self::from_series(series) };
         }
-        Matrix::merged(matrices).into()
+        Self { remarks, ..Matrix::merged(matrices).into() }
     }
 
     /// Whether no series has anything to say.
@@ -90,6 +94,6 @@ impl Default for Answer {
 
 impl From<Matrix> for LeafMatrix {
     fn from(matrix: Matrix) -> Self {
-        Self { answer: Answer::Steps(matrix) }
+        Self { answer: Answer::Steps(matrix), remarks: Remarks::default() }
     }
 }
