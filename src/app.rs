@@ -23,6 +23,7 @@ use crate::{
     api::{self, AnomalySnapshot, Api, Readiness, ReloadRequest},
     config::Config,
     lifecycle::{LiveModels, ModelDirectory, ModelSource, ReloadError, reload},
+    metadata::MetadataStore,
     pipeline::{
         ClockConfig, Detector, DetectorSettings, Evaluator, InvalidDetector, StepClock, TrainingPolicy,
     },
@@ -184,8 +185,12 @@ impl Sidecar {
             anomalies: snapshot,
             reload: options.enable_lifecycle.then(|| reloads.clone()),
         };
-        let receiver = Arc::new(Receiver::new(config.receive.clone(), shards, Arc::clone(&metrics)));
-        let routes = receive::router(receiver).merge(api::router(api)).merge(api::prometheus::router(engine));
+        let metadata = Arc::new(MetadataStore::default());
+        let receiver =
+            Receiver::new(config.receive.clone(), shards, Arc::clone(&metadata), Arc::clone(&metrics));
+        let routes = receive::router(Arc::new(receiver))
+            .merge(api::router(api))
+            .merge(api::prometheus::router(engine, metadata));
         let routes = api::instrument(routes, &metrics);
         let shutdown = async move {
             let mut stopped = stopped;

@@ -60,6 +60,8 @@ pub mod config;
 
 pub mod shards;
 
+pub mod metadata;
+
 pub mod receive;
 
 pub mod writeback;

@@ -22,9 +22,11 @@
 //! A value is a number or a native histogram; the arithmetic of the latter is in `native`, judged in
 //! `tests/it/promql_native.rs`.
 //!
-//! Not here: `info`, `limit_ratio`. Annotations (warnings) of Prometheus are not produced.
+//! Not here: `info`.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod annotation;
 
 mod ast;
 
@@ -72,6 +74,7 @@ mod rows;
 
 mod tree;
 
+pub use annotation::Annotations;
 pub use budget::Budget;
 pub use error::ParseError;
 pub use eval::EvalError;

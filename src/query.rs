@@ -24,7 +24,7 @@ mod gather;
 mod place;
 
 use crate::{
-    promql::{Budget, EvalError, Grid, LeafMatrix, LeafRequest, Query, QueryValue},
+    promql::{Annotations, Budget, EvalError, Grid, LeafMatrix, LeafRequest, Query, QueryValue},
     series::LabelSet,
     shards::{Finding, Question, SeriesQuestion, Shards},
     telemetry::Metrics,
@@ -113,14 +113,15 @@ impl Engine {
         &self.limits
     }
 
-    /// Evaluates a query. `render` makes the answer of the value, on the thread of the evaluation.
+    /// Evaluates a query. `render` makes the answer of the value and of what there is to say beside it, on the
+    /// thread of the evaluation.
     ///
     /// # Errors
     /// When it takes too long or too much, or the data does not allow it.
     pub async fn evaluate<T: Send + 'static>(
         &self,
         Request { query, grid, timeout, lookback }: Request,
-        render: impl FnOnce(QueryValue) -> T + Send + 'static,
+        render: impl FnOnce(QueryValue, Annotations) -> T + Send + 'static,
     ) -> Result<T, QueryError> {
         let deadline = Deadline::after(timeout.min(self.limits.timeout));
         let place = self.places.take(&deadline).await?;
@@ -131,9 +132,10 @@ impl Engine {
         let mut budget = Budget::new(self.limits.max_samples, deadline.expired());
         let evaluate = move || {
             let answers = findings.into_iter().map(|parts| LeafMatrix::merge(leaves(parts))).collect();
-            let value = query.evaluate(&grid, answers, &mut budget).map_err(QueryError::from)?;
+            let evaluated = query.evaluate_annotated(&grid, answers, &mut budget);
+            let (value, annotations) = evaluated.map_err(QueryError::from)?;
             drop(place);
-            Ok(render(value))
+            Ok(render(value, annotations))
         };
         tokio::task::spawn_blocking(evaluate).await.unwrap_or_else(|error| Err(QueryError::Broken(error)))
     }

@@ -9,6 +9,7 @@
 //! - what a client sent never becomes a 5xx: a sender would repeat it for ever;
 //! - a request is taken whole (but for samples that are refused one by one, with a 400 that counts
 //!   them) or not at all: places in all shards are reserved before anything is sent to any;
+//! - types, units and help texts of metrics are kept as soon as a request is decoded, whatever becomes of its samples;
 //! - 503 with `Retry-After` when there is no place, never 429, on which Prometheus drops the batch;
 //! - memory is bounded: bodies in flight by [`Config::max_pending_bytes`], decoded ones by the limits;
 //! - this program's own score series are recognised, ignored, counted, and answered as written.
@@ -22,6 +23,7 @@ mod intake;
 mod negotiate;
 
 use crate::{
+    metadata::MetadataStore,
     pipeline::names,
     series::TimestampMs,
     shards::{NoPlace, Shards},
@@ -89,6 +91,7 @@ enum Refusal {
 pub struct Receiver {
     config: Config,
     shards: Shards,
+    metadata: Arc<MetadataStore>,
     metrics: Arc<Metrics>,
     pending: PendingBytes,
     intakes: IntakePool,
@@ -106,19 +109,20 @@ async fn write(State(receiver): State<Arc<Receiver>>, request: Request) -> Respo
 // === impl Receiver ===
 
 impl Receiver {
-    /// A receiver that sends to `shards`.
+    /// A receiver that sends to `shards`, and keeps in `metadata` what is said of metrics.
     #[must_use]
-    pub fn new(config: Config, shards: Shards, metrics: Arc<Metrics>) -> Self {
-        let queues = shards.clone();
+    pub fn new(config: Config, shards: Shards, metadata: Arc<MetadataStore>, metrics: Arc<Metrics>) -> Self {
+        let (queues, held) = (shards.clone(), Arc::clone(&metadata));
         metrics.at_scrape(move |metrics| {
             for (shard, (waiting, capacity)) in queues.queues().enumerate() {
                 metrics.shard_queue_length.get_or_create(&ShardLabel { shard }).set(waiting as i64);
                 metrics.shard_queue_capacity.set(capacity as i64);
             }
+            metrics.metadata_bytes.set(held.bytes() as i64);
         });
         let pending = PendingBytes::new(config.max_pending_bytes, metrics.receive_pending_bytes.clone());
         let intakes = IntakePool::new(shards.count(), config.own_metrics.clone());
-        Self { config, shards, metrics, pending, intakes }
+        Self { config, shards, metadata, metrics, pending, intakes }
     }
 
     async fn answer(&self, request: Request) -> Response {
@@ -139,10 +143,12 @@ impl Receiver {
         self.metrics.receive_bytes.inc_by(body.len() as u64);
         let (now, arrival) = (wall_clock(), Instant::now());
         let mut intake = self.intakes.take();
-        let summary = intake.decode(message, body.bytes(), &self.config.limits, &self.shards)?;
+        let summary =
+            intake.decode(message, body.bytes(), &self.config.limits, &self.shards, &self.metadata)?;
         self.metrics.receive_decode_duration.observe(arrival.elapsed().as_secs_f64());
         drop(body);
         self.count_summary(message, &summary, intake.own_output());
+        self.metrics.metadata_dropped.inc_by(summary.metadata_dropped + intake.learn(&self.metadata));
 
         let replies = match intake.send(&self.shards, now, arrival) {
             Ok(replies) => replies,

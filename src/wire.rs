@@ -1,7 +1,7 @@
 //! Remote-Write bodies, 1.0 and 2.0, from compressed bytes to series and samples.
 //!
 //! ```text
-//! body --decompress--> message --Decoder::decode--> sink(canonical labels, samples, histograms)  + WriteSummary
+//! body --decompress--> message --Decoder::decode--> sink(canonical labels, samples, histograms; metadata)  + WriteSummary
 //! ```
 //!
 //! It holds the decompression, one walk over the protobuf bytes for each version with a common path
@@ -18,13 +18,15 @@
 //! - labels arrive sorted and in canonical form, however the sender ordered them.
 //!
 //! It does not know HTTP, does not judge timestamps (order, age, future belong to `window` and
-//! `receive`) and keeps neither exemplars nor metadata: they are checked and counted.
+//! `receive`) and keeps no exemplars: they are checked and counted.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod decoder;
 
 mod histogram;
+
+mod metadata;
 
 mod protobuf;
 
@@ -40,6 +42,7 @@ mod write_v2;
 
 pub use decoder::{Decoder, Sink};
 pub use histogram::InvalidHistogram;
+pub use metadata::{MetricMetadata, MetricType};
 pub use protobuf::Damage;
 pub use snappy::decompress;
 pub use summary::{InvalidCounts, InvalidReason, WriteSummary};

@@ -8,6 +8,9 @@
 #[path = "wire_rules/amplification.rs"]
 mod amplification;
 
+#[path = "wire_rules/metadata.rs"]
+mod metadata;
+
 #[path = "wire_rules/outcome.rs"]
 mod outcome;
 

@@ -8,7 +8,7 @@
 //! | `GET`, `POST /api/v1/series` | the series that match selectors |
 //! | `GET`, `POST /api/v1/labels` | label names |
 //! | `GET /api/v1/label/<name>/values` | the values of a label |
-//! | `GET /api/v1/metadata` | types and help texts: none are kept, the answer is empty |
+//! | `GET /api/v1/metadata` | types, units and help texts of metrics |
 //! | `GET /api/v1/status/buildinfo` | the version whose API this is |
 //!
 //! It follows `web/api/v1/api.go` of Prometheus 3: parameters, the order in which they are checked, status
@@ -29,11 +29,13 @@ mod json;
 
 mod listing;
 
+mod metadata;
+
 mod number;
 
 mod parameters;
 
-use crate::{query::Engine, series::TimestampMs};
+use crate::{metadata::MetadataStore, query::Engine, series::TimestampMs};
 use answer::{Answer, Data};
 use axum::{
     Router,
@@ -50,30 +52,36 @@ use std::{
 /// The version of Prometheus whose API this is: clients choose by it what they ask for.
 const API_VERSION: &str = "3.5.0";
 
-/// The routes that read series through `engine`.
-pub fn router(engine: Arc<Engine>) -> Router {
+/// The routes that read series through `engine`, and what is said of metrics from `metadata`.
+pub fn router(engine: Arc<Engine>, metadata: Arc<MetadataStore>) -> Router {
     Router::new()
         .route("/api/v1/query", get_or_post(expression::query))
         .route("/api/v1/query_range", get_or_post(expression::query_range))
         .route("/api/v1/series", get_or_post(listing::series))
         .route("/api/v1/labels", get_or_post(listing::labels))
         .route("/api/v1/label/{name}/values", get_only(listing::label_values))
-        .route("/api/v1/metadata", get_only(listing::metadata))
         .route("/api/v1/status/buildinfo", get_only(build_info))
-        .layer(middleware::from_fn(cors::allow))
         .with_state(engine)
+        .route("/api/v1/metadata", get_only(metadata::metadata))
+        .with_state(metadata)
+        .layer(middleware::from_fn(cors::allow))
 }
 
-fn get_or_post<T: 'static>(handler: impl Handler<T, Arc<Engine>>) -> MethodRouter<Arc<Engine>> {
+/// What a handler may share with others.
+trait State: Clone + Send + Sync + 'static {}
+
+impl<S: Clone + Send + Sync + 'static> State for S {}
+
+fn get_or_post<T: 'static, S: State>(handler: impl Handler<T, S>) -> MethodRouter<S> {
     refusing_head(get(handler.clone()).post(handler), "GET, OPTIONS, POST")
 }
 
-fn get_only<T: 'static>(handler: impl Handler<T, Arc<Engine>>) -> MethodRouter<Arc<Engine>> {
+fn get_only<T: 'static, S: State>(handler: impl Handler<T, S>) -> MethodRouter<S> {
     refusing_head(get(handler), "GET, OPTIONS")
 }
 
 /// As in Prometheus: no `HEAD`, and an `OPTIONS` that says nothing but what the headers say.
-fn refusing_head(routes: MethodRouter<Arc<Engine>>, allowed: &'static str) -> MethodRouter<Arc<Engine>> {
+fn refusing_head<S: State>(routes: MethodRouter<S>, allowed: &'static str) -> MethodRouter<S> {
     let refused = (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, HeaderValue::from_static(allowed))]);
     routes.head(async move || refused).options(async || StatusCode::NO_CONTENT)
 }

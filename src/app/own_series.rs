@@ -107,7 +107,7 @@ mod tests {
         let query = Query::parse("sum(count_over_time(anomaly_score[1h]))").unwrap();
         let Limits { timeout, lookback, .. } = Limits::default();
         let request = Request { query, grid: Grid::instant(at), timeout, lookback };
-        match engine.evaluate(request, |value| value).await.unwrap() {
+        match engine.evaluate(request, |value, _| value).await.unwrap() {
             QueryValue::Vector(elements) => elements[0].1.float().unwrap(),
             other => panic!("{other:?}"),
         }

@@ -1,6 +1,9 @@
 //! `emberwatch check-config [FILE]`: every problem of a config file, or what it amounts to.
 
-use crate::config::{self, Config, Detector, format_duration, format_size};
+use crate::{
+    config::{self, Config, Detector, format_duration, format_size},
+    promql::{Annotations, Query},
+};
 use clap::Args;
 use std::{
     io::{self, Write},
@@ -96,5 +99,14 @@ fn write_detector(detector: &Detector, config: &Config, out: &mut impl Write) ->
         schema.by().join(", "),
         format_duration(window),
         format_size(bytes),
-    )
+    )?;
+    for feature in schema.features() {
+        // It has parsed as a plan already.
+        let remarks = Query::parse(&feature.expression).map(|query| query.remarks_on_text());
+        let Annotations { warnings, infos } = remarks.unwrap_or_default();
+        for remark in warnings.iter().chain(&infos) {
+            writeln!(out, "  hint: feature {}: {remark}", feature.name)?;
+        }
+    }
+    Ok(())
 }

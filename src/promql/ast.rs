@@ -140,7 +140,7 @@ pub(super) enum BinaryOp {
     Set(SetOp),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Arithmetic {
     Add,
     Subtract,
@@ -151,7 +151,7 @@ pub(super) enum Arithmetic {
     Atan2,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Comparison {
     Equal,
     NotEqual,

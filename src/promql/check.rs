@@ -31,7 +31,10 @@ pub(super) fn check(root: &Node) -> Result<Tree, Fault> {
         Typed::Range(range) => Root::Range(checker.range_vector(range)),
         Typed::Text(text) => Root::Text(text),
     };
-    let Checker { leaves, leaf_spans, subqueries, .. } = checker;
+    let Checker { leaves, leaf_spans, subqueries, fault_of_evaluation, .. } = checker;
+    if let Some(fault) = fault_of_evaluation {
+        return Err(fault);
+    }
     Ok(Tree { root: checked, root_span: root.span, order: order(root), leaves, leaf_spans, subqueries })
 }
 
@@ -54,6 +57,18 @@ enum Typed {
     Text(String),
 }
 
+// === impl Range ===
+
+impl Range {
+    /// Where remarks about a function of it say that it stands; a subquery loses its place in Prometheus.
+    fn at(&self) -> usize {
+        match self {
+            Self::Selector { span, .. } => span.start,
+            Self::Subquery { .. } => 0,
+        }
+    }
+}
+
 /// A range vector before it is known which function reads it.
 enum Range {
     Selector { matchers: Arc<[LabelMatcher]>, range_ms: i64, moment: Moment, span: Span },
@@ -67,9 +82,15 @@ struct Checker {
     /// The subqueries around the present place, the outermost first.
     around: Vec<SubqueryRange>,
     subqueries: Vec<(Span, Vec<SubqueryRange>)>,
+    /// The first of its kind: what is wrong in another way goes before.
+    fault_of_evaluation: Option<Fault>,
 }
 
 impl Checker {
+    fn note_fault_of_evaluation(&mut self, fault: Fault) {
+        self.fault_of_evaluation.get_or_insert(fault.of_evaluation());
+    }
+
     fn node(&mut self, node: &Node) -> Result<Typed, Fault> {
         match &node.kind {
             Kind::Number(value) => Ok(Typed::Scalar(Scalar::Number(*value))),
@@ -154,19 +175,29 @@ impl Checker {
         let moment = selector.moment;
         Ok(match selector.range_ms {
             Some(range_ms) => Typed::Range(Range::Selector { matchers, range_ms, moment, span }),
-            None => Typed::Vector(Vector::Leaf(self.leaf(matchers, Read::Newest, moment, span))),
+            None => {
+                let number = self.leaf(matchers, Read::Newest, moment, span);
+                Typed::Vector(Vector::Leaf { number, at: span.start })
+            }
         })
     }
 
-    /// A range function of constants is a leaf where its samples come from a selector.
-    fn over_range(&mut self, function: RangeFunction, arguments: Vec<Scalar>, range: Range) -> Vector {
+    /// A range function of constants is a leaf where its samples come from a selector. Remarks about it are said to
+    /// be `at` that place.
+    fn over_range(
+        &mut self,
+        function: RangeFunction,
+        arguments: Vec<Scalar>,
+        range: Range,
+        at: usize,
+    ) -> Vector {
         if let Range::Selector { matchers, range_ms, moment, span } = &range
             && let Some(constants) = constants(&arguments)
         {
             let read = Read::Range { range_ms: *range_ms, function, arguments: constants };
-            return Vector::Leaf(self.leaf(Arc::clone(matchers), read, *moment, *span));
+            return Vector::Leaf { number: self.leaf(Arc::clone(matchers), read, *moment, *span), at };
         }
-        Vector::OverRange { function, arguments, of: self.range_vector(range) }
+        Vector::OverRange { function, arguments, of: self.range_vector(range), at }
     }
 
     fn range_vector(&mut self, range: Range) -> RangeVector {
@@ -256,6 +287,14 @@ fn string_literal(node: &Node) -> Option<String> {
         Kind::Text(text) => Some(text.clone()),
         Kind::Paren(inner) => string_literal(inner),
         _ => None,
+    }
+}
+
+/// What stands inside brackets.
+fn unwrapped(node: &Node) -> &Node {
+    match &node.kind {
+        Kind::Paren(inner) => unwrapped(inner),
+        _ => node,
     }
 }
 

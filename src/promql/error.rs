@@ -22,17 +22,23 @@ pub(super) struct Fault {
     span: Span,
     message: String,
     hint: Option<String>,
+    of_evaluation: bool,
 }
 
 impl Fault {
     pub(super) fn new(span: Span, message: impl Into<String>) -> Self {
-        Self { span, message: message.into(), hint: None }
+        Self { span, message: message.into(), hint: None, of_evaluation: false }
     }
 
     /// Adds what to write instead.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Says that Prometheus only finds it when it evaluates.
+    pub(super) fn of_evaluation(self) -> Self {
+        Self { of_evaluation: true, ..self }
     }
 
     /// The error with line, column and the line itself.
@@ -51,6 +57,7 @@ impl Fault {
             column: before.len() + 1,
             message: self.message,
             hint: self.hint,
+            of_evaluation: self.of_evaluation,
             indent: shown_before.len(),
             width: after[..marked].chars().count().clamp(1, CONTEXT),
             excerpt: shown_before.iter().copied().chain(after.chars().take(CONTEXT)).collect(),
@@ -78,6 +85,7 @@ pub struct ParseError {
     column: usize,
     message: String,
     hint: Option<String>,
+    of_evaluation: bool,
     /// The line around the place, and where in it the place is, in characters.
     excerpt: String,
     indent: usize,
@@ -107,6 +115,12 @@ impl ParseError {
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Whether Prometheus only finds the mistake when it evaluates: a pattern or a label name in a string.
+    #[must_use]
+    pub fn is_of_evaluation(&self) -> bool {
+        self.of_evaluation
     }
 
     /// What to write instead, where there is something.

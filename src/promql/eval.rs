@@ -16,15 +16,18 @@ mod relabel;
 
 mod select;
 
+mod share;
+
 use super::{
     Budget, Point,
+    annotation::Remarks,
     ast::Side,
     labels,
     leaf::{Answer, LeafMatrix, Times},
     matrix::{Cell, Matrix},
     memo::Memo,
     op::ElementOp,
-    tree::{Scalar, Tree, Vector},
+    tree::{Scalar, Selection, Tree, Vector},
 };
 use crate::series::LabelSet;
 pub(super) use aggregate::Groups;
@@ -74,6 +77,9 @@ pub enum EvalError {
         /// The number.
         value: f64,
     },
+    /// `limit_ratio` with a share that is no number.
+    #[error("the ratio of limit_ratio is not a number")]
+    Ratio,
     /// A factor of `double_exponential_smoothing` outside 0 to 1.
     #[error("the {name} factor must lie between 0 and 1, but is {value}")]
     Factor {
@@ -122,6 +128,7 @@ pub(super) struct Evaluation<'a, 'b> {
     pub(super) times: Times,
     pub(super) budget: &'b mut Budget,
     pub(super) memo: &'b mut Memo,
+    pub(super) remarks: Remarks,
 }
 
 impl<'a> Evaluation<'a, '_> {
@@ -153,9 +160,11 @@ impl<'a> Evaluation<'a, '_> {
 
     fn part(&mut self, vector: &Vector) -> Result<Cow<'a, Matrix>, EvalError> {
         Ok(Cow::Owned(match vector {
-            Vector::Leaf(number) => return self.leaf(*number),
+            Vector::Leaf { number, at } => return self.leaf(*number, *at),
             Vector::OfScalar(scalar) => of_scalar(self.scalar(scalar)?),
-            Vector::OverRange { function, arguments, of } => self.over_range(*function, arguments, of)?,
+            Vector::OverRange { function, arguments, of, at } => {
+                self.over_range(*function, arguments, of, *at)?
+            }
             Vector::Elementwise { function, of } => {
                 let of = self.vector(of)?;
                 self.elementwise(function, &of)?
@@ -166,34 +175,40 @@ impl<'a> Evaluation<'a, '_> {
             }
             Vector::Relabel { how, of } => relabel::relabelled(how, &*self.vector(of)?)?,
             Vector::Floats(of) => floats(&*self.vector(of)?),
-            Vector::Aggregate { op, grouping, of } => {
+            Vector::Aggregate { op, grouping, of, at } => {
                 let of = self.vector(of)?;
-                self.aggregate(op, grouping, &of)?
+                self.aggregate(op, grouping, &of, *at)?
             }
             Vector::CountValues { label, grouping, of } => {
                 let of = self.vector(of)?;
                 select::count_values(label, grouping, &of, self.budget)?
             }
-            Vector::Select { which, count, grouping, of } => {
+            Vector::Select { which, count, grouping, of, at } => {
                 let (count, of) = (self.scalar(count)?, self.vector(of)?);
-                let groups = self.memo.groups(&of, grouping);
-                select::selected(*which, &count, &groups, &of)?
+                match which {
+                    Selection::Share => share::selected(&count, &of, at[0], &mut self.remarks)?,
+                    _ => {
+                        let groups = self.memo.groups(&of, grouping);
+                        select::selected(*which, &count, &groups, &of, at[1], &mut self.remarks)?
+                    }
+                }
             }
-            Vector::HistogramQuantile { q, of } => {
+            Vector::HistogramQuantile { q, of, at } => {
                 let (q, of) = (self.scalar(q)?, self.vector(of)?);
-                histogram::quantiles(&q, &of)?
+                histogram::quantiles(&q, &of, *at, &mut self.remarks)?
             }
-            Vector::HistogramFraction { lower, upper, of } => {
+            Vector::HistogramFraction { lower, upper, of, at } => {
                 let (lower, upper, of) = (self.scalar(lower)?, self.scalar(upper)?, self.vector(of)?);
-                histogram::fractions(&lower, &upper, &of)?
+                histogram::fractions(&lower, &upper, &of, *at, &mut self.remarks)?
             }
-            Vector::WithScalar { op, vector, scalar, scalar_side } => {
+            Vector::WithScalar { op, vector, scalar, scalar_side, at } => {
                 let (vector, scalar) = (self.vector(vector)?, self.scalar(scalar)?);
-                self.with_scalar(*op, &vector, &scalar, *scalar_side)?
+                self.with_scalar(*op, &vector, &scalar, *scalar_side, *at)?
             }
-            Vector::Matched { op, left, right, matching } => {
+            Vector::Matched { op, left, right, matching, at } => {
                 let (left, right) = (self.vector(left)?, self.vector(right)?);
-                matching::matched(*op, &left, &right, matching, self.budget)?
+                let remark = |remark| self.remarks.add(*at, remark);
+                matching::matched(*op, &left, &right, matching, self.budget, remark)?
             }
             Vector::Set { op, left, right, matching } => {
                 let (left, right) = (self.vector(left)?, self.vector(right)?);
@@ -202,9 +217,13 @@ impl<'a> Evaluation<'a, '_> {
         }))
     }
 
-    fn leaf(&mut self, number: usize) -> Result<Cow<'a, Matrix>, EvalError> {
+    fn leaf(&mut self, number: usize, at: usize) -> Result<Cow<'a, Matrix>, EvalError> {
         // The tree numbers its own leaves, and their count was checked.
-        match self.answers.get(number).map(|answer| &answer.answer) {
+        let answer = self.answers.get(number);
+        if let Some(answer) = answer {
+            self.remarks.absorb(at, &answer.remarks);
+        }
+        match answer.map(|answer| &answer.answer) {
             Some(Answer::Steps(matrix)) if matrix.steps() == self.times.count() => {
                 matrix.check_distinct()?;
                 Ok(Cow::Borrowed(matrix))
@@ -220,42 +239,55 @@ impl<'a> Evaluation<'a, '_> {
         vector: &Matrix,
         scalar: &[f64],
         scalar_side: Side,
+        at: usize,
     ) -> Result<Matrix, EvalError> {
+        let remarks = &mut self.remarks;
         let combine = |step: usize, point: &Point| {
             let scalar = Point::Float(scalar[step]);
-            match scalar_side {
-                Side::Right => op.apply_to(point, &scalar),
-                Side::Left if op.keeps_name() => op.apply_to(&scalar, point).map(|_| point.clone()),
-                Side::Left => op.apply_to(&scalar, point),
+            let (left, right) = match scalar_side {
+                Side::Right => (point, &scalar),
+                Side::Left => (&scalar, point),
+            };
+            let result = op.apply_to(left, right);
+            if let (None, Some(why)) = (&result, op.objection(left, right)) {
+                remarks.add(at, why);
             }
+            let keeps_point = scalar_side == Side::Left && op.keeps_name();
+            if keeps_point { result.map(|_| point.clone()) } else { result }
         };
-        self.mapped(vector, op.keeps_name(), combine).joined()
+        mapped(self.memo, vector, op.keeps_name(), combine).joined()
     }
 
     /// Every float through `function`; the metric name goes, and histograms are left out.
     fn map_floats(&mut self, of: &Matrix, function: impl Fn(usize, f64) -> f64) -> Result<Matrix, EvalError> {
-        self.mapped(of, false, |step, point| Some(Point::Float(function(step, point.float()?)))).joined()
+        let float = |step: usize, point: &Point| Some(Point::Float(function(step, point.float()?)));
+        mapped(self.memo, of, false, float).joined()
     }
+}
 
-    /// Every point through `function`, which is given the number of its step.
-    fn mapped(&mut self, of: &Matrix, keeps_name: bool, function: impl Fn(usize, &Point) -> Cell) -> Matrix {
-        let row = |cells: &[Cell], into: &mut Vec<Cell>| {
-            let cells = cells.iter().enumerate();
-            into.extend(cells.map(|(step, cell)| function(step, cell.as_ref()?)));
-        };
-        if let Some(rows) = of.shared_rows() {
-            let rows = if keeps_name { rows.clone() } else { self.memo.nameless(rows) };
-            let mut cells = Vec::with_capacity(of.cell_count());
-            of.rows().for_each(|(_, of)| row(of, &mut cells));
-            return Matrix::of_occupied_rows(of.steps(), rows, cells);
-        }
-        let mut mapped = Matrix::with_capacity(of.steps(), of.row_count());
-        for (labels, cells) in of.rows() {
-            let labels_of = || if keeps_name { labels.clone() } else { labels::without_name(labels) };
-            mapped.push_with(|into| row(cells, into), labels_of);
-        }
-        mapped
+/// Every point through `function`, which is given the number of its step.
+fn mapped(
+    memo: &mut Memo,
+    of: &Matrix,
+    keeps_name: bool,
+    mut function: impl FnMut(usize, &Point) -> Cell,
+) -> Matrix {
+    let mut row = |cells: &[Cell], into: &mut Vec<Cell>| {
+        let cells = cells.iter().enumerate();
+        into.extend(cells.map(|(step, cell)| function(step, cell.as_ref()?)));
+    };
+    if let Some(rows) = of.shared_rows() {
+        let rows = if keeps_name { rows.clone() } else { memo.nameless(rows) };
+        let mut cells = Vec::with_capacity(of.cell_count());
+        of.rows().for_each(|(_, of)| row(of, &mut cells));
+        return Matrix::of_occupied_rows(of.steps(), rows, cells);
     }
+    let mut mapped = Matrix::with_capacity(of.steps(), of.row_count());
+    for (labels, cells) in of.rows() {
+        let labels_of = || if keeps_name { labels.clone() } else { labels::without_name(labels) };
+        mapped.push_with(|into| row(cells, into), labels_of);
+    }
+    mapped
 }
 
 /// The only float of each step; NaN where there is none, or more than one.

@@ -18,11 +18,12 @@ pub(super) use times::{SubqueryRange, Times};
 
 use super::{
     Budget, EvalError, Grid,
+    annotation::{Remark, Remarks, names_counter},
     ast::Moment,
     range::{Arguments, RangeFunction},
 };
 use crate::{
-    series::{LabelMatcher, TimestampMs},
+    series::{LabelMatcher, METRIC_NAME, MatchOp, TimestampMs},
     window::SeriesView,
 };
 use std::sync::Arc;
@@ -61,6 +62,8 @@ pub struct LeafRequest {
     times: Times,
     /// How old the newest sample may be.
     lookback_ms: i64,
+    /// Whether there shall be remarks.
+    annotated: bool,
 }
 
 // === impl Leaf ===
@@ -72,6 +75,20 @@ impl Leaf {
         &self.matchers
     }
 
+    /// Remarks on what it says, written `at` that place.
+    pub(super) fn remark_on_text(&self, at: usize, remarks: &mut Remarks) {
+        let Read::Range { function, arguments, .. } = self.read else { return };
+        let names = |m: &&LabelMatcher| m.name() == METRIC_NAME && m.op() == MatchOp::Equal;
+        let metric = self.matchers.iter().find(names).map(LabelMatcher::value);
+        match (function, metric) {
+            (RangeFunction::Rate | RangeFunction::Increase, Some(metric)) if !names_counter(metric) => {
+                remarks.add(at, Remark::NameOfNoCounter(metric.to_owned()));
+            }
+            (RangeFunction::QuantileOverTime, _) => remarks.check_quantile(at, arguments[0]),
+            _ => {}
+        }
+    }
+
     /// What it asks for when the expression is evaluated over `grid`.
     #[must_use]
     pub fn request(&self, grid: &Grid) -> LeafRequest {
@@ -81,6 +98,7 @@ impl Leaf {
             read: self.read,
             times: times.looking(self.moment),
             lookback_ms: LOOKBACK_MS,
+            annotated: false,
         }
     }
 }
@@ -99,6 +117,11 @@ impl LeafRequest {
     #[must_use]
     pub fn with_lookback_ms(self, lookback_ms: i64) -> Self {
         Self { lookback_ms, ..self }
+    }
+
+    /// The same, with remarks about what it reads.
+    pub(super) fn annotated(self) -> Self {
+        Self { annotated: true, ..self }
     }
 
     /// The answer of one shard, given its series that satisfy [`Self::matchers`].

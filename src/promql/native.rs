@@ -5,8 +5,7 @@
 //! order of additions too, since floats depend on it. Prometheus keeps buckets as spans, this program as
 //! a list of index and count: compaction is leaving out what holds nothing.
 //!
-//! Its warnings (a rate of a gauge, incompatible buckets) are not said: where it drops an element, there is
-//! none here.
+//! Where it drops an element, there is none here; why, is said by [`Incompatible`] or in `range/remarks.rs`.
 
 mod combine;
 
@@ -28,7 +27,7 @@ mod tests;
 pub(super) use combine::{add, add_to_mean, compact, divide, scale, subtract};
 pub(super) use history::{changes, resets};
 pub(super) use moments::{average, variance};
-pub(super) use quantile::{fraction, quantile};
+pub(super) use quantile::{Nans, fraction, has_nans, quantile};
 pub(super) use rate::{Change, HistogramWindow, delta, increase, instant_change, rate};
 pub(super) use reset::is_reset;
 pub(super) use text::text;
@@ -47,7 +46,7 @@ pub(super) enum Incompatible {
 }
 
 /// Whether the buckets of both can be brought into line.
-fn check_compatible(one: &NativeHistogram, other: &NativeHistogram) -> Result<(), Incompatible> {
+pub(super) fn check_compatible(one: &NativeHistogram, other: &NativeHistogram) -> Result<(), Incompatible> {
     if one.has_custom_buckets() != other.has_custom_buckets() {
         return Err(Incompatible::Kinds);
     }

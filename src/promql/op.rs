@@ -8,7 +8,7 @@ use super::{
 };
 
 /// An operator between elements of vectors, or between them and a scalar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ElementOp {
     Arithmetic(Arithmetic),
     /// A comparison that drops what does not satisfy it.

@@ -1,7 +1,9 @@
 //! Expressions of any type, over one step or many.
 
 use super::{
-    Budget, EvalError, Grid, LeafMatrix, LeafRequest, Memo, ParseError, Point, check,
+    Annotations, Budget, EvalError, Grid, LeafMatrix, LeafRequest, Memo, ParseError, Point,
+    annotation::Remarks,
+    check,
     eval::{Evaluation, ordered},
     leaf::{RangeSeries, Times},
     matrix::{Cell, Matrix},
@@ -19,6 +21,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Query {
     pub(super) tree: Tree,
+    text: Arc<str>,
 }
 
 /// PromQL's types of expressions.
@@ -75,7 +78,7 @@ impl Query {
     /// With the place of what is broken, wrongly typed or not supported.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let tree = parse::parse(text).and_then(|root| check::check(&root));
-        tree.map(|tree| Self { tree }).map_err(|fault| fault.in_text(text))
+        tree.map(|tree| Self { tree, text: text.into() }).map_err(|fault| fault.in_text(text))
     }
 
     /// Its type. A range query must be a scalar or a vector.
@@ -89,10 +92,21 @@ impl Query {
         }
     }
 
+    /// What there is to say about the text alone, whatever the data is: most likely a function that does not suit
+    /// the name of its metric.
+    #[must_use]
+    pub fn remarks_on_text(&self) -> Annotations {
+        let mut remarks = Remarks::default();
+        for (leaf, span) in self.tree.leaves.iter().zip(&self.tree.leaf_spans) {
+            leaf.remark_on_text(span.start, &mut remarks);
+        }
+        remarks.annotations(&self.text)
+    }
+
     /// What to ask of every shard.
     #[must_use]
     pub fn needs(&self, grid: &Grid) -> Vec<LeafRequest> {
-        self.tree.leaves.iter().map(|leaf| leaf.request(grid)).collect()
+        self.tree.leaves.iter().map(|leaf| leaf.request(grid).annotated()).collect()
     }
 
     /// The value over `grid`; `answers` belong to [`Self::needs`] of the same grid, in that order.
@@ -105,9 +119,27 @@ impl Query {
         answers: Vec<LeafMatrix>,
         budget: &mut Budget,
     ) -> Result<QueryValue, EvalError> {
+        self.evaluate_annotated(grid, answers, budget).map(|(value, _)| value)
+    }
+
+    /// As [`Self::evaluate`], with what there is to say beside the value.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    pub fn evaluate_annotated(
+        &self,
+        grid: &Grid,
+        answers: Vec<LeafMatrix>,
+        budget: &mut Budget,
+    ) -> Result<(QueryValue, Annotations), EvalError> {
         let answers: Vec<&LeafMatrix> = answers.iter().collect();
         let mut memo = Memo::default();
         let mut evaluation = evaluation(&self.tree, grid, &answers, budget, &mut memo)?;
+        let value = self.value(grid, &mut evaluation)?;
+        Ok((value, evaluation.remarks.annotations(&self.text)))
+    }
+
+    fn value(&self, grid: &Grid, evaluation: &mut Evaluation<'_, '_>) -> Result<QueryValue, EvalError> {
         let instant = grid.is_instant();
         Ok(match &self.tree.root {
             Root::Text(text) if instant => QueryValue::String(text.clone()),
@@ -152,7 +184,7 @@ pub(super) fn evaluation<'a, 'b>(
     budget.hold(answers.iter().map(|answer| answer.point_count()).sum())?;
     let times = Times::of(grid);
     budget.check(times.count())?;
-    Ok(Evaluation { tree, answers, times, budget, memo })
+    Ok(Evaluation { tree, answers, times, budget, memo, remarks: Remarks::default() })
 }
 
 fn series_of_steps(matrix: Matrix, grid: &Grid) -> Vec<PointSeries> {

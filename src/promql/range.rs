@@ -8,9 +8,12 @@ mod over_time;
 
 mod regression;
 
+mod remarks;
+
 use super::{EvalError, leaf::Times};
 use crate::series::{Sample, TimestampMs};
 pub(super) use mixed::{between, floats_between};
+pub(super) use remarks::Reading;
 
 /// A function of a range vector; see Prometheus' functions of that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -52,8 +52,12 @@ pub(super) enum Scalar {
 /// A part whose value is a point for each of many label sets a step.
 #[derive(Clone, Debug)]
 pub(super) enum Vector {
-    /// Number of the leaf.
-    Leaf(usize),
+    Leaf {
+        /// Number of the leaf.
+        number: usize,
+        /// Where what is read stands, for remarks about it.
+        at: usize,
+    },
     /// `vector(s)`
     OfScalar(Scalar),
     /// A range function that no leaf can be.
@@ -61,6 +65,8 @@ pub(super) enum Vector {
         function: RangeFunction,
         arguments: Vec<Scalar>,
         of: RangeVector,
+        /// Where remarks say that it stands.
+        at: usize,
     },
     Elementwise {
         function: Elementwise,
@@ -81,6 +87,8 @@ pub(super) enum Vector {
         op: AggregateOp,
         grouping: Grouping,
         of: Box<Vector>,
+        /// Where the parameter and the operand stand.
+        at: [usize; 2],
     },
     CountValues {
         label: String,
@@ -93,15 +101,21 @@ pub(super) enum Vector {
         count: Scalar,
         grouping: Grouping,
         of: Box<Vector>,
+        /// Where the parameter and the whole stand.
+        at: [usize; 2],
     },
     HistogramQuantile {
         q: Scalar,
         of: Box<Vector>,
+        /// Where both stand.
+        at: [usize; 2],
     },
     HistogramFraction {
         lower: Scalar,
         upper: Scalar,
         of: Box<Vector>,
+        /// Where the first argument and the operand stand.
+        at: [usize; 2],
     },
     WithScalar {
         op: ElementOp,
@@ -109,12 +123,16 @@ pub(super) enum Vector {
         scalar: Scalar,
         /// The side the scalar is on.
         scalar_side: Side,
+        /// Where the whole stands.
+        at: usize,
     },
     Matched {
         op: ElementOp,
         left: Box<Vector>,
         right: Box<Vector>,
         matching: Matching,
+        /// Where the whole stands.
+        at: usize,
     },
     Set {
         op: SetOp,
@@ -187,6 +205,8 @@ pub(super) enum Selection {
     Smallest,
     /// The first ones in label order.
     First,
+    /// Those whose labels hash to a share of all hashes: the same ones at every step.
+    Share,
 }
 
 /// In which order the elements of an instant query's result stand.

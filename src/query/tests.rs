@@ -41,7 +41,7 @@ fn engine(shards: Shards, limits: Limits) -> Engine {
 }
 
 async fn ask(engine: &Engine, text: &str) -> Result<QueryValue, QueryError> {
-    engine.evaluate(request(text, Duration::MAX), |value| value).await
+    engine.evaluate(request(text, Duration::MAX), |value, _| value).await
 }
 
 fn request(text: &str, timeout: Duration) -> Request {
@@ -82,7 +82,7 @@ async fn points_are_counted_over_all_shards() {
 async fn a_query_says_what_it_waited_for() {
     let (shards, _nobody_serves) = Shards::new(1, 4, SEED);
     let engine = engine(shards, Limits { max_concurrency: 1, ..Limits::default() });
-    let without_time = || engine.evaluate(request("m", Duration::ZERO), |value| value);
+    let without_time = || engine.evaluate(request("m", Duration::ZERO), |value, _| value);
     let waiting = without_time().await.unwrap_err();
     assert_eq!(waiting.to_string(), "query timed out in query execution");
 

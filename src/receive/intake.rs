@@ -1,9 +1,10 @@
 //! From a body to one batch a shard, with buffers that are used again.
 
 use crate::{
+    metadata::{Hearing, MetadataStore},
     series::{HistogramSample, Labels, METRIC_NAME, Sample, SampleBatch, TimestampMs, series_hash},
     shards::{Append, Appended, NoPlace, ShardMessage, Shards},
-    wire::{self, Decoder, Limits, MessageType, WireError, WriteSummary},
+    wire::{self, Decoder, Limits, MessageType, MetricMetadata, MetricType, Sink, WireError, WriteSummary},
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::{sync::oneshot, time::Instant};
@@ -22,6 +23,17 @@ pub(super) struct Intake {
     batches: Vec<SampleBatch>,
     own_metrics: Arc<[String]>,
     own: OwnOutput,
+    news: Vec<News>,
+    refused_news: u64,
+}
+
+/// Something new about a metric family; bounded by what one request may say.
+#[derive(Debug)]
+struct News {
+    family: String,
+    metric_type: MetricType,
+    unit: String,
+    help: String,
 }
 
 /// What a request held of our own output.
@@ -50,24 +62,18 @@ impl Intake {
         body: &[u8],
         limits: &Limits,
         shards: &Shards,
+        metadata: &MetadataStore,
     ) -> Result<WriteSummary, WireError> {
         wire::decompress(body, limits, &mut self.message)?;
-        let Self { batches, own_metrics, own, .. } = self;
-        let mut sink = |labels: &str, samples: &[Sample], histograms: &[HistogramSample]| {
-            if is_own(labels, own_metrics) {
-                own.samples += samples.len() as u64;
-                own.histograms += histograms.len() as u64;
-                return;
-            }
-            let hash = series_hash(labels, shards.hash_seed());
-            let batch = &mut batches[shards.shard_of(hash)];
-            if histograms.is_empty() {
-                batch.push(hash, labels, samples.iter().copied());
-            } else {
-                batch.push_with_histograms(hash, labels, samples.iter().copied(), histograms.iter().cloned());
-            }
-        };
+        let Self { batches, own_metrics, own, news, refused_news, .. } = self;
+        let mut sink = Filing { shards, metadata, batches, own_metrics, own, news, refused_news };
         self.decoder.decode(message, &self.message, limits, &mut sink)
+    }
+
+    /// Keeps what is new about metrics; says how much there was no room for.
+    pub(super) fn learn(&mut self, metadata: &MetadataStore) -> u64 {
+        let learned = self.news.drain(..).map(|news| metadata.learn(&news.borrowed()));
+        self.refused_news + learned.filter(|hearing| *hearing == Hearing::Refused).count() as u64
     }
 
     /// Sends every batch that is not empty to its shard, or none when there is no place for all.
@@ -108,12 +114,69 @@ impl Intake {
         self.message.clear();
         self.batches.iter_mut().for_each(SampleBatch::clear);
         self.own = OwnOutput::default();
+        self.news = Vec::new();
+        self.refused_news = 0;
     }
 
     fn capacity_bytes(&self) -> usize {
         self.message.capacity()
             + self.decoder.capacity_bytes()
             + self.batches.iter().map(SampleBatch::capacity_bytes).sum::<usize>()
+    }
+}
+
+/// Files what is decoded.
+struct Filing<'a> {
+    shards: &'a Shards,
+    metadata: &'a MetadataStore,
+    batches: &'a mut [SampleBatch],
+    own_metrics: &'a [String],
+    own: &'a mut OwnOutput,
+    news: &'a mut Vec<News>,
+    refused_news: &'a mut u64,
+}
+
+impl Sink for Filing<'_> {
+    #[inline]
+    fn series(&mut self, labels: &str, samples: &[Sample], histograms: &[HistogramSample]) {
+        if is_own(labels, self.own_metrics) {
+            self.own.samples += samples.len() as u64;
+            self.own.histograms += histograms.len() as u64;
+            return;
+        }
+        let hash = series_hash(labels, self.shards.hash_seed());
+        let batch = &mut self.batches[self.shards.shard_of(hash)];
+        if histograms.is_empty() {
+            batch.push(hash, labels, samples.iter().copied());
+        } else {
+            batch.push_with_histograms(hash, labels, samples.iter().copied(), histograms.iter().cloned());
+        }
+    }
+
+    fn metadata(&mut self, metadata: MetricMetadata<'_>) {
+        match self.metadata.consider(&metadata) {
+            Hearing::Known => {}
+            Hearing::New => self.news.push(News::of(&metadata)),
+            Hearing::Refused => *self.refused_news += 1,
+        }
+    }
+}
+
+// === impl News ===
+
+impl News {
+    fn of(metadata: &MetricMetadata<'_>) -> Self {
+        Self {
+            family: metadata.family.to_owned(),
+            metric_type: metadata.metric_type,
+            unit: metadata.unit.to_owned(),
+            help: metadata.help.to_owned(),
+        }
+    }
+
+    fn borrowed(&self) -> MetricMetadata<'_> {
+        let Self { family, metric_type, unit, help } = self;
+        MetricMetadata { family, metric_type: *metric_type, unit, help }
     }
 }
 
@@ -139,6 +202,8 @@ impl IntakePool {
             batches: (0..self.shards).map(|_| SampleBatch::default()).collect(),
             own_metrics: Arc::clone(&self.own_metrics),
             own: OwnOutput::default(),
+            news: Vec::new(),
+            refused_news: 0,
         })
     }
 

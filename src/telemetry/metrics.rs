@@ -66,6 +66,10 @@ pub struct Metrics {
     pub exemplars_received: Family<MessageLabel, Counter>,
     /// Metadata entries seen.
     pub metadata_received: Family<MessageLabel, Counter>,
+    /// Metadata entries that were not kept.
+    pub metadata_dropped: Counter,
+    /// Bytes held by metadata.
+    pub metadata_bytes: Gauge,
     /// Series refused while decoding.
     pub series_invalid: Family<ReasonLabel, Counter>,
     /// Own output that came back.
@@ -168,6 +172,8 @@ impl Metrics {
             histograms_received: t.counters("histograms_received", "message", "Native histograms decoded, the ignored ones included."),
             exemplars_received: t.counters("exemplars_received", "message", "Exemplars seen; they are not kept."),
             metadata_received: t.counters("metadata_received", "message", "Metadata entries seen."),
+            metadata_dropped: t.counter("metadata_dropped", "Metadata entries not kept: too long, or too many."),
+            metadata_bytes: t.gauge("metadata_bytes", "Bytes held by types, units and help texts of metrics."),
             series_invalid: t.counters("series_invalid", "reason", "Series and histograms refused while decoding."),
             own_samples_ignored: t.counter("own_samples_ignored", "Samples and native histograms of this program's own score series that came back and were ignored."),
 

@@ -1,10 +1,13 @@
 //! The path that both versions share: from the parts of a series to the sink.
 
 use super::{
-    InvalidHistogram, InvalidReason, Limits, MessageType, WireError, WriteSummary, histogram,
+    InvalidHistogram, InvalidReason, Limits, MessageType, MetricMetadata, WireError, WriteSummary, histogram,
     protobuf::Damage, write_v1, write_v2,
 };
 use crate::series::{HistogramSample, InvalidLabels, LabelSetBuilder, METRIC_NAME, Sample};
+
+/// Most bytes of metadata that a request may hand on: a hundred times what an exporter says of itself.
+const MAX_METADATA_BYTES: usize = 4 << 20;
 
 /// No limit goes beyond this: the canonical form holds parts up to 2 MiB.
 const MAX_LABEL_BYTES: usize = 1 << 20;
@@ -24,12 +27,24 @@ struct Scratch {
     parts: histogram::Parts,
 }
 
-/// Where decoded series go: canonical labels, samples, native histograms.
-///
-/// A series has at least one of either. A closure of this form is one.
-pub trait Sink: FnMut(&str, &[Sample], &[HistogramSample]) {}
+/// Where what is decoded goes. A closure of the form of [`Self::series`] is one that needs no metadata.
+pub trait Sink {
+    /// A series: canonical labels, samples, native histograms, at least one of either.
+    fn series(&mut self, labels: &str, samples: &[Sample], histograms: &[HistogramSample]);
 
-impl<F: FnMut(&str, &[Sample], &[HistogramSample])> Sink for F {}
+    /// What the sender says of a metric family. In 2.0 it comes with every series; here it only comes again
+    /// where the series before was of another family.
+    fn metadata(&mut self, metadata: MetricMetadata<'_>) {
+        let _ = metadata;
+    }
+}
+
+impl<F: FnMut(&str, &[Sample], &[HistogramSample])> Sink for F {
+    #[inline]
+    fn series(&mut self, labels: &str, samples: &[Sample], histograms: &[HistogramSample]) {
+        self(labels, samples, histograms);
+    }
+}
 
 /// One request on its way: the walks call it part by part.
 pub(super) struct Request<'body, 'call, S> {
@@ -38,7 +53,8 @@ pub(super) struct Request<'body, 'call, S> {
     scratch: &'call mut Scratch,
     labels: LabelSetBuilder<'body>,
     fault: Option<Fault>,
-    has_metric_name: bool,
+    /// Empty where there is none.
+    metric_name: &'body str,
     /// Native histograms of this series that contradict themselves, and how the first one does.
     invalid_histograms: u64,
     histogram_fault: Option<InvalidHistogram>,
@@ -47,6 +63,7 @@ pub(super) struct Request<'body, 'call, S> {
     samples_seen: usize,
     label_bytes: usize,
     histogram_bytes: usize,
+    metadata_bytes: usize,
     pub(super) summary: WriteSummary,
 }
 
@@ -115,13 +132,14 @@ impl<'body, 'call, S: Sink> Request<'body, 'call, S> {
             scratch,
             labels: LabelSetBuilder::default(),
             fault: None,
-            has_metric_name: false,
+            metric_name: "",
             invalid_histograms: 0,
             histogram_fault: None,
             series_seen: 0,
             samples_seen: 0,
             label_bytes: 0,
             histogram_bytes: 0,
+            metadata_bytes: 0,
             summary: WriteSummary::default(),
         }
     }
@@ -137,7 +155,7 @@ impl<'body, 'call, S: Sink> Request<'body, 'call, S> {
         }
         self.labels.clear();
         self.fault = None;
-        self.has_metric_name = false;
+        self.metric_name = "";
         self.invalid_histograms = 0;
         self.histogram_fault = None;
         self.scratch.samples.clear();
@@ -160,7 +178,9 @@ impl<'body, 'call, S: Sink> Request<'body, 'call, S> {
             self.fault = Some(fault);
             return;
         }
-        self.has_metric_name |= name == METRIC_NAME && !value.is_empty();
+        if name == METRIC_NAME {
+            self.metric_name = value;
+        }
         self.labels.push(name, value);
     }
 
@@ -217,6 +237,25 @@ impl<'body, 'call, S: Sink> Request<'body, 'call, S> {
         Ok(())
     }
 
+    /// The metric name of the series at hand; `None` where it has none, or a fault.
+    pub(super) fn metric_name(&self) -> Option<&'body str> {
+        (self.fault.is_none() && !self.metric_name.is_empty()).then_some(self.metric_name)
+    }
+
+    /// Hands on what is said of a family, as far as its texts are no longer than label values and the request
+    /// has not said too much already.
+    pub(super) fn metadata(&mut self, metadata: MetricMetadata<'_>) {
+        let MetricMetadata { family, unit, help, .. } = metadata;
+        let bytes = family.len() + unit.len() + help.len();
+        let is_long = bytes > self.limits.max_label_value_bytes.min(MAX_LABEL_BYTES);
+        if is_long || self.metadata_bytes + bytes > MAX_METADATA_BYTES {
+            self.summary.metadata_dropped += 1;
+        } else if !family.is_empty() {
+            self.metadata_bytes += bytes;
+            self.sink.metadata(metadata);
+        }
+    }
+
     /// Makes the series at hand invalid if it has neither samples nor histograms.
     pub(super) fn refuse_without_samples(&mut self) {
         if self.sample_count() == 0 {
@@ -251,7 +290,7 @@ impl<'body, 'call, S: Sink> Request<'body, 'call, S> {
             return Err(fault);
         }
         self.labels.finish(&mut self.scratch.text)?;
-        if self.has_metric_name { Ok(()) } else { Err(Fault::MissingMetricName) }
+        if self.metric_name.is_empty() { Err(Fault::MissingMetricName) } else { Ok(()) }
     }
 
     fn emit(&mut self) {
@@ -261,7 +300,7 @@ impl<'body, 'call, S: Sink> Request<'body, 'call, S> {
         if !samples.is_empty() || !histograms.is_empty() {
             summary.samples += samples.len() as u64;
             summary.histograms += histograms.len() as u64;
-            (self.sink)(text, samples, histograms);
+            self.sink.series(text, samples, histograms);
         }
         self.count_invalid_histograms();
     }

@@ -13,8 +13,10 @@ pub struct WriteSummary {
     pub histograms: u64,
     /// Exemplars seen; none is kept.
     pub exemplars: u64,
-    /// Metadata entries seen; none is kept.
+    /// Metadata entries seen: in 2.0 one a series that has any.
     pub metadata: u64,
+    /// Metadata entries left out because a text is too long, or the request has too many of them.
+    pub metadata_dropped: u64,
     /// What was left out.
     pub invalid: InvalidCounts,
 }

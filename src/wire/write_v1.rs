@@ -1,7 +1,7 @@
 //! The walk over `prometheus.WriteRequest`, Remote-Write 1.0.
 
 use super::{
-    InvalidReason, WireError,
+    InvalidReason, MetricMetadata, MetricType, WireError,
     decoder::{Request, Sink, damaged},
     protobuf::{Damage, Fields, Value},
 };
@@ -19,8 +19,11 @@ pub(super) fn walk<'body, S: Sink>(
             (1, Value::Bytes(series)) => walk_series(series, request)?,
             (3, Value::Bytes(metadata)) => {
                 request.summary.metadata += 1;
-                let utf8 = check_metadata(metadata).map_err(|damage| damaged("MetricMetadata", damage))?;
-                count_utf8(utf8, "metadata", request);
+                let metadata = read_metadata(metadata).map_err(|damage| damaged("MetricMetadata", damage))?;
+                count_utf8(metadata.is_some(), "metadata", request);
+                if let Some(metadata) = metadata {
+                    request.metadata(metadata);
+                }
             }
             (1 | 3, _) => return Err(damaged("WriteRequest", field.wrong_type())),
             _ => {}
@@ -153,19 +156,30 @@ fn check_exemplar(message: &[u8]) -> Result<bool, Damage> {
     Ok(utf8)
 }
 
-/// Whether all strings are UTF-8.
-fn check_metadata(message: &[u8]) -> Result<bool, Damage> {
+/// `None` where a string is not UTF-8.
+fn read_metadata(message: &[u8]) -> Result<Option<MetricMetadata<'_>>, Damage> {
+    let mut metric_type = MetricType::default();
+    let (mut family, mut help, mut unit) = ("", "", "");
     let mut utf8 = true;
     let mut fields = Fields::new(message);
     while let Some(field) = fields.next()? {
-        match (field.number, field.value) {
-            (1, Value::Varint(_)) => {}
-            (2 | 4 | 5, Value::Bytes(text)) => utf8 &= str::from_utf8(text).is_ok(),
+        let text = match (field.number, field.value) {
+            (1, Value::Varint(number)) => {
+                metric_type = MetricType::from_number(number);
+                continue;
+            }
+            (2 | 4 | 5, Value::Bytes(text)) => str::from_utf8(text),
             (1 | 2 | 4 | 5, _) => return Err(field.wrong_type()),
-            _ => {}
+            _ => continue,
+        };
+        utf8 &= text.is_ok();
+        match field.number {
+            2 => family = text.unwrap_or_default(),
+            4 => help = text.unwrap_or_default(),
+            _ => unit = text.unwrap_or_default(),
         }
     }
-    Ok(utf8)
+    Ok(utf8.then_some(MetricMetadata { family, metric_type, unit, help }))
 }
 
 fn count_utf8<S: Sink>(utf8: bool, what: &str, request: &mut Request<'_, '_, S>) {

@@ -5,7 +5,7 @@
 //! binds senders; references mean the same without it).
 
 use super::{
-    InvalidReason, WireError,
+    InvalidReason, MetricMetadata, MetricType, WireError,
     decoder::{Request, Sink, damaged},
     protobuf::{Damage, Field, Fields, Value, for_each_varint},
 };
@@ -24,12 +24,16 @@ struct LabelRefs {
     name: u32,
 }
 
-/// References of the metadata; 0 is what an absent field reads as and needs no symbol.
-#[derive(Default)]
+/// Metadata as written; the reference 0 is what an absent field reads as and needs no symbol.
+#[derive(Clone, Copy, Default, PartialEq)]
 struct MetadataRefs {
+    metric_type: MetricType,
     help: u32,
     unit: u32,
 }
+
+/// What the last series with metadata said, of which family: as a rule many in a row say the same.
+type LastMetadata<'body> = Option<(&'body str, MetadataRefs)>;
 
 /// Walks the message and hands its parts to `request`.
 pub(super) fn walk<'body, S: Sink>(
@@ -37,10 +41,11 @@ pub(super) fn walk<'body, S: Sink>(
     request: &mut Request<'body, '_, S>,
 ) -> Result<(), WireError> {
     let symbols = Symbols::collect(body, request)?;
+    let mut last_metadata = None;
     let mut fields = Fields::new(body);
     while let Some(field) = fields.next().map_err(|damage| damaged("Request", damage))? {
         match (field.number, field.value) {
-            (5, Value::Bytes(series)) => walk_series(series, &symbols, request)?,
+            (5, Value::Bytes(series)) => walk_series(series, &symbols, &mut last_metadata, request)?,
             (5, _) => return Err(damaged("Request", field.wrong_type())),
             _ => {}
         }
@@ -51,6 +56,7 @@ pub(super) fn walk<'body, S: Sink>(
 fn walk_series<'body, S: Sink>(
     message: &'body [u8],
     symbols: &Symbols<'body>,
+    last_metadata: &mut LastMetadata<'body>,
     request: &mut Request<'body, '_, S>,
 ) -> Result<(), WireError> {
     request.begin_series()?;
@@ -82,10 +88,8 @@ fn walk_series<'body, S: Sink>(
         }
     }
     label_refs.finish()?;
-    if let Some(MetadataRefs { help, unit }) = metadata {
-        symbols.check_optional(help)?;
-        symbols.check_optional(unit)?;
-        request.summary.metadata += 1;
+    if let Some(refs) = metadata {
+        hand_on_metadata(refs, symbols, last_metadata, request)?;
     }
     request.summary.exemplars += exemplars;
     // Prometheus sends exemplars in entries of their own.
@@ -93,6 +97,25 @@ fn walk_series<'body, S: Sink>(
         request.refuse_without_samples();
     }
     request.end_series()
+}
+
+/// Says what `refs` stand for, unless they say nothing, or what the series before said.
+fn hand_on_metadata<'body, S: Sink>(
+    refs: MetadataRefs,
+    symbols: &Symbols<'body>,
+    last: &mut LastMetadata<'body>,
+    request: &mut Request<'body, '_, S>,
+) -> Result<(), WireError> {
+    let (help, unit) = (symbols.resolve_optional(refs.help)?, symbols.resolve_optional(refs.unit)?);
+    request.summary.metadata += 1;
+    // A symbol that is not UTF-8 is counted already.
+    let (Some(help), Some(unit), Some(metric)) = (help, unit, request.metric_name()) else { return Ok(()) };
+    let metric_type = refs.metric_type;
+    let family = metric_type.family_of(metric);
+    if refs != MetadataRefs::default() && last.replace((family, refs)) != Some((family, refs)) {
+        request.metadata(MetricMetadata { family, metric_type, unit, help });
+    }
+    Ok(())
 }
 
 /// Timestamp and value; the start timestamp is read past.
@@ -130,7 +153,7 @@ fn read_metadata(message: &[u8], refs: &mut MetadataRefs) -> Result<(), Damage> 
     let mut fields = Fields::new(message);
     while let Some(field) = fields.next()? {
         match (field.number, field.value) {
-            (1, Value::Varint(_)) => {}
+            (1, Value::Varint(number)) => refs.metric_type = MetricType::from_number(number),
             (3, Value::Varint(number)) => refs.help = number as u32,
             (4, Value::Varint(number)) => refs.unit = number as u32,
             (1 | 3 | 4, _) => return Err(field.wrong_type()),
@@ -173,11 +196,9 @@ impl<'body> Symbols<'body> {
             .ok_or(WireError::SymbolReference { reference, symbols: self.table.len() })
     }
 
-    fn check_optional(&self, reference: u32) -> Result<(), WireError> {
-        if reference != 0 {
-            self.resolve(reference)?;
-        }
-        Ok(())
+    /// As [`Self::resolve`], but that nothing is said by 0.
+    fn resolve_optional(&self, reference: u32) -> Result<Option<&'body str>, WireError> {
+        if reference == 0 { Ok(Some("")) } else { self.resolve(reference) }
     }
 }
 

@@ -52,12 +52,14 @@ const MODULES: &[Module] = &[
     // The mailboxes of the shard tasks, and the tasks.
     module("shards", Shell, &[]),
     module("shard", Shell, &["shards"]),
-    module("receive", Shell, &["shards"]),
+    // What senders say of metrics: the receiver writes, the API reads.
+    module("metadata", Shell, &[]),
+    module("receive", Shell, &["shards", "metadata"]),
     module("writeback", Shell, &[]),
     module("table", Shell, &[]),
     // Queries are put to the shards, and the API offers them.
     module("query", Shell, &["shards"]),
-    module("api", Shell, &["query", "shards"]),
+    module("api", Shell, &["query", "shards", "metadata"]),
     module("server", Shell, &[]),
     module("demo", Shell, &[]),
     module("lifecycle", Shell, &[]),
@@ -68,6 +70,7 @@ const MODULES: &[Module] = &[
             "config",
             "shards",
             "shard",
+            "metadata",
             "receive",
             "writeback",
             "table",

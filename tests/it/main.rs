@@ -5,6 +5,9 @@
 //! helpers are test code as well.)
 
 #[cfg(test)]
+mod annotations;
+
+#[cfg(test)]
 mod promql_corpus;
 
 #[cfg(test)]

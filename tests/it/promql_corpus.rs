@@ -72,11 +72,6 @@ const PLANNED: &[&str] = &[
 
 /// With the place, the message, and whether there is something to write instead.
 const REFUSED: &[(&str, &str, bool)] = &[
-    (
-        "limit_ratio(0.1, a)",
-        "1:1: aggregation \"limit_ratio\" is not supported: an experiment of Prometheus",
-        true,
-    ),
     ("info(a)", "1:1: function \"info\" is not supported", true),
     ("rate(a[5m] @ 1.7e9)", "1:6: a feature cannot look at a fixed time: its window moves on", true),
     ("a - a offset -1m", "1:5: a feature cannot look 60000 ms past its step", true),

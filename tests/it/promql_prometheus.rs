@@ -14,7 +14,10 @@ mod random;
 
 mod theirs;
 
-use crate::support::{peers, remote_write};
+use crate::{
+    annotations,
+    support::{peers, remote_write},
+};
 use answer::{Answer, difference, same_bits, value_count};
 use data::{LENGTH, MINUTE};
 use emberwatch::{
@@ -35,8 +38,8 @@ const CONNECTIONS: usize = 4;
 const RANDOM: usize = 2_400;
 
 /// For all expressions and grids, our answer is that of Prometheus: the same labels, values within
-/// 1e-12, the same order where there is one, an error where it has one; and it is the same to the last
-/// bit whether the series lie in 1 or in 3 shards.
+/// 1e-12, the same order where there is one, the same warnings and infos, an error where it has one; and it is
+/// the same to the last bit whether the series lie in 1 or in 3 shards.
 #[test]
 fn answers_are_those_of_prometheus() {
     let Some(binary) = peers::find("prometheus") else { return };
@@ -87,12 +90,14 @@ fn compare(
 ) -> (usize, bool, Option<String>) {
     let (mut compared, mut failed) = (0, false);
     for grid in grids(start, times) {
-        let theirs = connection.query(text, &grid);
-        let [ours, other] = stores.each_ref().map(|sharded| sharded.answer(text, &grid));
+        let (theirs, their_annotations) = connection.query(text, &grid);
+        let [(ours, our_annotations), (other, other_annotations)] =
+            stores.each_ref().map(|sharded| sharded.answer(text, &grid));
         compared += value_count(&theirs);
         failed |= matches!(theirs, Answer::Error(_));
-        let difference = if same_bits(&ours, &other) {
-            difference(text, &ours, &theirs)
+        let difference = if same_bits(&ours, &other) && our_annotations == other_annotations {
+            let different_annotations = || annotations::difference(&our_annotations, &their_annotations);
+            difference(text, &ours, &theirs).or_else(different_annotations)
         } else {
             Some(format!("one shard {ours:?}, three {other:?}"))
         };
@@ -117,7 +122,7 @@ fn mistakes_are_mistakes_to_prometheus_too() {
     let mut connection = prometheus.connect();
     let differs = |text: String| {
         let ours = Query::parse(&text).map(|_| ());
-        let theirs = match connection.query(&text, &Grid::instant(TimestampMs(0))) {
+        let theirs = match connection.query(&text, &Grid::instant(TimestampMs(0))).0 {
             // Without data, what fails at evaluation is a wrong string: a pattern, a label name.
             Answer::Error(message) => Err(message),
             _ => Ok(()),

@@ -3,6 +3,8 @@
 
 mod load;
 
+mod metadata;
+
 mod pair;
 
 mod requests;

@@ -102,7 +102,8 @@ impl Server {
                 runtime.spawn(run_shard(Store::new(options.window, Vec::new()), mailbox));
             }
         }
-        let receiver = Arc::new(Receiver::new(options.receive, shards.clone(), Arc::clone(&metrics)));
+        let metadata = Arc::default();
+        let receiver = Receiver::new(options.receive, shards.clone(), metadata, Arc::clone(&metrics));
         let (readiness, anomalies) = (Readiness::default(), Arc::default());
         let (reload, reloads) = mpsc::channel(1);
         let api = Api {
@@ -112,7 +113,7 @@ impl Server {
             reload: options.enable_lifecycle.then_some(reload),
         };
         let panics = axum::Router::new().route("/panic", axum::routing::get(panicking));
-        let routes = receive::router(receiver).merge(api::router(api)).merge(panics);
+        let routes = receive::router(Arc::new(receiver)).merge(api::router(api)).merge(panics);
         let routes = api::instrument(routes, &metrics);
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();

@@ -1,9 +1,16 @@
 //! The envelope around every answer.
 
-use super::json::push_string;
-use crate::{promql::ParseError, query::QueryError};
+use super::json::{push_list, push_string};
+use crate::{
+    promql::{Annotations, ParseError},
+    query::QueryError,
+};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use std::fmt::Write as _;
+
+/// Most warnings, and most infos, of an answer.
+const MOST_SHOWN: usize = 10;
 
 /// Said where `limit` cut an answer off.
 const TRUNCATED: &str = "results truncated due to limit";
@@ -15,7 +22,7 @@ pub(super) type Answer = Result<Data, Failure>;
 #[derive(Debug)]
 pub(super) struct Data {
     json: String,
-    truncated: bool,
+    annotations: Annotations,
 }
 
 /// Why there is no data.
@@ -38,12 +45,21 @@ enum ErrorType {
 impl Data {
     /// Data that is JSON already.
     pub(super) fn new(json: String) -> Self {
-        Self { json, truncated: false }
+        Self { json, annotations: Annotations::default() }
     }
 
     /// The same, with a warning where a limit has cut it off.
     pub(super) fn limited(json: String, truncated: bool) -> Self {
-        Self { json, truncated }
+        let warnings = if truncated { vec![TRUNCATED.to_owned()] } else { Vec::new() };
+        Self { json, annotations: Annotations { warnings, infos: Vec::new() } }
+    }
+
+    /// The same, with what an evaluation said.
+    pub(super) fn annotated(mut self, annotations: Annotations) -> Self {
+        let Annotations { warnings, infos } = annotations;
+        self.annotations.warnings.extend(warnings);
+        self.annotations.infos.extend(infos);
+        self
     }
 }
 
@@ -52,14 +68,22 @@ impl IntoResponse for Data {
         let mut body = String::with_capacity(self.json.len() + 100);
         body.push_str(r#"{"status":"success","data":"#);
         body.push_str(&self.json);
-        if self.truncated {
-            body.push_str(r#","warnings":["#);
-            push_string(&mut body, TRUNCATED);
-            body.push(']');
-        }
+        push_annotations(&mut body, "warning", &self.annotations.warnings);
+        push_annotations(&mut body, "info", &self.annotations.infos);
         body.push('}');
         with_body(StatusCode::OK, body)
     }
+}
+
+/// The first [`MOST_SHOWN`], and how many more there are.
+fn push_annotations(body: &mut String, kind: &str, texts: &[String]) {
+    if texts.is_empty() {
+        return;
+    }
+    let omitted = texts.len().saturating_sub(MOST_SHOWN);
+    let more = (omitted > 0).then(|| format!("{omitted} more {kind} annotations omitted"));
+    let _ = write!(body, ",\"{kind}s\":");
+    push_list(body, texts.iter().take(MOST_SHOWN).chain(&more), |body, text| push_string(body, text));
 }
 
 // === impl Failure ===

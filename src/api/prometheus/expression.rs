@@ -8,7 +8,7 @@ use super::{
     wall_clock,
 };
 use crate::{
-    promql::{Grid, Query, QueryValue, ValueType},
+    promql::{Annotations, Grid, Query, QueryValue, ValueType},
     query::{self, Engine},
 };
 use axum::extract::State;
@@ -86,13 +86,16 @@ impl Options {
 
 fn parse(form: &Form) -> Result<Query, Failure> {
     let query = Query::parse(form.value("query"));
-    query.map_err(|error| Failure::parameter("query", &Failure::parse_reason(&error)))
+    query.map_err(|error| match error.is_of_evaluation() {
+        true => Failure::execution(error.message()),
+        false => Failure::parameter("query", &Failure::parse_reason(&error)),
+    })
 }
 
 async fn answer(engine: &Engine, query: Query, grid: Grid, options: Options, limit: usize) -> Answer {
-    let render = move |mut value: QueryValue| {
+    let render = move |mut value: QueryValue, annotations: Annotations| {
         let truncated = limit > 0 && truncate(&mut value, limit);
-        Data::limited(json::query_data(&value, grid.start), truncated)
+        Data::limited(json::query_data(&value, grid.start), truncated).annotated(annotations)
     };
     let request = query::Request { query, grid, timeout: options.timeout, lookback: options.lookback };
     Ok(engine.evaluate(request, render).await?)

@@ -63,7 +63,12 @@ pub(super) fn push_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
-fn push_list<T>(out: &mut String, items: impl IntoIterator<Item = T>, mut push: impl FnMut(&mut String, T)) {
+/// Appends a JSON list.
+pub(super) fn push_list<T>(
+    out: &mut String,
+    items: impl IntoIterator<Item = T>,
+    mut push: impl FnMut(&mut String, T),
+) {
     out.push('[');
     for (number, item) in items.into_iter().enumerate() {
         if number > 0 {

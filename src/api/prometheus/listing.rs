@@ -1,4 +1,4 @@
-//! `/api/v1/series`, `labels`, `label/<name>/values` and `metadata`: which series there are.
+//! `/api/v1/series`, `labels` and `label/<name>/values`: which series there are.
 
 use super::{
     answer::{Answer, Data, Failure},
@@ -55,17 +55,6 @@ pub(super) async fn label_values(
         }
     };
     list(&engine, &form, values).await
-}
-
-/// No types and help texts are kept: they change nothing here, and every exporter's own page has them.
-pub(super) async fn metadata(form: Form) -> Answer {
-    for name in ["limit", "limit_per_metric"] {
-        let text = form.value(name);
-        if !text.is_empty() && text.parse::<i64>().is_err() {
-            return Err(Failure::bad_data(format!("{name} must be a number")));
-        }
-    }
-    Ok(Data::new("{}".to_owned()))
 }
 
 /// The sorted texts that `collect` finds in the labels of the series that are asked for.

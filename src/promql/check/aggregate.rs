@@ -1,6 +1,6 @@
 //! Aggregations: their parameters and what they aggregate.
 
-use super::{Checker, Typed};
+use super::{Checker, Typed, unwrapped};
 use crate::promql::{
     ast::{Grouping, Name, Node},
     error::{Fault, Span},
@@ -13,6 +13,7 @@ pub(super) fn selection(op: &str) -> Option<Selection> {
         "topk" => Selection::Largest,
         "bottomk" => Selection::Smallest,
         "limitk" => Selection::First,
+        "limit_ratio" => Selection::Share,
         _ => return None,
     })
 }
@@ -25,16 +26,9 @@ impl Checker {
         args: &[Node],
         span: Span,
     ) -> Result<Typed, Fault> {
-        if op.text == "limit_ratio" {
-            return Err(Fault::new(
-                op.span,
-                "aggregation \"limit_ratio\" is not supported: an experiment of Prometheus",
-            )
-            .hint("use limitk(..) for a sample of the series"));
-        }
         let has_parameter =
             selection(&op.text).is_some() || matches!(op.text.as_str(), "quantile" | "count_values");
-        let (parameter, of) = match args {
+        let (parameter, of): (Option<&Node>, &Node) = match args {
             [parameter, of] if has_parameter => (Some(parameter), of),
             [of] if !has_parameter => (None, of),
             _ => {
@@ -42,26 +36,34 @@ impl Checker {
                 return Err(Fault::new(span, format!("{} takes {wanted}, {} given", op.text, args.len())));
             }
         };
+        let operand_at = of.span.start;
         let role = &format!("as argument of {}", op.text);
         let grouping = grouping.clone();
         Ok(Typed::Vector(match parameter {
             None => {
                 let of = self.boxed_vector(of, role)?;
-                Vector::Aggregate { op: plain(&op.text, op.span)?, grouping, of }
+                Vector::Aggregate { op: plain(&op.text, op.span)?, grouping, of, at: [operand_at; 2] }
             }
             Some(label) if op.text == "count_values" => {
                 let text = self.text(label, role)?;
                 if text.is_empty() {
-                    return Err(Fault::new(label.span, "a label needs a name"));
+                    self.note_fault_of_evaluation(Fault::new(label.span, "a label needs a name"));
                 }
                 Vector::CountValues { label: text, grouping, of: self.boxed_vector(of, role)? }
             }
             Some(parameter) => {
+                let parameter_at = unwrapped(parameter).span.start;
                 let parameter = self.scalar(parameter, role)?;
                 let of = self.boxed_vector(of, role)?;
                 match selection(&op.text) {
-                    Some(which) => Vector::Select { which, count: parameter, grouping, of },
-                    None => Vector::Aggregate { op: AggregateOp::Quantile(parameter), grouping, of },
+                    Some(which) => {
+                        let at = [parameter_at, span.start];
+                        Vector::Select { which, count: parameter, grouping, of, at }
+                    }
+                    None => {
+                        let at = [parameter_at, operand_at];
+                        Vector::Aggregate { op: AggregateOp::Quantile(parameter), grouping, of, at }
+                    }
                 }
             }
         }))

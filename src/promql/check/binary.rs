@@ -67,7 +67,13 @@ fn scalars(binary: &Binary, left: Scalar, right: Scalar) -> Result<Typed, Fault>
 
 fn with_scalar(binary: &Binary, vector: Vector, scalar: Scalar, scalar_side: Side) -> Result<Typed, Fault> {
     let op = element_op(binary).map_err(|_| set_of_scalar(binary))?;
-    Ok(Typed::Vector(Vector::WithScalar { op, vector: Box::new(vector), scalar, scalar_side }))
+    Ok(Typed::Vector(Vector::WithScalar {
+        op,
+        vector: Box::new(vector),
+        scalar,
+        scalar_side,
+        at: binary.left.span.start,
+    }))
 }
 
 fn vectors(binary: &Binary, left: Vector, right: Vector) -> Result<Typed, Fault> {
@@ -84,7 +90,7 @@ fn vectors(binary: &Binary, left: Vector, right: Vector) -> Result<Typed, Fault>
     }
     let (left, right) = (Box::new(left), Box::new(right));
     Ok(Typed::Vector(match element_op(binary) {
-        Ok(op) => Vector::Matched { op, left, right, matching },
+        Ok(op) => Vector::Matched { op, left, right, matching, at: binary.left.span.start },
         Err(op) => Vector::Set { op, left, right, matching },
     }))
 }

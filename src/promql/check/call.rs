@@ -3,7 +3,7 @@
 use super::{
     Checker, Range, Typed, elementwise,
     function::{Function, lookup},
-    invalid_pattern,
+    invalid_pattern, unwrapped,
 };
 use crate::{
     promql::{
@@ -71,20 +71,25 @@ impl Checker {
         Ok(Some(match (function, args) {
             (Function::Range(function), [range]) => {
                 let range = self.range(range, role)?;
-                self.over_range(function, Vec::new(), range)
+                let at = range.at();
+                self.over_range(function, Vec::new(), range, at)
             }
             (Function::QuantileOverTime, [q, range]) => {
+                // All remarks are about the first argument.
+                let at = unwrapped(q).span.start;
                 let (q, range) = (self.scalar(q, role)?, self.range(range, role)?);
-                self.over_range(RangeFunction::QuantileOverTime, vec![q], range)
+                self.over_range(RangeFunction::QuantileOverTime, vec![q], range, at)
             }
             (Function::PredictLinear, [range, ahead]) => {
                 let (range, ahead) = (self.range(range, role)?, self.scalar(ahead, role)?);
-                self.over_range(RangeFunction::PredictLinear, vec![ahead], range)
+                let at = range.at();
+                self.over_range(RangeFunction::PredictLinear, vec![ahead], range, at)
             }
             (Function::DoubleExponentialSmoothing, [range, smoothing, trend]) => {
                 let range = self.range(range, role)?;
                 let factors = vec![self.scalar(smoothing, role)?, self.scalar(trend, role)?];
-                self.over_range(RangeFunction::DoubleExponentialSmoothing, factors, range)
+                let at = range.at();
+                self.over_range(RangeFunction::DoubleExponentialSmoothing, factors, range, at)
             }
             (Function::AbsentOverTime, [range]) => {
                 let range = self.range(range, role)?;
@@ -93,13 +98,16 @@ impl Checker {
                     Range::Subquery { .. } => LabelSet::empty(),
                 };
                 // Which keeps names, so that no two series become one.
-                let of = self.over_range(RangeFunction::LastOverTime, Vec::new(), range);
+                let at = range.at();
+                let of = self.over_range(RangeFunction::LastOverTime, Vec::new(), range, at);
                 Vector::Absent { labels, of: Box::new(of) }
             }
             (Function::Absent, [of]) => {
                 let vector = self.vector(of, role)?;
                 let labels = match (&unwrapped(of).kind, &vector) {
-                    (Kind::Selector(_), Vector::Leaf(leaf)) => labels_of_absent(&self.leaves[*leaf].matchers),
+                    (Kind::Selector(_), Vector::Leaf { number, .. }) => {
+                        labels_of_absent(&self.leaves[*number].matchers)
+                    }
                     _ => LabelSet::empty(),
                 };
                 Vector::Absent { labels, of: Box::new(vector) }
@@ -113,11 +121,13 @@ impl Checker {
             }
             (Function::Vector, [of]) => Vector::OfScalar(self.scalar(of, role)?),
             (Function::HistogramQuantile, [q, of]) => {
-                Vector::HistogramQuantile { q: self.scalar(q, role)?, of: self.boxed_vector(of, role)? }
+                let at = [q, of].map(|node| unwrapped(node).span.start);
+                Vector::HistogramQuantile { q: self.scalar(q, role)?, of: self.boxed_vector(of, role)?, at }
             }
             (Function::HistogramFraction, [lower, upper, of]) => {
+                let at = [lower, of].map(|node| unwrapped(node).span.start);
                 let (lower, upper) = (self.scalar(lower, role)?, self.scalar(upper, role)?);
-                Vector::HistogramFraction { lower, upper, of: self.boxed_vector(of, role)? }
+                Vector::HistogramFraction { lower, upper, of: self.boxed_vector(of, role)?, at }
             }
             (Function::LabelReplace, [of, target, template, source, pattern]) => {
                 let of = self.boxed_vector(of, role)?;
@@ -152,8 +162,9 @@ impl Checker {
             && selector.range_ms.is_none()
         {
             let matchers = super::matchers(selector, inner.span)?.into();
-            let leaf = self.leaf(matchers, Read::NewestTime, selector.moment, inner.span);
-            return Ok(elementwise(Elementwise::Plain(|seconds| seconds), Vector::Leaf(leaf)));
+            let number = self.leaf(matchers, Read::NewestTime, selector.moment, inner.span);
+            let leaf = Vector::Leaf { number, at: inner.span.start };
+            return Ok(elementwise(Elementwise::Plain(|seconds| seconds), leaf));
         }
         Ok(elementwise(Elementwise::StepTime, self.vector(of, role)?))
     }
@@ -179,23 +190,22 @@ impl Checker {
 
     fn label_name(&mut self, node: &Node, role: &str) -> Result<String, Fault> {
         let name = self.text(node, role)?;
-        if name.is_empty() { Err(Fault::new(node.span, "a label needs a name")) } else { Ok(name) }
+        if name.is_empty() {
+            self.note_fault_of_evaluation(Fault::new(node.span, "a label needs a name"));
+        }
+        Ok(name)
     }
 
-    /// A pattern that must match the whole text, line breaks included.
+    /// A pattern that must match the whole text, line breaks included; one that stands for it where it is invalid.
     fn pattern(&mut self, node: &Node, role: &str) -> Result<Regex, Fault> {
         let pattern = self.text(node, role)?;
         // Checked by itself first: `)(` would be a pattern between the brackets of the anchors.
-        let invalid = |error: regex::Error| invalid_pattern(node.span, &pattern, &error.to_string());
-        Regex::new(&pattern).map_err(invalid)?;
-        Regex::new(&format!("^(?s:{pattern})$")).map_err(invalid)
-    }
-}
-
-fn unwrapped(node: &Node) -> &Node {
-    match &node.kind {
-        Kind::Paren(inner) => unwrapped(inner),
-        _ => node,
+        let compiled = Regex::new(&pattern).and_then(|_| Regex::new(&format!("^(?s:{pattern})$")));
+        compiled.or_else(|error| {
+            let invalid = invalid_pattern(node.span, &pattern, &error.to_string());
+            self.note_fault_of_evaluation(invalid.clone());
+            Regex::new("").map_err(|_| invalid)
+        })
     }
 }
 

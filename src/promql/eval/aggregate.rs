@@ -4,6 +4,7 @@ use super::{EvalError, Evaluation};
 use crate::{
     promql::{
         Point,
+        annotation::{Remark, Remarks},
         ast::Grouping,
         labels::Projection,
         matrix::{Matrix, ascending, in_order},
@@ -24,24 +25,36 @@ impl Evaluation<'_, '_> {
         op: &AggregateOp,
         grouping: &Grouping,
         of: &Matrix,
+        [parameter_at, operand_at]: [usize; 2],
     ) -> Result<Matrix, EvalError> {
         let quantiles = match op {
             AggregateOp::Quantile(q) => self.scalar(q)?,
             _ => Vec::new(),
         };
+        check_quantiles(&quantiles, parameter_at, &mut self.remarks);
         let steps = of.steps();
         let of_groups = self.memo.groups(of, grouping);
         let Groups { labels, order, of_row } = &*of_groups;
         self.budget.hold(labels.len().saturating_mul(steps))?;
         let mut groups: Vec<Option<Accumulator>> = Vec::new();
         groups.resize_with(labels.len() * steps, || None);
-        for ((_, cells), group) in of.rows().zip(of_row) {
+        for ((labels, cells), group) in of.rows().zip(of_row) {
             let group = &mut groups[*group * steps..][..steps];
             for (accumulator, cell) in group.iter_mut().zip(cells) {
                 let Some(point) = cell else { continue };
-                match (accumulator, point) {
+                if let (Point::Histogram(_), Some(name)) = (point, op.of_floats_alone()) {
+                    self.remarks.add(operand_at, Remark::IgnoredInGroup(name));
+                    continue;
+                }
+                let why = match (accumulator, point) {
                     (Some(accumulator), point) => accumulator.add(point),
-                    (none, point) => *none = Accumulator::new(op, point),
+                    (none, point) => {
+                        *none = Accumulator::new(op, point);
+                        None
+                    }
+                };
+                if let Some(why) = why {
+                    self.remarks.add(operand_at, why.remark(labels));
                 }
             }
         }
@@ -51,6 +64,48 @@ impl Evaluation<'_, '_> {
         });
         let cells = in_order(finished.collect(), steps, order);
         Ok(Matrix::of_occupied_rows(steps, labels.clone(), cells))
+    }
+}
+
+/// Why a group has no sum.
+enum NoSum {
+    /// It has floats and histograms.
+    Mixed,
+    /// Its histograms have buckets that do not fit together.
+    Incompatible(native::Incompatible),
+}
+
+impl NoSum {
+    /// What is said of it, when it shows at the series with `labels`.
+    fn remark(self, labels: &LabelSet) -> Remark {
+        match self {
+            Self::Mixed => Remark::MixedGroup,
+            Self::Incompatible(why) => Remark::incompatible(why, labels.get(METRIC_NAME).unwrap_or("")),
+        }
+    }
+}
+
+impl AggregateOp {
+    /// Its name, if it leaves histograms out.
+    fn of_floats_alone(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Stddev => "stddev",
+            Self::Stdvar => "stdvar",
+            Self::Quantile(_) => "quantile",
+            Self::Sum | Self::Avg | Self::Count | Self::Group => return None,
+        })
+    }
+}
+
+/// Warns of quantiles outside 0..=1: of the smallest and the largest one of all steps, and of NaN.
+fn check_quantiles(quantiles: &[f64], at: usize, remarks: &mut Remarks) {
+    if quantiles.iter().any(|q| q.is_nan()) {
+        return remarks.check_quantile(at, f64::NAN);
+    }
+    for q in [quantiles.iter().copied().reduce(f64::min), quantiles.iter().copied().reduce(f64::max)] {
+        remarks.check_quantile(at, q.unwrap_or(0.0));
     }
 }
 
@@ -157,7 +212,8 @@ impl Accumulator {
         })
     }
 
-    fn add(&mut self, point: &Point) {
+    /// Why there is no sum any more, if this point takes it away.
+    fn add(&mut self, point: &Point) -> Option<NoSum> {
         if let Self::Count(count) = self {
             *count += 1.0;
         }
@@ -166,7 +222,10 @@ impl Accumulator {
             Point::Histogram(histogram) => return self.add_histogram(histogram),
         };
         match self {
-            Self::HistogramSum(_) | Self::HistogramMean { .. } => *self = Self::NoSum,
+            Self::HistogramSum(_) | Self::HistogramMean { .. } => {
+                *self = Self::NoSum;
+                return Some(NoSum::Mixed);
+            }
             Self::Sum(sum) => *sum = sum.plus(value),
             Self::Mean(mean) => mean.add(value),
             // NaN is only kept as long as there is nothing else.
@@ -181,22 +240,25 @@ impl Accumulator {
             }
             Self::Values(values) => values.push(value),
         }
+        None
     }
 
-    fn add_histogram(&mut self, histogram: &NativeHistogram) {
+    fn add_histogram(&mut self, histogram: &NativeHistogram) -> Option<NoSum> {
         let added = match self {
-            Self::Sum(_) | Self::Mean(_) => false,
-            Self::HistogramSum(sum) => native::add(sum, histogram).is_ok(),
+            Self::Sum(_) | Self::Mean(_) => Err(NoSum::Mixed),
+            Self::HistogramSum(sum) => native::add(sum, histogram).map_err(NoSum::Incompatible),
             Self::HistogramMean { count, mean } => {
                 *count += 1.0;
-                native::add_to_mean(mean, histogram, *count).is_ok()
+                native::add_to_mean(mean, histogram, *count).map_err(NoSum::Incompatible)
             }
             // The others look at floats alone, or only at whether there is something.
-            _ => true,
+            _ => Ok(()),
         };
-        if !added {
+        let why = added.err();
+        if why.is_some() {
             *self = Self::NoSum;
         }
+        why
     }
 
     /// The point of the group; `q` is the quantile wanted of [`Self::Values`].

@@ -4,6 +4,7 @@ use super::EvalError;
 use crate::{
     promql::{
         Budget, Point,
+        annotation::Remark,
         ast::{Matching, SetOp, Side},
         labels::{self, Projection},
         matrix::{Cell, Matrix},
@@ -23,6 +24,7 @@ pub(super) fn matched(
     right: &Matrix,
     matching: &Matching,
     budget: &mut Budget,
+    mut remark: impl FnMut(Remark),
 ) -> Result<Matrix, EvalError> {
     let swapped = matching.group.as_ref().is_some_and(|group| group.many == Side::Right);
     let (many, one) = if swapped { (right, left) } else { (left, right) };
@@ -32,6 +34,8 @@ pub(super) fn matched(
     let of_many = signatures.of_known(many, matching);
 
     let mut unique = (matching.group.is_none()).then(|| Unique::new(&of_many, many.steps()));
+    // Of each step the last objection is said.
+    let mut objections: BTreeMap<usize, Remark> = BTreeMap::new();
     let mut result = Matrix::with_capacity(many.steps(), many.row_count().min(one.row_count()));
     for ((many_labels, many_cells), signature) in many.rows().zip(&of_many) {
         let Some(signature) = *signature else { continue };
@@ -39,7 +43,13 @@ pub(super) fn matched(
             budget.hold(many.steps())?;
             let mut repeated = false;
             let combined = many_cells.iter().zip(one.row(*one_row)).enumerate().map(|(step, (many, one))| {
-                let point = combined(op, many.as_ref()?, one.as_ref()?, swapped)?;
+                let (left, right) = sides(many.as_ref()?, one.as_ref()?, swapped);
+                let Some(point) = op.apply_to(left, right) else {
+                    if let Some(objection) = op.objection(left, right) {
+                        objections.insert(step, objection);
+                    }
+                    return None;
+                };
                 if let Some(unique) = &mut unique {
                     repeated |= !unique.take(signature, step);
                 }
@@ -55,15 +65,16 @@ pub(super) fn matched(
             }
         }
     }
+    objections.into_values().for_each(&mut remark);
     result.joined().map_err(|error| match error {
         EvalError::SameLabels { labels } if matching.group.is_some() => EvalError::SameGroupLabels { labels },
         other => other,
     })
 }
 
-fn combined(op: ElementOp, many: &Point, one: &Point, swapped: bool) -> Option<Point> {
-    let (left, right) = if swapped { (one, many) } else { (many, one) };
-    op.apply_to(left, right)
+/// Left and right.
+fn sides<'p>(many: &'p Point, one: &'p Point, swapped: bool) -> (&'p Point, &'p Point) {
+    if swapped { (one, many) } else { (many, one) }
 }
 
 /// What is matched of each series, numbered: equal parts have the same number.

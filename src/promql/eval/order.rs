@@ -34,7 +34,7 @@ pub(in crate::promql) fn ordered(of: Matrix, order: &Order) -> Vec<(LabelSet, Po
             let by_value = match which {
                 Selection::Largest => descending(value(a), value(b)),
                 Selection::Smallest => ascending(value(a), value(b)),
-                Selection::First => Ordering::Equal,
+                Selection::First | Selection::Share => Ordering::Equal,
             };
             groups[a.0].cmp(&groups[b.0]).then(by_value)
         }),

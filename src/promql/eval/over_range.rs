@@ -6,7 +6,7 @@ use crate::{
         Budget, Point, labels,
         leaf::{Answer, RangeSeries, Read, Times},
         matrix::Matrix,
-        range::RangeFunction,
+        range::{RangeFunction, Reading},
         tree::{RangeVector, Scalar},
     },
     series::{HistogramSample, NativeHistogram, ResetHint, Sample},
@@ -19,6 +19,7 @@ impl<'a> Evaluation<'a, '_> {
         function: RangeFunction,
         arguments: &[Scalar],
         of: &RangeVector,
+        at: usize,
     ) -> Result<Matrix, EvalError> {
         let arguments: Vec<Vec<f64>> =
             arguments.iter().map(|argument| self.scalar(argument)).collect::<Result<_, _>>()?;
@@ -35,6 +36,8 @@ impl<'a> Evaluation<'a, '_> {
                 budget.work(looked_at)
             };
             function.over_steps_mixed(samples, histograms, &times, range_ms, arguments, take)?;
+            let read = Reading { labels, samples, histograms, times: &times, range_ms };
+            function.remark(read, &cells, arguments, at, &mut self.remarks);
             let labels_of =
                 || if function.keeps_name() { labels.clone() } else { labels::without_name(labels) };
             matrix.push_with(|row| row.append(&mut cells), labels_of);

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     promql::{
         Budget, Point,
+        annotation::{Remark, Remarks},
         ast::Grouping,
         matrix::{Cell, Matrix},
         native,
@@ -24,6 +25,8 @@ pub(super) fn selected(
     count: &[f64],
     groups: &Groups,
     of: &Matrix,
+    at: usize,
+    remarks: &mut Remarks,
 ) -> Result<Matrix, EvalError> {
     let steps = of.steps();
     if !count.iter().any(|count| *count >= 1.0 || count.is_nan()) || of.row_count() == 0 {
@@ -42,13 +45,17 @@ pub(super) fn selected(
             found.clear();
             for row in members {
                 match (&of.row(*row)[step], which) {
-                    (Some(_), Selection::First) => found.push((*row, 0.0)),
+                    (Some(_), Selection::First | Selection::Share) => found.push((*row, 0.0)),
                     (Some(Point::Float(value)), _) => found.push((*row, *value)),
+                    (Some(Point::Histogram(_)), _) if count > 0 => {
+                        let name = if which == Selection::Largest { "topk" } else { "bottomk" };
+                        remarks.add(at, Remark::IgnoredInGroup(name));
+                    }
                     _ => {}
                 }
             }
             match which {
-                Selection::First => {}
+                Selection::First | Selection::Share => {}
                 Selection::Largest => found.sort_by(|a, b| descending(a.1, b.1)),
                 Selection::Smallest => found.sort_by(|a, b| ascending(a.1, b.1)),
             }

@@ -1,7 +1,7 @@
 //! What a shard answers to a leaf request.
 
 use crate::{
-    promql::{matrix::Matrix, rows::Rows},
+    promql::{annotation::Remarks, matrix::Matrix, rows::Rows},
     series::{HistogramSample, LabelSet, Sample},
 };
 
@@ -14,6 +14,8 @@ pub struct LeafRows(pub(in crate::promql) Rows);
 #[derive(Clone, Debug, Default)]
 pub struct LeafMatrix {
     pub(in crate::promql) answer: Answer,
+    /// About the leaf, at no place.
+    pub(in crate::promql) remarks: Remarks,
 }
 
 #[derive(Clone, Debug)]
@@ -41,7 +43,9 @@ impl LeafMatrix {
     #[must_use]
     pub fn merge(parts: Vec<Self>) -> Self {
         let (mut matrices, mut series) = (Vec::new(), Vec::new());
+        let mut remarks = Remarks::default();
         for part in parts {
+            remarks.merge(&part.remarks);
             match part.answer {
                 Answer::Steps(matrix) => matrices.push(matrix),
                 Answer::Samples(mut part) => series.append(&mut part),
@@ -51,7 +55,7 @@ impl LeafMatrix {
             true => Answer::Samples(series).into(),
             false => Matrix::laid_end_to_end(matrices).into(),
         };
-        all.sorted()
+        Self { remarks, ..all }.sorted()
     }
 
     /// Its rows, for the next step.
@@ -65,14 +69,15 @@ impl LeafMatrix {
 
     /// In label order.
     pub(in crate::promql) fn sorted(self) -> Self {
-        match self.answer {
-            Answer::Steps(matrix) => matrix.sorted().into(),
+        let answer = match self.answer {
+            Answer::Steps(matrix) => Answer::Steps(matrix.sorted()),
             Answer::Samples(mut series) => {
                 // The stable sort finds the sorted runs and merges them.
                 series.sort_by(|a, b| a.labels.cmp(&b.labels));
-                Answer::Samples(series).into()
+                Answer::Samples(series)
             }
-        }
+        };
+        Self { answer, ..self }
     }
 
     /// Whether no series has anything to say.
@@ -112,12 +117,12 @@ impl Default for Answer {
 
 impl From<Answer> for LeafMatrix {
     fn from(answer: Answer) -> Self {
-        Self { answer }
+        Self { answer, remarks: Remarks::default() }
     }
 }
 
 impl From<Matrix> for LeafMatrix {
     fn from(matrix: Matrix) -> Self {
-        Self { answer: Answer::Steps(matrix) }
+        Answer::Steps(matrix).into()
     }
 }

@@ -6,9 +6,11 @@ use super::{
 };
 use crate::{
     promql::{
-        Budget, EvalError, Point, labels,
+        Budget, EvalError, Point,
+        annotation::Remarks,
+        labels,
         matrix::{Cell, Matrix},
-        range::{Arguments, RangeFunction, between, floats_between},
+        range::{Arguments, RangeFunction, Reading, between, floats_between},
         rows::Follower,
     },
     series::{HistogramSample, Sample, TimestampMs, is_stale_marker},
@@ -28,6 +30,8 @@ pub struct LeafBuilder {
     series: Vec<RangeSeries>,
     scratch: Vec<Sample>,
     unmarked: Vec<Sample>,
+    /// About the leaf, at no place.
+    remarks: Remarks,
 }
 
 /// What an instant selector gives of a sample.
@@ -49,6 +53,7 @@ impl LeafBuilder {
             series: Vec::new(),
             scratch: Vec::new(),
             unmarked: Vec::new(),
+            remarks: Remarks::default(),
         }
     }
 
@@ -80,10 +85,11 @@ impl LeafBuilder {
     /// The answer, in the order in which the series came.
     #[must_use]
     pub fn finish(self) -> LeafMatrix {
-        match self.request.read {
-            Read::Samples { .. } => Answer::Samples(self.series).into(),
-            _ => Matrix::of_rows(self.request.times.count(), self.rows.finish(), self.cells).into(),
-        }
+        let answer = match self.request.read {
+            Read::Samples { .. } => Answer::Samples(self.series),
+            _ => Answer::Steps(Matrix::of_rows(self.request.times.count(), self.rows.finish(), self.cells)),
+        };
+        LeafMatrix { answer, remarks: self.remarks }
     }
 
     fn newest(
@@ -152,6 +158,10 @@ impl LeafBuilder {
             budget.work(looked_at)
         };
         function.over_steps_mixed(samples, &histograms, times, range_ms, |_| arguments, take)?;
+        if self.request.annotated {
+            let read = Reading { labels: view.labels, samples, histograms: &histograms, times, range_ms };
+            function.remark(read, &self.cells[start..], |_| arguments, 0, &mut self.remarks);
+        }
         self.end_row(start, view, function.keeps_name());
         Ok(())
     }

@@ -44,9 +44,10 @@ impl Times {
         let SubqueryRange { range_ms, step_ms, moment } = *subquery;
         let looking = self.looking(moment);
         let (start, end) = match looking.first_and_last_look() {
-            Some((first, last)) => {
+            Some((first, _)) => {
                 let before = first.plus_ms(range_ms.saturating_neg());
-                (before.align_down(step_ms).plus_ms(step_ms), last)
+                // As Prometheus: up to the end of what stands around, also where no step falls on it.
+                (before.align_down(step_ms).plus_ms(step_ms), looking.looks_at(self.grid.end))
             }
             // No step sees anything.
             None => (TimestampMs(1), TimestampMs(0)),

@@ -8,20 +8,31 @@ use crate::series::{BucketRange, NativeHistogram};
 const NOTHING: BucketRange =
     BucketRange { lower: 0.0, upper: 0.0, lower_inclusive: false, upper_inclusive: false, count: 0.0 };
 
+/// What observations of NaN do to a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::promql) enum Nans {
+    /// The quantile lies among them.
+    Result,
+    /// The quantile lies higher for them.
+    Skewed,
+    /// They are in no fraction.
+    Excluded,
+}
+
 /// The value that a share `q` of the observations does not exceed. NaN without observations; infinite for a
 /// `q` outside 0..=1.
 ///
 /// Observations of NaN are in the count but in no bucket (the sum is NaN then): they lie above all others,
-/// and so does the quantile that falls among them: NaN.
-pub(in crate::promql) fn quantile(q: f64, histogram: &NativeHistogram) -> f64 {
+/// and so does the quantile that falls among them: NaN. Says what they do.
+pub(in crate::promql) fn quantile(q: f64, histogram: &NativeHistogram) -> (f64, Option<Nans>) {
     if q < 0.0 {
-        return f64::NEG_INFINITY;
+        return (f64::NEG_INFINITY, None);
     }
     if q > 1.0 {
-        return f64::INFINITY;
+        return (f64::INFINITY, None);
     }
     if histogram.count == 0.0 || q.is_nan() {
-        return f64::NAN;
+        return (f64::NAN, None);
     }
     // From the nearer end, except where buckets do not add up to the count.
     let forward = histogram.sum.is_nan() || q < 0.5;
@@ -35,18 +46,29 @@ pub(in crate::promql) fn quantile(q: f64, histogram: &NativeHistogram) -> f64 {
     };
     let bucket = match bounded(bucket, histogram) {
         Ok(bucket) => bucket,
-        Err(value) => return value,
+        Err(value) => return (value, None),
     };
     // Float errors may make the sum of the buckets larger than the count.
     let count = if count > histogram.count { histogram.count } else { count };
     if count < rank {
-        return if histogram.sum.is_nan() { f64::NAN } else { bucket.upper };
+        let nans = histogram.sum.is_nan();
+        return if nans { (f64::NAN, Some(Nans::Result)) } else { (bucket.upper, None) };
     }
     let rank = if forward { rank - (count - bucket.count) } else { count - rank };
     // With observations of NaN, Prometheus (3.5 to 3.14 at least) counts on to the last bucket and then
     // interpolates in that one. Its answer, wrong as it is, is the one to give.
     let bucket = if histogram.sum.is_nan() { ranges.last().unwrap_or(bucket) } else { bucket };
-    interpolated(rank / bucket.count, bucket, histogram)
+    let value = interpolated(rank / bucket.count, bucket, histogram);
+    (value, has_nans(histogram).then_some(Nans::Skewed))
+}
+
+/// Whether there are observations of NaN: they are in no bucket.
+pub(in crate::promql) fn has_nans(histogram: &NativeHistogram) -> bool {
+    histogram.sum.is_nan() && total(histogram) < histogram.count
+}
+
+fn total(histogram: &NativeHistogram) -> f64 {
+    histogram.ranges().fold(0.0, |total, range| total + range.count)
 }
 
 /// The bucket in which the running count reaches `rank`, and that count; the last one if none does.
@@ -115,11 +137,7 @@ pub(in crate::promql) fn fraction(lower: f64, upper: f64, histogram: &NativeHist
     if lower >= upper {
         return 0.0;
     }
-    let total = if histogram.sum.is_nan() {
-        histogram.ranges().fold(0.0, |total, range| total + range.count)
-    } else {
-        histogram.count
-    };
+    let total = if histogram.sum.is_nan() { total(histogram) } else { histogram.count };
     let rank = |value| match rank_of(value, histogram) {
         Some(rank) if rank > total => total,
         Some(rank) => rank,

@@ -4,6 +4,7 @@ use super::ElementOp;
 use crate::{
     promql::{
         Point,
+        annotation::Remark,
         ast::{Arithmetic, Comparison},
         native,
         number::truth,
@@ -24,6 +25,30 @@ impl ElementOp {
             },
             (Point::Histogram(left), Point::Histogram(right)) => self.of_histograms(left, right),
         }
+    }
+
+    /// Why [`Self::apply_to`] has no result, where that is not the answer of a comparison.
+    pub(in crate::promql) fn objection(self, left: &Point, right: &Point) -> Option<Remark> {
+        let kind = |point: &Point| if point.float().is_some() { "float" } else { "histogram" };
+        let has_meaning = match (left, right) {
+            (Point::Float(_), Point::Float(_)) => true,
+            (Point::Histogram(_), Point::Float(_)) => {
+                matches!(self, Self::Arithmetic(Arithmetic::Multiply | Arithmetic::Divide))
+            }
+            (Point::Float(_), Point::Histogram(_)) => {
+                matches!(self, Self::Arithmetic(Arithmetic::Multiply))
+            }
+            (Point::Histogram(_), Point::Histogram(_)) => match self {
+                Self::Arithmetic(Arithmetic::Add | Arithmetic::Subtract) => {
+                    return Some(Remark::IncompatibleOperands(self));
+                }
+                Self::Arithmetic(_) => false,
+                Self::Filter(op) | Self::Truth(op) => {
+                    matches!(op, Comparison::Equal | Comparison::NotEqual)
+                }
+            },
+        };
+        (!has_meaning).then(|| Remark::Operands(kind(left), self, kind(right)))
     }
 
     fn with_number(self, histogram: &NativeHistogram, number: f64) -> Option<Point> {

@@ -240,3 +240,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_text_alone_tells_a_rate_of_no_counter() {
+    let remarks = |text: &str| Query::parse(text).unwrap().remarks_on_text();
+    let none = Annotations::default();
+    for text in ["rate(a_total[5m])", "rate({job=\"a\"}[5m])", "delta(a[5m])", "rate(a[5m:1m])", "a + 1"] {
+        assert_eq!(remarks(text), none, "{text}");
+    }
+    let found = remarks("1 +\n increase(a[5m]) + quantile_over_time(2, a[5m])");
+    let info = "PromQL info: metric might not be a counter, name does not end in \
+                _total/_sum/_count/_bucket: \"a\" (2:11)";
+    assert_eq!(found.infos, [info]);
+    assert_eq!(found.warnings.len(), 1);
+}

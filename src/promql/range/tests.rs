@@ -33,7 +33,7 @@ fn evaluated(read: Read, offset_ms: i64, labels: &LabelSet, samples: &[Sample]) 
     let leaf = Leaf { matchers: Vec::new().into(), read, moment, subqueries: Vec::new() };
     let request = leaf.request(&Grid::instant(TimestampMs(600_000)));
     let answer = request.evaluate([view].into_iter(), &mut Budget::unlimited()).unwrap();
-    let LeafMatrix { answer: Answer::Steps(matrix) } = answer else { panic!("not a matrix") };
+    let LeafMatrix { answer: Answer::Steps(matrix), .. } = answer else { panic!("not a matrix") };
     let (labels, cells) = matrix.into_parts();
     Some((labels.into_iter().next()?, cells[0].as_ref().and_then(Point::float)?))
 }

@@ -5,7 +5,7 @@ use super::{
     data::LENGTH,
 };
 use emberwatch::{
-    promql::{Budget, Grid, LeafMatrix, Point, Query, QueryValue},
+    promql::{Annotations, Budget, Grid, LeafMatrix, Point, Query, QueryValue},
     series::{HistogramSample, LabelSet, NativeHistogram, Sample, SampleBatch, TimestampMs, series_hash},
     window::{self, Store},
     wire::{Decoder, Limits, MessageType},
@@ -36,7 +36,7 @@ impl Ours {
         Self { store }
     }
 
-    pub(super) fn query(&self, text: &str, grid: &Grid) -> Answer {
+    pub(super) fn query(&self, text: &str, grid: &Grid) -> (Answer, Annotations) {
         let query = Query::parse(text).unwrap_or_else(|error| panic!("{text}\n{error}"));
         let mut budget = Budget::new(50_000_000, || false);
         let answers = query.needs(grid).into_iter().map(|request| {
@@ -49,25 +49,31 @@ impl Ours {
         let answers = answers.map(|part| part.map(|part| LeafMatrix::merge(vec![part])));
         let value = answers
             .collect::<Result<Vec<_>, _>>()
-            .and_then(|answers| query.evaluate(grid, answers, &mut budget));
+            .and_then(|answers| query.evaluate_annotated(grid, answers, &mut budget));
         match value {
-            Err(error) => Answer::Error(error.to_string()),
-            Ok(QueryValue::Scalar(value)) => Answer::Scalar(value),
-            Ok(QueryValue::String(text)) => panic!("{text}: not asked for"),
-            Ok(QueryValue::Vector(elements)) => Answer::Series(
-                elements
-                    .iter()
-                    .map(|(labels, point)| (named(labels), vec![(grid.start.0, shown(point))]))
-                    .collect(),
-            ),
-            Ok(QueryValue::Matrix(series)) => {
-                let points = |points: &[(TimestampMs, Point)]| {
-                    points.iter().map(|(at, point)| (at.0, shown(point))).collect()
-                };
-                let series: BTreeMap<_, _> =
-                    series.iter().map(|series| (named(&series.labels), points(&series.points))).collect();
-                Answer::Series(series)
-            }
+            Err(error) => (Answer::Error(error.to_string()), Annotations::default()),
+            Ok((value, annotations)) => (answer(value, grid), annotations),
+        }
+    }
+}
+
+fn answer(value: QueryValue, grid: &Grid) -> Answer {
+    match value {
+        QueryValue::Scalar(value) => Answer::Scalar(value),
+        QueryValue::String(text) => panic!("{text}: not asked for"),
+        QueryValue::Vector(elements) => Answer::Series(
+            elements
+                .iter()
+                .map(|(labels, point)| (named(labels), vec![(grid.start.0, shown(point))]))
+                .collect(),
+        ),
+        QueryValue::Matrix(series) => {
+            let points = |points: &[(TimestampMs, Point)]| {
+                points.iter().map(|(at, point)| (at.0, shown(point))).collect()
+            };
+            let series: BTreeMap<_, _> =
+                series.iter().map(|series| (named(&series.labels), points(&series.points))).collect();
+            Answer::Series(series)
         }
     }
 }

@@ -1,12 +1,15 @@
 //! The judge: a Prometheus that scrapes nothing and keeps native histograms.
 
 use super::answer::{Answer, Labels, Shown, ShownBucket};
-use crate::support::{
-    http::{self, percent_encoded},
-    process::Process,
-    prometheus,
+use crate::{
+    annotations,
+    support::{
+        http::{self, percent_encoded},
+        process::Process,
+        prometheus,
+    },
 };
-use emberwatch::promql::Grid;
+use emberwatch::promql::{Annotations, Grid};
 use serde_json::Value;
 use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 
@@ -34,7 +37,7 @@ impl Prometheus {
         assert_eq!(response.status, 204, "{}", response.text());
     }
 
-    pub(super) fn query(&self, text: &str, grid: &Grid) -> Answer {
+    pub(super) fn query(&self, text: &str, grid: &Grid) -> (Answer, Annotations) {
         let seconds = |ms: i64| ms as f64 / 1000.0;
         let query = percent_encoded(text);
         let path = if grid.is_instant() {
@@ -46,8 +49,8 @@ impl Prometheus {
         let response = http::get(self.address, &path).unwrap();
         let json: Value = serde_json::from_slice(&response.body).unwrap();
         match json["error"].as_str() {
-            Some(error) => Answer::Error(error.to_owned()),
-            None => shown(&json["data"], grid.start.0),
+            Some(error) => (Answer::Error(error.to_owned()), Annotations::default()),
+            None => (shown(&json["data"], grid.start.0), annotations::of_json(&json)),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::{
     data::{LENGTH, Series},
 };
 use emberwatch::{
-    promql::{Budget, Grid, LeafMatrix, Point, Query, QueryValue},
+    promql::{Annotations, Budget, Grid, LeafMatrix, Point, Query, QueryValue},
     series::{LabelSet, SampleBatch, TimestampMs, series_hash},
     window::{self, Store},
 };
@@ -32,10 +32,10 @@ impl Sharded {
         Self { stores: batches.iter().map(filled).collect() }
     }
 
-    pub(super) fn answer(&self, text: &str, grid: &Grid) -> Answer {
+    pub(super) fn answer(&self, text: &str, grid: &Grid) -> (Answer, Annotations) {
         let query = match Query::parse(text) {
             Ok(query) => query,
-            Err(error) => return Answer::Error(error.to_string()),
+            Err(error) => return (Answer::Error(error.to_string()), Annotations::default()),
         };
         let mut budget = Budget::new(5_000_000, || false);
         let value = query
@@ -52,10 +52,10 @@ impl Sharded {
                 self.stores.iter().map(part).collect::<Result<_, _>>().map(LeafMatrix::merge)
             })
             .collect::<Result<Vec<_>, _>>()
-            .and_then(|answers| query.evaluate(grid, answers, &mut budget));
+            .and_then(|answers| query.evaluate_annotated(grid, answers, &mut budget));
         match value {
-            Ok(value) => shown(value),
-            Err(error) => Answer::Error(error.to_string()),
+            Ok((value, annotations)) => (shown(value), annotations),
+            Err(error) => (Answer::Error(error.to_string()), Annotations::default()),
         }
     }
 }

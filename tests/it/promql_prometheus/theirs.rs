@@ -1,8 +1,11 @@
 //! The judge: a Prometheus that scrapes nothing, asked by POST over kept connections.
 
 use super::answer::{Answer, Labels};
-use crate::support::{http::percent_encoded, process::Process, prometheus};
-use emberwatch::promql::Grid;
+use crate::{
+    annotations,
+    support::{http::percent_encoded, process::Process, prometheus},
+};
+use emberwatch::promql::{Annotations, Grid};
 use serde_json::Value;
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -38,7 +41,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn query(&mut self, text: &str, grid: &Grid) -> Answer {
+    pub(super) fn query(&mut self, text: &str, grid: &Grid) -> (Answer, Annotations) {
         let seconds = |ms: i64| format!("{}", ms as f64 / 1000.0);
         let query = percent_encoded(text);
         let (path, body) = if grid.is_instant() {
@@ -50,9 +53,9 @@ impl Connection {
         let response = self.post(path, &body);
         let json: Value = serde_json::from_slice(&response).unwrap();
         if let Some(message) = json["error"].as_str() {
-            return Answer::Error(message.to_owned());
+            return (Answer::Error(message.to_owned()), Annotations::default());
         }
-        shown(&json["data"])
+        (shown(&json["data"]), annotations::of_json(&json))
     }
 
     fn post(&mut self, path: &str, body: &str) -> Vec<u8> {

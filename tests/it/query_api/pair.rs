@@ -110,7 +110,13 @@ impl Pair {
 impl Answer {
     pub(super) fn of(address: SocketAddr, request: &Request) -> Self {
         let response = request.send(address);
-        let body = serde_json::from_slice(&response.body).unwrap_or_default();
+        let mut body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        for name in ["warnings", "infos"] {
+            // Prometheus gives them in any order.
+            if let Some(texts) = body.get_mut(name).and_then(Value::as_array_mut) {
+                texts.sort_by_key(Value::to_string);
+            }
+        }
         Self { status: response.status, body, text: response.text() }
     }
 

@@ -148,7 +148,40 @@ fn instant(start: TimestampMs) -> Vec<Request> {
         ]
         .map(|text| query(text).compare(Code)),
     );
+    // What is wrong only when it is evaluated, and what goes before that.
+    requests.extend(
+        [
+            r#"label_replace(up, "a", "$1", "job", "(")"#,
+            r#"label_replace(up, "", "x", "job", ".*")"#,
+            r#"label_replace(up, "instance", "same", "job", ".*")"#,
+            r#"label_join(up, "", ",", "job")"#,
+            r#"label_join(up, "a", ",", "job", "")"#,
+            r#"count_values("", up)"#,
+            r#"label_replace(up, "a", "$1", "job", "(") and 1"#,
+            r#"rate(up) + label_join(up, "", ",", "job")"#,
+            "up * on (job) up",
+            "up * on (job) group_left () up",
+            r#"rate({__name__=~".+"}[5m])"#,
+            "topk(1e30, up)",
+            "topk(NaN, up)",
+        ]
+        .map(|text| query(text).compare(Code)),
+    );
+    // Answers with warnings and infos.
+    requests.extend(
+        [
+            "rate(up[5m])",
+            "quantile(2, up)",
+            "histogram_quantile(0.9, up)",
+            "1 +\n  quantile_over_time(-1, up[5m])",
+            "quantile(1.5, rate(node_load1[5m])) + on () quantile(-1, rate(up[5m]))",
+        ]
+        .map(query),
+    );
     requests.extend([
+        query("quantile(2, up)").with("limit", "1"),
+        Request::get::<&str>("query", &[]).compare(Code),
+        Request::get("query", &[("time", &*at_text)]).compare(Code),
         query("up").posted(),
         Request::get("query", &[("query", "up")]).posted_to(&format!("time={at_text}")),
         Request::get("query", &[("query", "2"), ("time", "1")]).posted_to("query=1&time=2"),
@@ -190,6 +223,14 @@ fn range(start: TimestampMs) -> Vec<Request> {
         Request::get("query_range", &[("query", "1"), ("start", start), ("end", end), ("step", step)])
     };
     vec![
+        over("rate(up[5m])", "15").compare(InOrder),
+        over("quantile(time() % 7, up)", "15").compare(InOrder),
+        over(r#"label_replace(up, "a", "$1", "job", "(")"#, "15").compare(Code),
+        over("up * on (job) up", "15").compare(Code),
+        over("'text'", "15").compare(Code),
+        Request::get::<&str>("query_range", &[]).compare(Code),
+        Request::get("query_range", &[("query", "up")]).compare(Code),
+        Request::get("query_range", &[("start", "1"), ("end", "2"), ("step", "1")]).compare(Code),
         over("up", "15").compare(InOrder),
         over("sum by (mode) (rate(node_cpu_seconds_total[2m]))", "60").compare(InOrder),
         over("node_load1", "1m").compare(InOrder),
