@@ -6,7 +6,7 @@
 #![allow(clippy::expect_used, reason = "a bench stops by panicking")]
 
 use divan::{Bencher, counter::ItemsCount};
-use emberwatch::score::iforest::{Forest, Hyperparams};
+use emberwatch::score::iforest::{Attribution, Forest, Hyperparams};
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
@@ -48,6 +48,15 @@ fn score_single_row(bencher: Bencher<'_, '_>, d: usize) {
 
 #[divan::bench(args = D)]
 fn path_credit(bencher: Bencher<'_, '_>, d: usize) {
+    attribute(bencher, d, Attribution::PathCredit);
+}
+
+#[divan::bench(args = D)]
+fn shap_values(bencher: Bencher<'_, '_>, d: usize) {
+    attribute(bencher, d, Attribution::Shap);
+}
+
+fn attribute(bencher: Bencher<'_, '_>, d: usize, attribution: Attribution) {
     let forest = fit(&rows(20_000, d, 1));
     let rows = rows(1_024, d, 2);
     let mut credits = vec![0.0; d];
@@ -55,7 +64,7 @@ fn path_credit(bencher: Bencher<'_, '_>, d: usize) {
     bencher.bench_local(|| {
         at = (at + 1) % 1_024;
         if let Some(x) = rows.row(at).as_slice() {
-            forest.path_credit(x, &mut credits);
+            forest.attribute(attribution, x, &mut credits);
         }
     });
 }

@@ -4,7 +4,7 @@
 
 use divan::{Bencher, black_box};
 use emberwatch::{
-    promql::{Budget, Grid, LeafMatrix, Plan},
+    promql::{Budget, Grid, LeafMatrix, Memo, Plan},
     series::{LabelSet, METRIC_NAME, Sample, TimestampMs},
     window::SeriesView,
 };
@@ -51,7 +51,8 @@ fn histogram_quantile_of_10k_buckets(bencher: Bencher<'_, '_>) {
 fn evaluate(text: &str, bencher: Bencher<'_, '_>, series: &[(LabelSet, Vec<Sample>)]) {
     let plan = plan(text);
     let answer = LeafMatrix::merge(vec![first_leaf(&plan, series)]);
-    bencher.bench_local(|| plan.evaluate(black_box(&[&answer]), AT));
+    let mut memo = Memo::default();
+    bencher.bench_local(|| plan.evaluate(black_box(&[&answer]), AT, &mut memo));
 }
 
 #[expect(clippy::unwrap_used, reason = "no budget, no failure")]

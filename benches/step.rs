@@ -1,15 +1,18 @@
-//! One scrape of 100 machines appended, and the step evaluated: the node preset, to the feature matrix (no
-//! model is trained). Ten times that is a step of 1,000 machines.
+//! A step of 100 machines, to the feature matrix (no model is trained). Ten times that is a step of 1,000
+//! machines.
 
 use divan::{Bencher, black_box};
 use emberwatch::{
     calibrate::{CheckedPersistence, Thresholds},
-    features::{DEFAULT_RATE_INTERVAL, FeatureSchema, SchemaSettings, preset},
+    features::{DEFAULT_RATE_INTERVAL, FeatureColumn, FeatureSchema, SchemaSettings, preset},
     pipeline::{ClockConfig, Detector, DetectorSettings, Replay},
     series::{LabelSet, Sample, SampleBatch, TimestampMs, series_hash},
     window::Config,
 };
-use std::time::Duration;
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 
 const MACHINES: usize = 100;
 const SCRAPE_MS: i64 = 15_000;
@@ -18,9 +21,12 @@ fn main() {
     divan::main();
 }
 
+/// One scrape appended, and the step of the node preset evaluated.
 #[divan::bench(sample_count = 20)]
+#[expect(clippy::unwrap_used, reason = "the preset is there, which its own tests show")]
 fn step_of_100_machines(bencher: Bencher<'_, '_>) {
-    let mut replay = replay();
+    let features = preset("node_exporter").unwrap().columns(DEFAULT_RATE_INTERVAL);
+    let mut replay = replay(&["instance"], features);
     let labels: Vec<LabelSet> = (0..MACHINES).flat_map(series).collect();
     let mut round = 0;
     let mut next = || {
@@ -37,10 +43,45 @@ fn step_of_100_machines(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[expect(clippy::unwrap_used, reason = "the preset is a schema, which its own tests show")]
-fn replay() -> Replay {
-    let features = preset("node_exporter").unwrap().columns(DEFAULT_RATE_INTERVAL);
-    let schema = SchemaSettings { features, step_ms: SCRAPE_MS, ..SchemaSettings::default() };
+/// A step where every series is read: 43,500 series with 21 samples in reach, which are there already.
+#[divan::bench(sample_count = 20)]
+fn rate_of_every_series(bencher: Bencher<'_, '_>) {
+    step_alone(bencher, &["instance"], &[r#"sum by (instance) (rate({job="node"}[5m]))"#]);
+}
+
+/// Four statistics of each of 38,400 series by itself.
+#[divan::bench(sample_count = 10)]
+fn four_statistics_of_each_series(bencher: Bencher<'_, '_>) {
+    let statistics = ["avg", "stddev", "min", "max"];
+    let features = statistics.map(|name| format!("{name}_over_time(node_cpu_seconds_total[5m])"));
+    step_alone(bencher, &["instance", "cpu", "mode"], &features.each_ref().map(String::as_str));
+}
+
+/// Benches the evaluation alone: the samples are appended before.
+fn step_alone(bencher: Bencher<'_, '_>, by: &[&str], features: &[&str]) {
+    let column = |(n, expression): (usize, &&str)| FeatureColumn {
+        name: format!("f{n}"),
+        expression: (*expression).to_owned(),
+    };
+    let replay = RefCell::new(replay(by, features.iter().enumerate().map(column).collect()));
+    let labels: Vec<LabelSet> = (0..MACHINES).flat_map(series).collect();
+    let round = Cell::new(0);
+    let append = || {
+        round.set(round.get() + 1);
+        replay.borrow_mut().append(&batch(&labels, round.get()));
+    };
+    let evaluate = || replay.borrow_mut().evaluate(Duration::ZERO).len();
+    for _ in 0..25 {
+        append();
+        evaluate();
+    }
+    bencher.with_inputs(append).bench_local_values(|()| black_box(evaluate()));
+}
+
+#[expect(clippy::unwrap_used, reason = "the features of these benches are a schema")]
+fn replay(by: &[&str], features: Vec<FeatureColumn>) -> Replay {
+    let by = by.iter().map(|label| (*label).to_owned()).collect();
+    let schema = SchemaSettings { by, features, step_ms: SCRAPE_MS, ..SchemaSettings::default() };
     let detector = Detector::new(DetectorSettings {
         schema: FeatureSchema::new(schema).unwrap(),
         thresholds: Thresholds::default(),

@@ -113,6 +113,14 @@ fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     write().with_context(|| format!("cannot write the model {}", path.display()))
 }
 
+/// The model in a file, and the file's size in bytes.
+fn read_model(file: &Path) -> anyhow::Result<(crate::model::Model, u64)> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read the model {}", file.display()))?;
+    let model = crate::model::Model::decode(&bytes)
+        .with_context(|| format!("cannot use the model {}", file.display()))?;
+    Ok((model, bytes.len() as u64))
+}
+
 fn instant(at: TimestampMs) -> String {
     jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.to_string(), |at| at.to_string())
 }

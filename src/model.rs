@@ -12,11 +12,12 @@
 //! users of other libraries have, so that they can bring it along and compare like with like.
 //!
 //! - `judge`: either of the two;
-//! - `members`, `member`: what each member sees, and which features it blames;
+//! - `members`, `member`: what each member sees, and what they say together;
 //! - `plain`: the plain forest;
 //! - `scaling`: what is ordinary for a feature of an entity;
+//! - `blame`: which features a member blames; `importance`: which features a model looks at most;
 //! - `scikit_learn`: forests that were grown there; `onnx`: plain models for other programs;
-//! - `self_test`: rows with their known scores;
+//! - `self_test`: rows with their known scores; `summary`: what a person wants to know of a model;
 //! - `file`, `encoding`: the file (see `docs/model-format.md`) and what stands in it.
 //!
 //! A model is immutable. Whatever [`Model::decode`] accepts was checked in every part and gave the
@@ -24,11 +25,15 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod blame;
+
 mod encoding;
 
 mod error;
 
 mod file;
+
+mod importance;
 
 mod judge;
 
@@ -46,18 +51,21 @@ mod scikit_learn;
 
 mod self_test;
 
+mod summary;
+
 pub use error::{ExportError, ModelError};
 pub use file::{FORMAT_VERSION, MAGIC};
 pub use member::{Member, MemberKind};
 pub use scaling::{ColumnScale, SCALED, Scales, Scaling};
 pub use scikit_learn::{Calibration, ImportSettings, ScikitLearnError, ScikitLearnForest, TreeProblem};
 pub use self_test::SelfTestRow;
+pub use summary::{ForestSize, Part};
 
 use crate::{
     calibrate::{AnomalyScore, Thresholds},
     explain::{self, Contribution, Driver, Evidence},
     features::{FeatureSchema, InputLayout, Inputs, SchemaDifference, Statistic},
-    score::iforest::Hyperparams,
+    score::iforest::{Attribution, Hyperparams},
     series::{LabelSet, TimestampMs},
 };
 pub(crate) use judge::Judge;
@@ -73,6 +81,10 @@ use ndarray::ArrayView2;
 
 /// Contributions are worked out from this tail probability down: rows that are ordinary need no reason.
 pub const EXPLAINED_BELOW: f64 = 0.05;
+
+/// From this tail probability down the forests' part in them is exact Tree SHAP, which costs a hundred scores, above
+/// it path credit, which costs three. Every row that reaches the default thresholds lies below.
+pub const EXACT_BELOW: f64 = 0.01;
 
 /// The most bytes of what a model calls itself.
 pub const MAX_VERSION_BYTES: usize = 256;
@@ -252,4 +264,9 @@ impl Model {
         let missing = |feature: &usize| values[[row, layout.column(*feature, Statistic::Value)]].is_nan();
         (0..layout.n_features).filter(missing).collect()
     }
+}
+
+/// How the forests' part in the contributions of a row of this tail probability is found.
+fn attribution(tail_probability: f64) -> Attribution {
+    if tail_probability < EXACT_BELOW { Attribution::Shap } else { Attribution::PathCredit }
 }

@@ -1,7 +1,7 @@
 //! The core as a few calls: samples in, verdicts out, no clock, no task, no file.
 //!
 //! ```text
-//! shards:  Store::append ... LeafTable::evaluate --gather--> Evaluator::step -> verdicts -> series
+//! shards:  Store::append ... LeafTable::evaluate --> Evaluator::gather, step -> verdicts -> series
 //!             |                                                  |
 //!          Progress --merge--> StepClock::tick                training_due -> TrainingJob::run -> Model
 //! ```
@@ -32,7 +32,7 @@ pub use clock::{ClockConfig, StepCause, StepClock, Tick, merge_progress};
 pub use detector::{CompiledFeature, Detector, DetectorSettings, InvalidDetector, compile_feature};
 pub use evaluator::Evaluator;
 pub use judge::Judge;
-pub use leaves::{LeafPlaces, LeafTable, SlicedEvaluation};
+pub use leaves::{LeafMemory, LeafPlaces, LeafTable, SlicedEvaluation};
 pub use replay::Replay;
 pub use training::{TrainingJob, TrainingPolicy};
 pub use verdict::{DetectorStep, FeatureContribution, Verdict, names};

@@ -50,6 +50,8 @@ mod literal;
 
 mod matrix;
 
+mod memo;
+
 mod native;
 
 mod number;
@@ -66,14 +68,17 @@ mod query;
 
 mod range;
 
+mod rows;
+
 mod tree;
 
 pub use budget::Budget;
 pub use error::ParseError;
 pub use eval::EvalError;
 pub use grid::Grid;
-pub use leaf::{Leaf, LeafMatrix, LeafRequest};
+pub use leaf::{Leaf, LeafBuilder, LeafMatrix, LeafRequest, LeafRows, MergeMemory};
 pub use literal::parse_duration_ms;
+pub use memo::Memo;
 pub use number::shortest;
 pub use plan::{Plan, Value};
 pub use point::Point;

@@ -11,11 +11,14 @@ mod support;
 
 use std::{
     fs,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
-use stream::{Bench, N_ENTITIES, PATIENCE, other_model, send, time_of};
+use stream::{Bench, N_ENTITIES, PATIENCE, other_model, send, send_with_ballast, time_of};
 use support::{http, process::wait_for};
 
 /// Seconds of data until the first model. The next one would be trained from the stream when the data
@@ -68,6 +71,54 @@ fn a_hang_up_swaps_the_model_and_no_step_is_lost() {
     assert_eq!((received.duplicates, received.out_of_order), (0, 0));
     // Score and severity of each entity, and the threshold.
     assert_eq!(received.samples, (expected.len() * (2 * N_ENTITIES + 1)) as u64);
+}
+
+/// A thousand reloads while tens of thousands of samples come with every step: each step of each entity
+/// arrives at the receiver of the scores exactly once, and models that are not in use take no memory.
+#[test]
+fn a_thousand_reloads_lose_no_step_and_no_memory() {
+    const RELOADS: usize = 1_000;
+    const RELOADS_A_STEP: usize = 6;
+    /// More than the model's windows may still need after a fifth of the reloads. A model takes a tenth.
+    const MOST_GROWTH: usize = 16 << 20;
+    let (other, bytes) = other_model();
+    let bench = Bench::start(42, WARM_UP);
+    let first_unsent = bench.train();
+    let own = bench.version().unwrap();
+    fs::write(bench.models.join(format!("{other}.ewm")), bytes).unwrap();
+
+    let last = first_unsent + RELOADS / RELOADS_A_STEP;
+    assert!(last < 2 * WARM_UP, "step {last}: the stream would train a model of its own");
+    let (early, late) = thread::scope(|scope| {
+        // The sender ends with the reloads, also when an assertion fails: a scope waits for its threads.
+        let (reloaded, reloads) = mpsc::channel();
+        let address = bench.address;
+        scope.spawn(move || {
+            for step in first_unsent..=last {
+                send_with_ballast(address, step);
+                if reloads.iter().take(RELOADS_A_STEP).count() < RELOADS_A_STEP {
+                    return;
+                }
+            }
+        });
+        let mut early = 0;
+        for (number, version) in [&other, &own].into_iter().cycle().take(RELOADS).enumerate() {
+            bench.point_to(version);
+            let answer = bench.post_reload();
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            // The sender may have sent its last step already.
+            _ = reloaded.send(());
+            if number == RELOADS / 5 {
+                early = bench.sidecar.memory_bytes("VmRSS");
+            }
+        }
+        (early, bench.sidecar.memory_bytes("VmRSS"))
+    });
+    let expected = scored_steps(&bench, last);
+    let received = bench.runtime.block_on(bench.sink.stop()).unwrap();
+    assert_eq!((received.duplicates, received.out_of_order), (0, 0));
+    assert_eq!(received.samples, (expected.len() * (2 * N_ENTITIES + 1)) as u64);
+    assert!(late <= early + MOST_GROWTH, "resident bytes grew from {early} to {late}");
 }
 
 /// Ends the sender also when an assertion fails: a scope waits for its threads.

@@ -2,6 +2,7 @@
 
 use super::board::{ProgressBoard, ShardReport};
 use crate::{
+    pipeline::LeafMemory,
     promql::LeafMatrix,
     shards::{Append, Appended, Evaluate, Evaluated, Mailbox, ShardMessage},
     window::Store,
@@ -9,7 +10,7 @@ use crate::{
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// Series that are evaluated before waiting appends are served: about a millisecond.
+/// Looks of a leaf at a series before waiting appends are served: about a millisecond.
 const SLICE: usize = 1_000;
 
 /// Appends that are served before the evaluation goes on, however fast they come.
@@ -19,6 +20,7 @@ const MAX_BETWEEN_SLICES: usize = 32;
 struct Shard {
     number: usize,
     store: Store,
+    memory: LeafMemory,
     last_arrival: Option<Instant>,
     board: Arc<ProgressBoard>,
 }
@@ -27,7 +29,7 @@ struct Shard {
 ///
 /// Nobody else touches `store`: no lock on the path of a sample.
 pub(super) async fn run_shard(shard: usize, store: Store, mut mailbox: Mailbox, board: Arc<ProgressBoard>) {
-    let mut shard = Shard { number: shard, store, last_arrival: None, board };
+    let mut shard = Shard { number: shard, store, memory: LeafMemory::default(), last_arrival: None, board };
     // A message that had to wait until a step was evaluated.
     let mut held = None;
     loop {
@@ -71,7 +73,7 @@ impl Shard {
         mailbox: &mut Mailbox,
     ) -> Option<ShardMessage> {
         let mut held = None;
-        let mut evaluation = table.begin(&mut self.store, at);
+        let mut evaluation = table.begin(&mut self.store, at, &self.memory);
         let leaves = loop {
             if let Some(leaves) = evaluation.advance(&self.store, SLICE) {
                 break leaves;
@@ -95,6 +97,7 @@ impl Shard {
                 served += 1;
             }
         };
+        self.memory.keep(&leaves);
         self.store.mark_evaluated(at);
         let empty = leaves.iter().all(LeafMatrix::is_empty);
         let next_sample = empty.then(|| self.store.next_after(at)).flatten();

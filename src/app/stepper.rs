@@ -120,10 +120,10 @@ impl Stepper {
     /// Joins what the shards answered and judges it, on a thread of its own: with many series it takes
     /// longer than a request may wait for a thread of the runtime.
     async fn judge(&mut self, at: TimestampMs, parts: ShardLeaves) -> Judged {
-        let (table, models) = (Arc::clone(&self.table), Arc::clone(&self.models));
+        let models = Arc::clone(&self.models);
         let mut evaluator = std::mem::take(&mut self.evaluator);
         let judging = tokio::task::spawn_blocking(move || {
-            let leaves = table.gather(parts);
+            let leaves = evaluator.gather(parts);
             let steps = evaluator.step(&leaves, at, |detector| models.load(detector));
             (evaluator, Judged { steps, empty: leaves.iter().all(LeafMatrix::is_empty) })
         });

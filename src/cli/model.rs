@@ -1,11 +1,26 @@
 //! `emberwatch model`: what can be done with model files, one file a subcommand.
 
+pub mod diff;
+
 pub mod export;
+
+mod facts;
 
 pub mod import;
 
+pub mod list;
+
+pub mod rollback;
+
+pub mod show;
+
+mod svg;
+
 use clap::{Args, Subcommand};
 use std::process::ExitCode;
+
+/// Where a sidecar keeps its models unless its config says otherwise.
+const DEFAULT_FOLDER: &str = "models";
 
 /// What can be done with model files.
 #[derive(Debug, Args)]
@@ -16,6 +31,14 @@ pub struct ModelArgs {
 
 #[derive(Debug, Subcommand)]
 enum ModelCommand {
+    /// Show what stands in a model file
+    Show(show::ShowArgs),
+    /// Show how two model files differ
+    Diff(diff::DiffArgs),
+    /// List the versions that a sidecar keeps
+    List(list::ListArgs),
+    /// Put an older version in use again
+    Rollback(rollback::RollbackArgs),
     /// Write a plain model for other programs
     Export(export::ExportArgs),
     /// Make a model file of an Isolation Forest of scikit-learn
@@ -28,6 +51,10 @@ enum ModelCommand {
 /// With what went wrong, to be shown to the user.
 pub fn run(args: &ModelArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
+        ModelCommand::Show(args) => show::run(args),
+        ModelCommand::Diff(args) => diff::run(args),
+        ModelCommand::List(args) => list::run(args),
+        ModelCommand::Rollback(args) => rollback::run(args),
         ModelCommand::Export(args) => export::run(args),
         ModelCommand::Import(args) => import::run(args),
     }

@@ -1,6 +1,6 @@
 //! `emberwatch score`: scores for the rows of a CSV file.
 
-use super::progress;
+use super::{progress, read_model};
 use crate::{
     calibrate::{CheckedPersistence, Severity, SeverityTracker},
     features::Inputs,
@@ -8,7 +8,7 @@ use crate::{
     series::{LabelSet, TimestampMs},
     table::{self, Columns, ScoreRow, ScoreWriter, Table},
 };
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use std::{
     collections::BTreeMap,
     io::{Write as _, stdout},
@@ -43,9 +43,7 @@ pub struct ScoreArgs {
 /// # Errors
 /// When a file cannot be read or written, or the files do not belong to the model.
 pub fn run(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
-    let path = args.model.display();
-    let bytes = std::fs::read(&args.model).with_context(|| format!("cannot read the model {path}"))?;
-    let model = Model::decode(&bytes).with_context(|| format!("cannot use the model {path}"))?;
+    let (model, _) = read_model(&args.model)?;
     let names: Vec<String> = model.schema().features().iter().map(|feature| feature.name.clone()).collect();
     let entity_label = model.schema().by().first().map_or("instance", String::as_str);
     let table = table::read(&args.csv, Columns::Only(&names), entity_label, &progress(&args.csv))?;

@@ -4,6 +4,7 @@ use std::{
     fs, io,
     io::Write as _,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 /// Ending of model files.
@@ -16,6 +17,19 @@ const CURRENT: &str = "current";
 pub struct ModelDirectory {
     root: PathBuf,
     keep_versions: usize,
+}
+
+/// One version of a detector's model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredVersion {
+    /// Its name.
+    pub name: String,
+    /// Its file.
+    pub file: PathBuf,
+    /// When it was written.
+    pub modified: SystemTime,
+    /// Whether it is the one in use.
+    pub is_current: bool,
 }
 
 // === impl ModelDirectory ===
@@ -46,6 +60,55 @@ impl ModelDirectory {
         Ok(Some(self.file(detector, &version)))
     }
 
+    /// The detectors that have a folder, by name.
+    ///
+    /// # Errors
+    /// When the folder is not there or cannot be read.
+    pub fn detectors(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.root)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                names.extend(entry.file_name().into_string());
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// The versions of a detector, the newest first; equal times by name, so that the order is defined.
+    ///
+    /// # Errors
+    /// When its folder is not there or cannot be read.
+    pub fn versions(&self, detector: &str) -> io::Result<Vec<StoredVersion>> {
+        let current = self.current(detector)?;
+        let mut versions = Vec::new();
+        for entry in fs::read_dir(self.root.join(detector))? {
+            let file = entry?.path();
+            let name = file.file_stem().and_then(|name| name.to_str()).map(str::to_owned);
+            if let Some(name) = name.filter(|_| file.extension().is_some_and(|e| e == EXTENSION)) {
+                let modified = fs::metadata(&file)?.modified()?;
+                let is_current = current.as_ref() == Some(&file);
+                versions.push(StoredVersion { name, file, modified, is_current });
+            }
+        }
+        versions.sort_unstable_by(|a, b| (b.modified, &b.name).cmp(&(a.modified, &a.name)));
+        Ok(versions)
+    }
+
+    /// Makes a version that is there the current one.
+    ///
+    /// # Errors
+    /// When there is no such version, or the disk refuses.
+    pub fn make_current(&self, detector: &str, version: &str) -> io::Result<()> {
+        if !is_file_stem(version) || !self.file(detector, version).is_file() {
+            let text = format!("{detector} has no version {version:?}");
+            return Err(io::Error::new(io::ErrorKind::NotFound, text));
+        }
+        let pointer = self.root.join(detector).join(CURRENT);
+        write_atomically(&pointer, format!("{version}\n").as_bytes())
+    }
+
     /// Writes a version and makes it the current one; returns its file.
     ///
     /// # Errors
@@ -59,8 +122,8 @@ impl ModelDirectory {
         fs::create_dir_all(&folder)?;
         let file = self.file(detector, version);
         write_atomically(&file, bytes)?;
-        write_atomically(&folder.join(CURRENT), format!("{version}\n").as_bytes())?;
-        self.drop_old_versions(&folder, &file)?;
+        self.make_current(detector, version)?;
+        self.drop_old_versions(detector)?;
         Ok(file)
     }
 
@@ -68,19 +131,10 @@ impl ModelDirectory {
         self.root.join(detector).join(format!("{version}.{EXTENSION}"))
     }
 
-    fn drop_old_versions(&self, folder: &Path, current: &Path) -> io::Result<()> {
-        let mut others = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|e| e == EXTENSION) && path != current {
-                let modified = fs::metadata(&path)?.modified()?;
-                others.push((modified, path));
-            }
-        }
-        // Newest first; equal times by name, so that the choice is defined.
-        others.sort_by(|a, b| b.cmp(a));
-        for (_, path) in others.into_iter().skip(self.keep_versions.saturating_sub(1)) {
-            fs::remove_file(path)?;
+    fn drop_old_versions(&self, detector: &str) -> io::Result<()> {
+        let others = self.versions(detector)?.into_iter().filter(|version| !version.is_current);
+        for version in others.skip(self.keep_versions.saturating_sub(1)) {
+            fs::remove_file(version.file)?;
         }
         Ok(())
     }
@@ -139,6 +193,24 @@ mod tests {
             .filter(|e| e.as_ref().unwrap().path().extension().is_some_and(|x| x == EXTENSION));
         assert_eq!(files.count(), 2);
         assert!(directory.current("node").unwrap().unwrap().exists());
+    }
+
+    #[test]
+    fn an_older_version_can_be_made_current_again() {
+        let (_root, directory) = directory(3);
+        let first = directory.publish("node", "v1", b"one").unwrap();
+        directory.publish("node", "v2", b"two").unwrap();
+        directory.make_current("node", "v1").unwrap();
+        assert_eq!(directory.current("node").unwrap(), Some(first));
+        let current: Vec<_> = directory.versions("node").unwrap();
+        assert_eq!(
+            current.iter().filter(|version| version.is_current).map(|v| &v.name).collect::<Vec<_>>(),
+            ["v1"]
+        );
+        assert_eq!(directory.detectors().unwrap(), ["node"]);
+        for missing in ["v3", "../v1", ""] {
+            assert!(directory.make_current("node", missing).is_err(), "{missing:?}");
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! What each forest sees of a row, and which features it blames.
+//! What each member sees of a row.
 
 use super::{SCALED, scaling::ColumnScale};
 use crate::{
     calibrate::Tail,
     features::{InputLayout, Statistic},
     score::{
-        deviation::{N_STATISTICS, order_statistics, top_places},
+        deviation::{N_STATISTICS, order_statistics},
         iforest::Forest,
     },
 };
@@ -19,7 +19,7 @@ const CLIP: f64 = 200.0;
 const HOUR_COLUMNS: usize = 2;
 
 /// The statistics whose order statistics the deviation member sees.
-const VIEWS: [Statistic; 3] = [Statistic::Value, Statistic::Deviation, Statistic::Spread];
+pub(super) const VIEWS: [Statistic; 3] = [Statistic::Value, Statistic::Deviation, Statistic::Spread];
 
 /// What a member looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl ScaledRow {
     }
 
     /// All features' deviations in one statistic.
-    fn view(&self, statistic: Statistic) -> &[f32] {
+    pub(super) fn view(&self, statistic: Statistic) -> &[f32] {
         let index = SCALED.iter().position(|scaled| *scaled == statistic).unwrap_or(0);
         &self.z[index * self.n_features..(index + 1) * self.n_features]
     }
@@ -152,30 +152,6 @@ impl Member {
             None => into.iter_mut().zip(rows.rows()).for_each(|(into, row)| *into = f64::from(row[0])),
         }
     }
-
-    /// How much of the member's verdict on a row goes to each feature: shares that sum to 1, or to 0
-    /// when no feature is to blame. `x` is what the forest saw of the row.
-    pub(super) fn blame(&self, layout: InputLayout, row: &ScaledRow, x: &[f32]) -> Vec<f64> {
-        let mut shares = match self.kind {
-            MemberKind::Window => self.path_shares(layout, x),
-            MemberKind::Deviation | MemberKind::Extreme => top_shares(row),
-        };
-        let total: f64 = shares.iter().sum();
-        if total > 0.0 {
-            shares.iter_mut().for_each(|share| *share /= total);
-        }
-        shares
-    }
-
-    /// By how much each feature's columns shortened the path.
-    fn path_shares(&self, layout: InputLayout, x: &[f32]) -> Vec<f64> {
-        let mut credit = vec![0.0; x.len()];
-        if let Some(forest) = &self.forest {
-            forest.path_credit(x, &mut credit);
-        }
-        let (means, spreads) = credit.split_at(layout.n_features);
-        means.iter().zip(spreads).map(|(mean, spread)| (-mean).max(0.0) + (-spread).max(0.0)).collect()
-    }
 }
 
 /// The logarithm of the largest deviation of any feature, in its value or against its own recent mean.
@@ -183,17 +159,6 @@ fn extreme(row: &ScaledRow) -> f32 {
     let deviations = row.view(Statistic::Value).iter().chain(row.view(Statistic::Deviation));
     // `max` passes over a missing value.
     deviations.fold(0.0_f32, |largest, z| largest.max(z.abs())).ln_1p()
-}
-
-/// The squares of the largest deviations in each view: the features behind the order statistics.
-fn top_shares(row: &ScaledRow) -> Vec<f64> {
-    let mut shares = vec![0.0; row.n_features];
-    for view in VIEWS.map(|statistic| row.view(statistic)) {
-        for feature in top_places(view).into_iter().flatten() {
-            shares[feature] += f64::from(view[feature]).powi(2);
-        }
-    }
-    shares
 }
 
 /// Sign and logarithm of the size: one spike in training must not hide all smaller ones behind it. A

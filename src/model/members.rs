@@ -1,10 +1,10 @@
 //! The product's own judge: several members, and what they say together.
 
 use super::{
-    EXPLAINED_BELOW, Member, MemberKind, ScaledRow, Scaling,
+    EXPLAINED_BELOW, Member, MemberKind, ScaledRow, Scaling, attribution,
     judge::{Judgement, Row},
 };
-use crate::{calibrate::Tail, explain::Contribution, features::InputLayout};
+use crate::{calibrate::Tail, explain::Contribution, features::InputLayout, score::iforest::Attribution};
 use ndarray::Array2;
 
 /// Members and the scaling of what they see.
@@ -30,9 +30,11 @@ impl Members {
         let judge = |(index, row): (usize, &ScaledRow)| {
             let evidence = batch.evidence.row(index);
             let tail_probability = self.tail.probability(weighted(evidence.iter().copied()));
-            let explained = tail_probability < EXPLAINED_BELOW;
-            let contributions =
-                if explained { self.contributions(layout, row, &batch, index) } else { Vec::new() };
+            let contributions = if tail_probability < EXPLAINED_BELOW {
+                self.contributions(layout, row, &batch, index, attribution(tail_probability))
+            } else {
+                Vec::new()
+            };
             Judgement { tail_probability, raw_score: None, contributions }
         };
         scaled.iter().enumerate().map(judge).collect()
@@ -61,13 +63,14 @@ impl Members {
         row: &ScaledRow,
         batch: &Batch,
         index: usize,
+        attribution: Attribution,
     ) -> Vec<Contribution> {
         let mut shares = vec![0.0; layout.n_features];
         for (member, (forest_rows, evidence)) in
             self.members.iter().zip(batch.inputs.iter().zip(batch.evidence.row(index)))
         {
             let x = forest_rows.row(index).to_vec();
-            for (share, blame) in shares.iter_mut().zip(member.blame(layout, row, &x)) {
+            for (share, blame) in shares.iter_mut().zip(member.blame(layout, row, &x, attribution)) {
                 *share += blame * member.kind.weight() * evidence;
             }
         }

@@ -1,7 +1,7 @@
 //! The plain judge: one Isolation Forest over the features' values, as users of other libraries have it.
 
 use super::{
-    ColumnScale, EXPLAINED_BELOW,
+    ColumnScale, EXPLAINED_BELOW, attribution,
     judge::{Judgement, Row},
     scaling::{ordinary_range, quantile},
     self_test::N_ROWS,
@@ -10,7 +10,7 @@ use crate::{
     calibrate::Tail,
     explain::{Expected, contributions},
     features::{InputLayout, Statistic},
-    score::iforest::{Forest, Node, Tree},
+    score::iforest::{Forest, Node, SplitScales, Tree},
 };
 use ndarray::{Array2, ArrayView1};
 
@@ -25,6 +25,8 @@ pub(crate) struct Plain {
     pub(crate) columns: Vec<PlainColumn>,
     /// Invariant: as many features as there are columns.
     pub(crate) forest: Forest,
+    /// What its splits say of far and near, for explanations.
+    split_scales: SplitScales,
     /// From the forest's raw score to the tail probability.
     pub(crate) tail: Tail,
 }
@@ -43,6 +45,10 @@ pub(crate) struct PlainColumn {
 // === impl Plain ===
 
 impl Plain {
+    pub(crate) fn new(columns: Vec<PlainColumn>, forest: Forest, tail: Tail) -> Self {
+        Self { columns, split_scales: SplitScales::of(&forest), forest, tail }
+    }
+
     /// Judges all rows in one batch.
     pub(super) fn judge(&self, layout: InputLayout, rows: &[Row<'_>]) -> Vec<Judgement> {
         let value = |row: usize, feature| rows[row].columns[layout.column(feature, Statistic::Value)];
@@ -52,7 +58,10 @@ impl Plain {
         let judge = |(x, raw_score): (ArrayView1<'_, f32>, f64)| {
             let tail_probability = self.tail.probability(raw_score);
             let contributions = if tail_probability < EXPLAINED_BELOW {
-                self.forest.path_credit(&x.to_vec(), &mut credit);
+                let x = x.to_vec();
+                self.forest.attribute(attribution(tail_probability), &x, &mut credit);
+                // A forest alone hardly tells far from very far.
+                self.split_scales.weigh(&x, &mut credit);
                 contributions(&credit, &feature_of)
             } else {
                 Vec::new()

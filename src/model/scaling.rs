@@ -79,6 +79,12 @@ impl Scaling {
         }
     }
 
+    /// How many entities have scales of their own.
+    #[must_use]
+    pub fn entity_count(&self) -> usize {
+        self.entities.len()
+    }
+
     /// Whether `entity` has scales of its own.
     #[must_use]
     pub fn knows(&self, entity: &LabelSet) -> bool {
@@ -93,7 +99,8 @@ impl ColumnScale {
     /// standard deviation; at least what puts the farther of the 0.5 % quantiles where that of a normal
     /// distribution is, 1 % of the range, and a thousandth of the median. A column without
     /// variation or values has unit 1, so that any change shows at its own size.
-    pub(crate) fn fit(values: &mut [f64]) -> Self {
+    #[must_use]
+    pub fn fit(values: &mut [f64]) -> Self {
         values.sort_unstable_by(f64::total_cmp);
         let (Some(first), Some(last)) = (values.first(), values.last()) else {
             return Self { center: 0.0, unit: 1.0 };
@@ -119,7 +126,8 @@ impl ColumnScale {
     }
 
     /// The scaled deviation; NaN stays NaN.
-    pub(super) fn scaled(self, value: f64) -> f64 {
+    #[must_use]
+    pub fn scaled(self, value: f64) -> f64 {
         (value - self.center) / self.unit
     }
 }

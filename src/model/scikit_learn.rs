@@ -143,7 +143,7 @@ impl ScikitLearnForest {
             version: settings.version,
             created_at: settings.created_at,
             schema,
-            judge: Judge::Plain(Plain { columns, forest, tail }),
+            judge: Judge::Plain(Plain::new(columns, forest, tail)),
             thresholds: settings.thresholds,
             training,
             self_test: Vec::new(),

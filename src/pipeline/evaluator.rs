@@ -7,13 +7,19 @@ use super::{
     training::TrainingJob,
     verdict::DetectorStep,
 };
-use crate::{model::Model, promql::LeafMatrix, series::TimestampMs};
+use crate::{
+    model::Model,
+    promql::{LeafMatrix, MergeMemory},
+    series::TimestampMs,
+};
 use std::sync::Arc;
 
 /// The detectors with their windows and memories. One owner, no locks; nothing here waits.
 #[derive(Debug, Default)]
 pub struct Evaluator {
     judges: Vec<(Judge, Vec<LeafPlaces>)>,
+    /// One for each leaf of the table.
+    merges: Vec<MergeMemory>,
 }
 
 // === impl Evaluator ===
@@ -28,12 +34,21 @@ impl Evaluator {
             (Judge::new(detector), places)
         };
         let judges = detectors.into_iter().map(&mut judge).collect();
-        (Self { judges }, table)
+        let merges = (0..table.leaf_count()).map(|_| MergeMemory::default()).collect();
+        (Self { judges, merges }, table)
+    }
+
+    /// Joins what the shards answered, leaf by leaf, into label order: the same whatever their number.
+    pub fn gather(&mut self, shards: Vec<Vec<LeafMatrix>>) -> Vec<LeafMatrix> {
+        let mut shards: Vec<_> = shards.into_iter().map(Vec::into_iter).collect();
+        let mut merge =
+            |memory: &mut MergeMemory| memory.merge(shards.iter_mut().filter_map(Iterator::next).collect());
+        self.merges.iter_mut().map(&mut merge).collect()
     }
 
     /// Judges every entity of every detector at step `at`, detector by detector in their order.
     ///
-    /// `leaves` are the gathered results of the table; `model` gives the model of a detector and is
+    /// `leaves` is what [`Self::gather`] gave; `model` gives the model of a detector and is
     /// asked once for each, so that no step is scored by two models.
     pub fn step(
         &mut self,

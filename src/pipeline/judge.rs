@@ -10,7 +10,7 @@ use crate::{
     calibrate::{Severity, SeverityTracker},
     features::{FeatureMatrix, FeatureWindows, Inputs, join},
     model::{Model, Scored},
-    promql::{LeafMatrix, Value},
+    promql::{LeafMatrix, Memo, Value},
     series::{LabelSet, TimestampMs},
 };
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub struct Judge {
     detector: Detector,
+    /// One for each feature.
+    memos: Vec<Memo>,
     windows: FeatureWindows,
     trackers: BTreeMap<LabelSet, SeverityTracker>,
     trainer: Option<Trainer>,
@@ -31,6 +33,7 @@ impl Judge {
     #[must_use]
     pub fn new(detector: Detector) -> Self {
         Self {
+            memos: detector.features.iter().map(|_| Memo::default()).collect(),
             windows: FeatureWindows::new(&detector.settings.schema),
             trackers: BTreeMap::new(),
             trainer: detector.settings.training.clone().map(Trainer::new),
@@ -95,16 +98,16 @@ impl Judge {
     }
 
     fn features(
-        &self,
+        &mut self,
         leaves: &[LeafMatrix],
         places: &[LeafPlaces],
         at: TimestampMs,
         step: &mut DetectorStep,
     ) -> FeatureMatrix {
         let mut columns = Vec::with_capacity(places.len());
-        for (feature, places) in self.detector.features.iter().zip(places) {
+        for ((feature, places), memo) in self.detector.features.iter().zip(places).zip(&mut self.memos) {
             let own: Vec<&LeafMatrix> = places.iter().map(|place| &leaves[*place]).collect();
-            columns.push(match feature.plan.evaluate(&own, at) {
+            columns.push(match feature.plan.evaluate(&own, at, memo) {
                 Ok(Value::Vector(vector)) => vector,
                 // A number belongs to no entity in particular.
                 Ok(Value::Scalar(_)) => Vec::new(),

@@ -1,24 +1,41 @@
 //! What all detectors together ask of a shard at every step.
 //!
-//! Two features that look at the same selector share its list of series, and two that apply the same
-//! function to it share the result: every distinct leaf is evaluated once a step.
+//! Two features that look at the same selector share its list of series and the unpacking of their
+//! samples, and two that apply the same function to it share the result: every distinct leaf is
+//! evaluated once a step.
 
 use crate::{
-    promql::{Budget, Grid, Leaf, LeafMatrix, Plan},
-    series::{LabelMatcher, TimestampMs},
-    window::Store,
+    promql::{Budget, Grid, Leaf, LeafBuilder, LeafMatrix, LeafRows, Plan},
+    series::{LabelMatcher, Sample, TimestampMs},
+    window::{Samples, SeriesView, Store},
 };
 
-/// The distinct leaves of a set of plans, each with the number of its selector.
+/// The distinct leaves of a set of plans, by their selectors.
 #[derive(Debug, Default)]
 pub struct LeafTable {
-    selectors: Vec<Vec<LabelMatcher>>,
-    leaves: Vec<(usize, Leaf)>,
+    selectors: Vec<Selector>,
+    leaves: Vec<Leaf>,
     retention_ms: i64,
 }
 
+#[derive(Debug, PartialEq)]
+struct Selector {
+    matchers: Vec<LabelMatcher>,
+    /// The places of its leaves.
+    leaves: Vec<usize>,
+}
+
+/// Samples later than the one time, up to the other.
+type Stretch = (TimestampMs, TimestampMs);
+
 /// For one plan: where each of its leaves stands in the table.
 pub type LeafPlaces = Vec<usize>;
+
+/// What a shard remembers of its answers to the leaves of a table, from one step to the next.
+#[derive(Debug, Default)]
+pub struct LeafMemory {
+    rows: Vec<LeafRows>,
+}
 
 // === impl LeafTable ===
 
@@ -30,14 +47,31 @@ impl LeafTable {
     }
 
     fn place(&mut self, leaf: &Leaf) -> usize {
-        let selector = position_or_push(&mut self.selectors, leaf.matchers().to_vec());
-        position_or_push(&mut self.leaves, (selector, leaf.clone()))
+        if let Some(place) = self.leaves.iter().position(|known| known == leaf) {
+            return place;
+        }
+        let place = self.leaves.len();
+        self.leaves.push(leaf.clone());
+        match self.selectors.iter_mut().find(|selector| selector.matchers == leaf.matchers()) {
+            Some(selector) => selector.leaves.push(place),
+            None => {
+                let matchers = leaf.matchers().to_vec();
+                self.selectors.push(Selector { matchers, leaves: vec![place] });
+            }
+        }
+        place
     }
 
     /// The selectors to register with every [`Store`].
     #[must_use]
     pub fn selectors(&self) -> Vec<Vec<LabelMatcher>> {
-        self.selectors.clone()
+        self.selectors.iter().map(|selector| selector.matchers.clone()).collect()
+    }
+
+    /// How many leaves it has.
+    #[must_use]
+    pub fn leaf_count(&self) -> usize {
+        self.leaves.len()
     }
 
     /// How far back, in milliseconds, the farthest-looking leaf looks.
@@ -46,34 +80,37 @@ impl LeafTable {
         self.retention_ms
     }
 
-    /// Evaluates every leaf over one shard at step `at`.
+    /// Evaluates every leaf over one shard at step `at`: the answers, leaf by leaf, to be joined with
+    /// those of the other shards.
     #[must_use]
-    pub fn evaluate(&self, store: &mut Store, at: TimestampMs) -> Vec<LeafMatrix> {
+    pub fn evaluate(&self, store: &mut Store, at: TimestampMs, memory: &mut LeafMemory) -> Vec<LeafMatrix> {
         // One slice of everything is the last one.
-        self.begin(store, at).advance(store, usize::MAX).unwrap_or_default()
+        let answers = self.begin(store, at, memory).advance(store, usize::MAX).unwrap_or_default();
+        memory.keep(&answers);
+        answers
     }
 
     /// Begins to evaluate every leaf over one shard at step `at`, slice by slice: the same result as
     /// [`Self::evaluate`] would have now, as long as nothing is appended in between that is at or before
     /// `at`, and no step begun.
     #[must_use]
-    pub fn begin(&self, store: &mut Store, at: TimestampMs) -> SlicedEvaluation<'_> {
+    pub fn begin(&self, store: &mut Store, at: TimestampMs, memory: &LeafMemory) -> SlicedEvaluation<'_> {
         store.prepare();
-        let counts = self.leaves.iter().map(|(selector, _)| store.selected_count(*selector)).collect();
         let grid = Grid::instant(at);
-        SlicedEvaluation { table: self, grid, counts, place: 0, parts: Vec::new(), done: Vec::new() }
+        let before = |place: usize| memory.rows.get(place).cloned().unwrap_or_default();
+        let builders = self.leaves.iter().enumerate();
+        let builders = builders.map(|(place, leaf)| Some(leaf.request(&grid).begin(before(place)))).collect();
+        let counts = (0..self.selectors.len()).map(|number| store.selected_count(number)).collect();
+        SlicedEvaluation { table: self, counts, selector: 0, place: 0, builders, unpacked: Vec::new() }
     }
+}
 
-    /// Joins what the shards answered, leaf by leaf, into label order: the same whatever their number.
-    #[must_use]
-    pub fn gather(&self, shards: Vec<Vec<LeafMatrix>>) -> Vec<LeafMatrix> {
-        let mut parts: Vec<Vec<LeafMatrix>> = self.leaves.iter().map(|_| Vec::new()).collect();
-        for shard in shards {
-            for (part, answer) in parts.iter_mut().zip(shard) {
-                part.push(answer);
-            }
-        }
-        parts.into_iter().map(LeafMatrix::merge).collect()
+// === impl LeafMemory ===
+
+impl LeafMemory {
+    /// Remembers `answers` for the next step.
+    pub fn keep(&mut self, answers: &[LeafMatrix]) {
+        self.rows = answers.iter().map(LeafMatrix::rows).collect();
     }
 }
 
@@ -81,44 +118,61 @@ impl LeafTable {
 #[derive(Debug)]
 pub struct SlicedEvaluation<'a> {
     table: &'a LeafTable,
-    grid: Grid,
-    /// For each leaf: how many series it had at the beginning.
+    /// For each selector: how many series it had at the beginning.
     counts: Vec<usize>,
-    /// How many series of the leaf at hand are done, and what they gave.
+    /// The selector at hand, and how many of its series are done.
+    selector: usize,
     place: usize,
-    parts: Vec<LeafMatrix>,
-    /// The leaves that are done.
-    done: Vec<LeafMatrix>,
+    /// For each leaf: its answer so far. None for one that failed: what fails without a bound is a function
+    /// with a wrong constant, and such a leaf has no value.
+    builders: Vec<Option<LeafBuilder>>,
+    unpacked: Vec<Sample>,
 }
 
 // === impl SlicedEvaluation ===
 
 impl SlicedEvaluation<'_> {
-    /// Goes on with about `series` series; the vectors of all leaves when none is left.
-    pub fn advance(&mut self, store: &Store, mut series: usize) -> Option<Vec<LeafMatrix>> {
-        while let Some((selector, leaf)) = self.table.leaves.get(self.done.len()) {
-            let end = self.counts[self.done.len()].min(self.place.saturating_add(series));
-            let part = store.select(*selector, self.place..end);
-            let answer = leaf.request(&self.grid).evaluate(part, &mut Budget::unlimited());
-            // What fails without a bound is a function with a wrong constant: such a leaf has no value.
-            self.parts.push(answer.unwrap_or_default());
-            series -= end - self.place;
+    /// Goes on with about `looks` looks of a leaf at a series; the answers of all leaves when none is left.
+    pub fn advance(&mut self, store: &Store, mut looks: usize) -> Option<Vec<LeafMatrix>> {
+        while let Some(Selector { leaves, .. }) = self.table.selectors.get(self.selector) {
+            let (number, count) = (self.selector, self.counts[self.selector]);
+            // At least one, so that every call comes closer to the end.
+            let end = count.min(self.place.saturating_add((looks / leaves.len()).max(1)));
+            let together = self.read_together(leaves);
+            for view in store.select(number, self.place..end) {
+                self.look_at(&view, leaves, together);
+            }
+            looks = looks.saturating_sub((end - self.place) * leaves.len());
             self.place = end;
-            if end < self.counts[self.done.len()] {
+            if end < count {
                 return None;
             }
             self.place = 0;
-            self.done.push(LeafMatrix::merge(std::mem::take(&mut self.parts)));
+            self.selector += 1;
         }
-        Some(std::mem::take(&mut self.done))
+        let builders = std::mem::take(&mut self.builders).into_iter();
+        Some(builders.map(|builder| builder.map(LeafBuilder::finish).unwrap_or_default()).collect())
     }
-}
 
-fn position_or_push<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
-    list.iter().position(|known| *known == item).unwrap_or_else(|| {
-        list.push(item);
-        list.len() - 1
-    })
+    /// The stretch of time that holds what all of `leaves` read, where several do.
+    fn read_together(&self, leaves: &[usize]) -> Option<Stretch> {
+        let mut reads = leaves.iter().filter_map(|leaf| self.builders[*leaf].as_ref()?.reads());
+        let (first, second) = (reads.next()?, reads.next()?);
+        let wider = |all: Stretch, one: Stretch| (all.0.min(one.0), all.1.max(one.1));
+        Some(reads.fold(wider(first, second), wider))
+    }
+
+    fn look_at(&mut self, view: &SeriesView<'_>, leaves: &[usize], together: Option<Stretch>) {
+        let unpacked = together.map(|(after, until)| view.samples.between(after, until, &mut self.unpacked));
+        let unpacked = unpacked.map(|samples| SeriesView { samples: Samples::from(samples), ..*view });
+        for leaf in leaves {
+            let Some(builder) = &mut self.builders[*leaf] else { continue };
+            let seen = unpacked.as_ref().filter(|_| builder.reads().is_some()).unwrap_or(view);
+            if builder.push(seen, &mut Budget::unlimited()).is_err() {
+                self.builders[*leaf] = None;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -146,7 +200,7 @@ mod tests {
         #[test]
         fn slices_make_a_whole(names in prop::collection::vec("[a-d]{1,3}", 1..40), slice in 1usize..50) {
             let mut table = LeafTable::default();
-            for text in ["m", "rate(m[1m])", "sum(m) / count(rate(other[5m]))"] {
+            for text in ["m", "rate(m[1m])", "max_over_time(m[20s] offset 5s)", "sum(m) / count(rate(other[5m]))"] {
                 table.register(&Plan::parse(text).unwrap());
             }
             let mut store = Store::new(Config::default(), table.selectors());
@@ -154,8 +208,9 @@ mod tests {
                 store.append(&batch(&names, timestamp), TimestampMs::MAX);
             }
             let at = TimestampMs(30_000);
-            let whole = table.evaluate(&mut store, at);
-            let mut evaluation = table.begin(&mut store, at);
+            let memory = LeafMemory::default();
+            let whole = table.evaluate(&mut store, at, &mut LeafMemory::default());
+            let mut evaluation = table.begin(&mut store, at, &memory);
             let sliced = loop {
                 match evaluation.advance(&store, slice) {
                     Some(leaves) => break leaves,

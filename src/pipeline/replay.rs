@@ -5,7 +5,7 @@ use super::{
     clock::{ClockConfig, StepClock, Tick, merge_progress},
     detector::Detector,
     evaluator::Evaluator,
-    leaves::LeafTable,
+    leaves::{LeafMemory, LeafTable},
     verdict::DetectorStep,
 };
 use crate::{
@@ -19,7 +19,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 /// Shards, clock, detectors and models without tasks.
 #[derive(Debug)]
 pub struct Replay {
-    stores: Vec<Store>,
+    stores: Vec<(Store, LeafMemory)>,
     table: LeafTable,
     clock: StepClock,
     evaluator: Evaluator,
@@ -35,7 +35,9 @@ impl Replay {
     pub fn new(detectors: Vec<Detector>, clock: ClockConfig, window: window::Config, shards: usize) -> Self {
         let (evaluator, table) = Evaluator::new(detectors);
         let config = window::Config { retention_ms: table.retention_ms(), ..window };
-        let stores = (0..shards.max(1)).map(|_| Store::new(config, table.selectors())).collect();
+        let stores =
+            (0..shards.max(1)).map(|_| (Store::new(config, table.selectors()), LeafMemory::default()));
+        let stores = stores.collect();
         Self { stores, table, clock: StepClock::new(clock), evaluator, models: BTreeMap::new() }
     }
 
@@ -54,7 +56,7 @@ impl Replay {
             parts[shard].push(entry.hash, entry.labels, entry.samples.iter().copied());
         }
         let mut counts = AppendCounts::default();
-        for (store, part) in self.stores.iter_mut().zip(&parts) {
+        for ((store, _), part) in self.stores.iter_mut().zip(&parts) {
             // A recording holds nothing from the future: its own end is the present.
             counts.add(&store.append(part, TimestampMs::MAX));
         }
@@ -66,7 +68,7 @@ impl Replay {
     pub fn evaluate(&mut self, waited: Duration) -> Vec<(TimestampMs, Vec<DetectorStep>)> {
         let mut steps = Vec::new();
         loop {
-            let progress = merge_progress(self.stores.iter().map(Store::progress));
+            let progress = merge_progress(self.stores.iter().map(|(store, _)| store.progress()));
             match self.clock.tick(progress, waited) {
                 Tick::Wait { .. } => return steps,
                 Tick::Begin(step) => self.begin(step),
@@ -76,13 +78,13 @@ impl Replay {
     }
 
     fn step(&mut self, at: TimestampMs) -> Vec<DetectorStep> {
-        let parts = self.stores.iter_mut().map(|store| self.table.evaluate(store, at)).collect();
-        let leaves = self.table.gather(parts);
+        let parts = self.stores.iter_mut().map(|(store, memory)| self.table.evaluate(store, at, memory));
+        let leaves = self.evaluator.gather(parts.collect());
         let steps = self.evaluator.step(&leaves, at, |detector| self.models.get(detector).cloned());
         let empty = leaves.iter().all(LeafMatrix::is_empty);
-        let next_sample = || self.stores.iter().filter_map(|store| store.next_after(at)).min();
+        let next_sample = || self.stores.iter().filter_map(|(store, _)| store.next_after(at)).min();
         let next = self.clock.next(at, empty.then(next_sample).flatten());
-        self.stores.iter_mut().for_each(|store| store.mark_evaluated(at));
+        self.stores.iter_mut().for_each(|(store, _)| store.mark_evaluated(at));
         self.begin(next);
         for job in self.evaluator.training_due(at, |detector| self.models.get(detector).cloned()) {
             let detector = job.detector().to_owned();
@@ -96,6 +98,6 @@ impl Replay {
 
     fn begin(&mut self, step: TimestampMs) {
         self.clock.begin(step);
-        self.stores.iter_mut().for_each(|store| store.begin_step(step));
+        self.stores.iter_mut().for_each(|(store, _)| store.begin_step(step));
     }
 }

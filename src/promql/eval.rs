@@ -22,10 +22,12 @@ use super::{
     labels,
     leaf::{Answer, LeafMatrix, Times},
     matrix::{Cell, Matrix},
+    memo::Memo,
     op::ElementOp,
     tree::{Scalar, Tree, Vector},
 };
 use crate::series::LabelSet;
+pub(super) use aggregate::Groups;
 pub(super) use order::ordered;
 use std::borrow::Cow;
 
@@ -119,6 +121,7 @@ pub(super) struct Evaluation<'a, 'b> {
     pub(super) answers: &'a [&'a LeafMatrix],
     pub(super) times: Times,
     pub(super) budget: &'b mut Budget,
+    pub(super) memo: &'b mut Memo,
 }
 
 impl<'a> Evaluation<'a, '_> {
@@ -173,7 +176,8 @@ impl<'a> Evaluation<'a, '_> {
             }
             Vector::Select { which, count, grouping, of } => {
                 let (count, of) = (self.scalar(count)?, self.vector(of)?);
-                select::selected(*which, &count, grouping, &of)?
+                let groups = self.memo.groups(&of, grouping);
+                select::selected(*which, &count, &groups, &of)?
             }
             Vector::HistogramQuantile { q, of } => {
                 let (q, of) = (self.scalar(q)?, self.vector(of)?);
@@ -185,7 +189,7 @@ impl<'a> Evaluation<'a, '_> {
             }
             Vector::WithScalar { op, vector, scalar, scalar_side } => {
                 let (vector, scalar) = (self.vector(vector)?, self.scalar(scalar)?);
-                with_scalar(*op, &vector, &scalar, *scalar_side)?
+                self.with_scalar(*op, &vector, &scalar, *scalar_side)?
             }
             Vector::Matched { op, left, right, matching } => {
                 let (left, right) = (self.vector(left)?, self.vector(right)?);
@@ -207,6 +211,50 @@ impl<'a> Evaluation<'a, '_> {
             }
             _ => Ok(Cow::Owned(Matrix::new(self.times.count()))),
         }
+    }
+
+    /// A vector and a scalar; a filter keeps the vector's value on whichever side it stands.
+    fn with_scalar(
+        &mut self,
+        op: ElementOp,
+        vector: &Matrix,
+        scalar: &[f64],
+        scalar_side: Side,
+    ) -> Result<Matrix, EvalError> {
+        let combine = |step: usize, point: &Point| {
+            let scalar = Point::Float(scalar[step]);
+            match scalar_side {
+                Side::Right => op.apply_to(point, &scalar),
+                Side::Left if op.keeps_name() => op.apply_to(&scalar, point).map(|_| point.clone()),
+                Side::Left => op.apply_to(&scalar, point),
+            }
+        };
+        self.mapped(vector, op.keeps_name(), combine).joined()
+    }
+
+    /// Every float through `function`; the metric name goes, and histograms are left out.
+    fn map_floats(&mut self, of: &Matrix, function: impl Fn(usize, f64) -> f64) -> Result<Matrix, EvalError> {
+        self.mapped(of, false, |step, point| Some(Point::Float(function(step, point.float()?)))).joined()
+    }
+
+    /// Every point through `function`, which is given the number of its step.
+    fn mapped(&mut self, of: &Matrix, keeps_name: bool, function: impl Fn(usize, &Point) -> Cell) -> Matrix {
+        let row = |cells: &[Cell], into: &mut Vec<Cell>| {
+            let cells = cells.iter().enumerate();
+            into.extend(cells.map(|(step, cell)| function(step, cell.as_ref()?)));
+        };
+        if let Some(rows) = of.shared_rows() {
+            let rows = if keeps_name { rows.clone() } else { self.memo.nameless(rows) };
+            let mut cells = Vec::with_capacity(of.cell_count());
+            of.rows().for_each(|(_, of)| row(of, &mut cells));
+            return Matrix::of_occupied_rows(of.steps(), rows, cells);
+        }
+        let mut mapped = Matrix::with_capacity(of.steps(), of.row_count());
+        for (labels, cells) in of.rows() {
+            let labels_of = || if keeps_name { labels.clone() } else { labels::without_name(labels) };
+            mapped.push_with(|into| row(cells, into), labels_of);
+        }
+        mapped
     }
 }
 
@@ -247,29 +295,4 @@ fn floats(of: &Matrix) -> Matrix {
 
 fn float(cell: &Cell) -> Cell {
     cell.as_ref().and_then(Point::float).map(Point::Float)
-}
-
-/// A vector and a scalar; a filter keeps the vector's value on whichever side it stands.
-fn with_scalar(
-    op: ElementOp,
-    vector: &Matrix,
-    scalar: &[f64],
-    scalar_side: Side,
-) -> Result<Matrix, EvalError> {
-    let combine = |point: &Point, scalar: f64| {
-        let scalar = Point::Float(scalar);
-        match scalar_side {
-            Side::Right => op.apply_to(point, &scalar),
-            Side::Left if op.keeps_name() => op.apply_to(&scalar, point).map(|_| point.clone()),
-            Side::Left => op.apply_to(&scalar, point),
-        }
-    };
-    let mut result = Matrix::with_capacity(vector.steps(), vector.row_count());
-    for (labels, cells) in vector.rows() {
-        let combined = cells.iter().zip(scalar);
-        let combined = combined.map(|(cell, scalar)| combine(cell.as_ref()?, *scalar));
-        let labels_of = || if op.keeps_name() { labels.clone() } else { labels::without_name(labels) };
-        result.push_with(|row| row.extend(combined), labels_of);
-    }
-    result.joined()
 }

@@ -2,26 +2,30 @@
 
 mod answer;
 
+mod builder;
+
+mod merge;
+
 mod reach;
 
 mod times;
 
-pub use answer::LeafMatrix;
 pub(super) use answer::{Answer, RangeSeries};
+pub use answer::{LeafMatrix, LeafRows};
+pub use builder::LeafBuilder;
+pub use merge::MergeMemory;
 pub(super) use times::{SubqueryRange, Times};
 
 use super::{
-    Budget, EvalError, Grid, Point,
+    Budget, EvalError, Grid,
     ast::Moment,
-    labels,
-    matrix::Matrix,
-    range::{Arguments, RangeFunction, between, floats_between},
+    range::{Arguments, RangeFunction},
 };
 use crate::{
-    series::{HistogramSample, LabelMatcher, Sample, TimestampMs, is_stale_marker},
+    series::{LabelMatcher, TimestampMs},
     window::SeriesView,
 };
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 /// How far back an instant selector looks for the newest sample (Prometheus' lookback delta).
 const LOOKBACK_MS: i64 = 5 * 60_000;
@@ -106,176 +110,27 @@ impl LeafRequest {
         series: impl Iterator<Item = SeriesView<'a>>,
         budget: &mut Budget,
     ) -> Result<LeafMatrix, EvalError> {
-        match self.read {
-            Read::Newest => self.newest(
-                series,
-                budget,
-                |sample| sample.value,
-                |sample| Point::Histogram(Arc::clone(&sample.histogram)),
-            ),
-            Read::NewestTime => self.newest(
-                series,
-                budget,
-                |sample| sample.timestamp.seconds(),
-                |sample| Point::Float(sample.timestamp.seconds()),
-            ),
-            Read::Range { range_ms, function, arguments } => {
-                self.range(series, budget, range_ms, function, arguments)
-            }
-            Read::Samples { range_ms } => self.samples(series, budget, range_ms),
+        let mut answer = self.begin(LeafRows::default());
+        for view in series {
+            answer.push(&view, budget)?;
         }
+        Ok(answer.finish().sorted())
     }
 
-    /// The stretch of time that holds all samples looked at by a look `range_ms` back.
-    fn stretch(&self, range_ms: i64) -> Option<(TimestampMs, TimestampMs)> {
+    /// Begins the answer of one shard, to be given its series one by one. `before` are the rows of its
+    /// answer to the same leaf at the step before, or none.
+    #[must_use]
+    pub fn begin(&self, before: LeafRows) -> LeafBuilder {
+        LeafBuilder::new(self, before)
+    }
+
+    /// The stretch of time that holds all samples looked at.
+    fn stretch(&self) -> Option<(TimestampMs, TimestampMs)> {
+        let range_ms = match self.read {
+            Read::Newest | Read::NewestTime => self.lookback_ms,
+            Read::Range { range_ms, .. } | Read::Samples { range_ms } => range_ms,
+        };
         let (first, last) = self.times.first_and_last_look()?;
         Some((first.plus_ms(range_ms.saturating_neg()), last))
     }
-
-    fn newest<'a>(
-        &self,
-        series: impl Iterator<Item = SeriesView<'a>>,
-        budget: &mut Budget,
-        value: impl Fn(Sample) -> f64,
-        histogram: impl Fn(&HistogramSample) -> Point,
-    ) -> Result<LeafMatrix, EvalError> {
-        let steps = self.times.count();
-        let mut matrix = Matrix::new(steps);
-        let Some((after, until)) = self.stretch(self.lookback_ms) else { return Ok(matrix.into()) };
-        let mut scratch = Vec::new();
-        let mut cells = Vec::new();
-        for view in series {
-            if !view.histograms.is_empty() {
-                let samples = view.samples.between(after, until, &mut scratch);
-                budget.hold(steps)?;
-                let looks = self.times.steps().map(|at| self.times.looks_at(at));
-                let stretches = looks.map(|look| (look.plus_ms(-self.lookback_ms), look));
-                let newest =
-                    |stretch| newest_of_either(samples, view.histograms, stretch, &value, &histogram);
-                matrix.push(view.labels.clone(), stretches.map(newest));
-                continue;
-            }
-            if after.plus_ms(self.lookback_ms) == until {
-                // One look, however many steps: nothing else of the series needs to be unpacked.
-                let newest = view.samples.newest_until(until);
-                let newest = newest.filter(|s| s.timestamp > after && !is_stale_marker(s.value));
-                let Some(newest) = newest else { continue };
-                budget.hold(steps)?;
-                let cell = Some(Point::Float(value(newest)));
-                matrix.push(view.labels.clone(), std::iter::repeat_n(cell, steps));
-                continue;
-            }
-            let samples = view.samples.between(after, until, &mut scratch);
-            if samples.is_empty() {
-                continue;
-            }
-            budget.hold(steps)?;
-            let mut seen = 0;
-            cells.extend(self.times.steps().map(|at| {
-                let look = self.times.looks_at(at);
-                seen += samples[seen..].iter().take_while(|s| s.timestamp <= look).count();
-                let newest = *samples.get(seen.checked_sub(1)?)?;
-                let fresh =
-                    newest.timestamp > look.plus_ms(-self.lookback_ms) && !is_stale_marker(newest.value);
-                fresh.then(|| Point::Float(value(newest)))
-            }));
-            matrix.push_with(|row| row.append(&mut cells), || view.labels.clone());
-        }
-        Ok(matrix.into())
-    }
-
-    fn range<'a>(
-        &self,
-        series: impl Iterator<Item = SeriesView<'a>>,
-        budget: &mut Budget,
-        range_ms: i64,
-        function: RangeFunction,
-        arguments: Arguments,
-    ) -> Result<LeafMatrix, EvalError> {
-        let steps = self.times.count();
-        let mut matrix = Matrix::new(steps);
-        let Some((after, until)) = self.stretch(range_ms) else { return Ok(matrix.into()) };
-        let (mut scratch, mut unmarked) = (Vec::new(), Vec::new());
-        let mut cells = Vec::new();
-        for view in series {
-            let samples = view.samples.between(after, until, &mut scratch);
-            let samples = without_stale_markers(samples, &mut unmarked);
-            let histograms = live_histograms(between(view.histograms, after, until));
-            let labels = || {
-                if function.keeps_name() { view.labels.clone() } else { labels::without_name(view.labels) }
-            };
-            if samples.is_empty() && histograms.is_empty() {
-                continue;
-            }
-            budget.hold(steps)?;
-            let take = |point, looked_at| {
-                cells.push(point);
-                budget.work(looked_at)
-            };
-            let times = &self.times;
-            function.over_steps_mixed(samples, &histograms, times, range_ms, |_| arguments, take)?;
-            matrix.push_with(|row| row.append(&mut cells), labels);
-        }
-        Ok(matrix.sorted().into())
-    }
-
-    fn samples<'a>(
-        &self,
-        series: impl Iterator<Item = SeriesView<'a>>,
-        budget: &mut Budget,
-        range_ms: i64,
-    ) -> Result<LeafMatrix, EvalError> {
-        let mut all = Vec::new();
-        let Some((after, until)) = self.stretch(range_ms) else { return Ok(LeafMatrix::from_series(all)) };
-        let (mut scratch, mut unmarked) = (Vec::new(), Vec::new());
-        for view in series {
-            let samples = view.samples.between(after, until, &mut scratch);
-            let samples = without_stale_markers(samples, &mut unmarked);
-            let histograms = live_histograms(between(view.histograms, after, until)).into_owned();
-            if !samples.is_empty() || !histograms.is_empty() {
-                let labels = view.labels.clone();
-                let series = RangeSeries { labels, samples: samples.to_vec(), histograms };
-                budget.hold(series.weight())?;
-                all.push(series);
-            }
-        }
-        all.sort_by(|a, b| a.labels.cmp(&b.labels));
-        Ok(LeafMatrix::from_series(all))
-    }
-}
-
-/// The newest sample of either kind with `after < timestamp <= until`.
-fn newest_of_either(
-    samples: &[Sample],
-    histograms: &[HistogramSample],
-    (after, until): (TimestampMs, TimestampMs),
-    value: impl Fn(Sample) -> f64,
-    histogram: impl Fn(&HistogramSample) -> Point,
-) -> Option<Point> {
-    let float = floats_between(samples, after, until).last();
-    let newest = between(histograms, after, until).last();
-    let float = float.filter(|float| newest.is_none_or(|newest| float.timestamp > newest.timestamp));
-    match (float, newest) {
-        (Some(float), _) => (!is_stale_marker(float.value)).then(|| Point::Float(value(*float))),
-        (None, newest) => newest.filter(|newest| !newest.histogram.is_stale_marker()).map(histogram),
-    }
-}
-
-/// The histograms but the stale markers.
-fn live_histograms(histograms: &[HistogramSample]) -> Cow<'_, [HistogramSample]> {
-    let live = |sample: &&HistogramSample| !sample.histogram.is_stale_marker();
-    if histograms.iter().all(|sample| live(&sample)) {
-        return Cow::Borrowed(histograms);
-    }
-    Cow::Owned(histograms.iter().filter(live).cloned().collect())
-}
-
-/// The samples but the stale markers; `unmarked` is only filled where there are some.
-fn without_stale_markers<'a>(samples: &'a [Sample], unmarked: &'a mut Vec<Sample>) -> &'a [Sample] {
-    if !samples.iter().any(|sample| is_stale_marker(sample.value)) {
-        return samples;
-    }
-    unmarked.clear();
-    unmarked.extend(samples.iter().filter(|sample| !is_stale_marker(sample.value)));
-    unmarked
 }

@@ -1,7 +1,11 @@
 //! Values of many series at many steps.
 
-use super::{EvalError, Point, labels};
+use super::{
+    EvalError, Point,
+    rows::{Order, Rows},
+};
 use crate::series::LabelSet;
+use std::ops::Deref;
 
 /// A row of cells for each label set, a cell for each step.
 ///
@@ -11,8 +15,15 @@ use crate::series::LabelSet;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Matrix {
     steps: usize,
-    labels: Vec<LabelSet>,
+    labels: Labels,
     cells: Vec<Cell>,
+}
+
+/// The labels of the rows: a list of its own unless it shares one.
+#[derive(Clone, Debug, Default)]
+struct Labels {
+    own: Vec<LabelSet>,
+    shared: Option<Rows>,
 }
 
 /// The point of a series at a step, if there is one.
@@ -23,11 +34,18 @@ pub(super) type Cell = Option<Point>;
 impl Matrix {
     /// A matrix without rows.
     pub(super) fn new(steps: usize) -> Self {
-        Self { steps, labels: Vec::new(), cells: Vec::new() }
+        Self { steps, labels: Labels::default(), cells: Vec::new() }
     }
 
     pub(super) fn with_capacity(steps: usize, rows: usize) -> Self {
-        Self { steps, labels: Vec::with_capacity(rows), cells: Vec::with_capacity(rows * steps) }
+        let labels = Labels::from(Vec::with_capacity(rows));
+        Self { steps, labels, cells: Vec::with_capacity(rows * steps) }
+    }
+
+    /// `cells` row by row.
+    pub(super) fn of_rows(steps: usize, rows: Rows, cells: Vec<Cell>) -> Self {
+        debug_assert_eq!(cells.len(), rows.len() * steps, "a row has a cell for each step");
+        Self { steps, labels: Labels { own: Vec::new(), shared: Some(rows) }, cells }
     }
 
     pub(super) fn steps(&self) -> usize {
@@ -46,6 +64,11 @@ impl Matrix {
         &self.labels
     }
 
+    /// The list of its labels, where that may be the one of another step.
+    pub(super) fn shared_rows(&self) -> Option<&Rows> {
+        self.labels.shared.as_ref()
+    }
+
     pub(super) fn row(&self, number: usize) -> &[Cell] {
         &self.cells[number * self.steps..][..self.steps]
     }
@@ -57,7 +80,12 @@ impl Matrix {
 
     /// Its label sets and its cells, row by row.
     pub(super) fn into_parts(self) -> (Vec<LabelSet>, Vec<Cell>) {
-        (self.labels, self.cells)
+        (self.labels.into_own(), self.cells)
+    }
+
+    /// Its cells, row by row.
+    pub(super) fn into_cells(self) -> Vec<Cell> {
+        self.cells
     }
 
     /// Adds a row unless it has no point.
@@ -71,7 +99,7 @@ impl Matrix {
         fill(&mut self.cells);
         debug_assert_eq!(self.cells.len(), start + self.steps, "a row has a cell for each step");
         if self.cells[start..].iter().any(Option::is_some) {
-            self.labels.push(labels());
+            self.labels.own().push(labels());
         } else {
             self.cells.truncate(start);
         }
@@ -90,18 +118,12 @@ impl Matrix {
 
     /// Rows in label order; equal label sets keep their order.
     pub(super) fn sorted(self) -> Self {
-        if self.labels.is_sorted() {
+        if self.labels.order() != Order::None {
             return self;
         }
-        let Self { steps, labels, mut cells } = self;
-        let mut order: Vec<usize> = (0..labels.len()).collect();
-        order.sort_by(|a, b| labels[*a].cmp(&labels[*b]));
-        let mut sorted = Self::with_capacity(steps, labels.len());
-        for number in order {
-            sorted.labels.push(labels[number].clone());
-            sorted.cells.extend(cells[number * steps..][..steps].iter_mut().map(Option::take));
-        }
-        sorted
+        let order = ascending(&self.labels);
+        let labels: Vec<_> = order.iter().map(|number| self.labels[*number].clone()).collect();
+        Self { steps: self.steps, cells: in_order(self.cells, self.steps, &order), labels: labels.into() }
     }
 
     /// As the result of an operator that works step by step: in label order, rows of the same labels
@@ -111,15 +133,15 @@ impl Matrix {
     /// When two of them have a point at the same step.
     pub(super) fn joined(self) -> Result<Self, EvalError> {
         let mut sorted = self.sorted();
-        if sorted.labels.is_sorted_by(|a, b| a < b) {
+        if sorted.labels.order() == Order::Strict {
             return Ok(sorted);
         }
         let steps = sorted.steps;
         let mut joined = Self::with_capacity(steps, sorted.labels.len());
-        for (number, labels) in sorted.labels.into_iter().enumerate() {
+        for (number, labels) in sorted.labels.into_own().into_iter().enumerate() {
             let cells = &mut sorted.cells[number * steps..][..steps];
             if joined.labels.last() != Some(&labels) {
-                joined.labels.push(labels);
+                joined.labels.own().push(labels);
                 joined.cells.extend(cells.iter_mut().map(Option::take));
                 continue;
             }
@@ -148,38 +170,84 @@ impl Matrix {
     /// # Errors
     /// When two neighbouring rows have the same labels.
     pub(super) fn check_distinct(&self) -> Result<(), EvalError> {
-        match self.labels.array_windows().find(|[a, b]| a == b) {
-            Some([labels, _]) => Err(EvalError::SameLabels { labels: labels.clone() }),
-            None => Ok(()),
+        match self.labels.order() {
+            Order::Repeats(place) => Err(EvalError::SameLabels { labels: self.labels[place].clone() }),
+            Order::Strict | Order::None => Ok(()),
         }
     }
 
-    /// The rows of all `parts`, in label order; each part is in label order.
-    pub(super) fn merged(parts: Vec<Self>) -> Self {
-        let Some(steps) = parts.iter().find(|part| part.row_count() > 0).map(|part| part.steps) else {
-            return parts.into_iter().next().unwrap_or_default();
-        };
+    /// The rows of all `parts`, part by part.
+    pub(super) fn laid_end_to_end(parts: Vec<Self>) -> Self {
+        let steps = parts.first().map_or(0, Self::steps);
         let mut parts = parts.into_iter().filter(|part| part.row_count() > 0);
         let mut all = parts.next().unwrap_or_else(|| Self::new(steps));
         for mut part in parts {
-            all.labels.append(&mut part.labels);
+            all.labels.own().append(&mut part.labels.into_own());
             all.cells.append(&mut part.cells);
         }
-        all.sorted()
+        all
     }
 
-    /// Every float through `function`, its labels without the metric name; histograms are left out.
-    ///
-    /// # Errors
-    /// When that makes two points of a step the same.
-    pub(super) fn map_floats(&self, mut function: impl FnMut(usize, f64) -> f64) -> Result<Self, EvalError> {
-        let mut mapped = Self::with_capacity(self.steps, self.row_count());
-        for (labels, cells) in self.rows() {
-            let floats = cells.iter().enumerate();
-            let floats =
-                floats.map(|(step, cell)| Some(Point::Float(function(step, cell.as_ref()?.float()?))));
-            mapped.push_with(|row| row.extend(floats), || labels::without_name(labels));
+    /// `cells` row by row; rows without a point are left out.
+    pub(super) fn of_occupied_rows(steps: usize, rows: Rows, cells: Vec<Cell>) -> Self {
+        if cells.chunks_exact(steps.max(1)).all(|row| row.iter().any(Option::is_some)) {
+            return Self::of_rows(steps, rows, cells);
         }
-        mapped.joined()
+        let mut matrix = Self::with_capacity(steps, rows.len());
+        let mut cells = cells.into_iter();
+        for labels in &*rows {
+            matrix.push(labels.clone(), cells.by_ref().take(steps));
+        }
+        matrix
+    }
+}
+
+/// The places of `labels` in the order of the labels; equal ones keep theirs.
+pub(super) fn ascending(labels: &[LabelSet]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..labels.len()).collect();
+    order.sort_by(|a, b| labels[*a].cmp(&labels[*b]));
+    order
+}
+
+/// Rows of cells in this order.
+pub(super) fn in_order(mut cells: Vec<Cell>, steps: usize, order: &[usize]) -> Vec<Cell> {
+    let mut ordered = Vec::with_capacity(cells.len());
+    for number in order {
+        ordered.extend(cells[number * steps..][..steps].iter_mut().map(Option::take));
+    }
+    ordered
+}
+
+// === impl Labels ===
+
+impl Labels {
+    /// As a list of its own, to be added to.
+    fn own(&mut self) -> &mut Vec<LabelSet> {
+        if let Some(rows) = self.shared.take() {
+            self.own = rows.to_vec();
+        }
+        &mut self.own
+    }
+
+    fn into_own(mut self) -> Vec<LabelSet> {
+        std::mem::take(self.own())
+    }
+
+    fn order(&self) -> Order {
+        self.shared.as_ref().map_or_else(|| Order::of(&self.own), Rows::order)
+    }
+}
+
+impl From<Vec<LabelSet>> for Labels {
+    fn from(own: Vec<LabelSet>) -> Self {
+        Self { own, shared: None }
+    }
+}
+
+impl Deref for Labels {
+    type Target = [LabelSet];
+
+    fn deref(&self) -> &[LabelSet] {
+        self.shared.as_ref().map_or(&self.own, |rows| rows)
     }
 }

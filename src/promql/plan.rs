@@ -1,7 +1,7 @@
 //! Expressions as features: one step, numbers only, nothing that is not there yet.
 
 use super::{
-    Budget, EvalError, Grid, Leaf, LeafMatrix, LeafVector, ParseError, check,
+    Budget, EvalError, Grid, Leaf, LeafMatrix, LeafVector, Memo, ParseError, check,
     error::Fault,
     leaf::Times,
     parse,
@@ -61,14 +61,26 @@ impl Plan {
         self.retention_ms
     }
 
-    /// The value at step `at`; `answers` are the merged answers to [`Self::leaves`], in that order.
+    /// The value at step `at`; `answers` are the merged answers to [`Self::leaves`], in that order. `memo`
+    /// holds what only depends on the labels, from one step to the next of the same plan.
     ///
     /// # Errors
     /// Where Prometheus fails too: when the labels of the data do not allow the operation. And where
     /// the result is a native histogram.
-    pub fn evaluate(&self, answers: &[&LeafMatrix], at: TimestampMs) -> Result<Value, EvalError> {
+    pub fn evaluate(
+        &self,
+        answers: &[&LeafMatrix],
+        at: TimestampMs,
+        memo: &mut Memo,
+    ) -> Result<Value, EvalError> {
+        let value = self.value(answers, at, memo);
+        memo.forget_unused();
+        value
+    }
+
+    fn value(&self, answers: &[&LeafMatrix], at: TimestampMs, memo: &mut Memo) -> Result<Value, EvalError> {
         let mut budget = Budget::unlimited();
-        let mut evaluation = evaluation(&self.tree, &Grid::instant(at), answers, &mut budget)?;
+        let mut evaluation = evaluation(&self.tree, &Grid::instant(at), answers, &mut budget, memo)?;
         match &self.tree.root {
             Root::Scalar(scalar) => {
                 Ok(Value::Scalar(evaluation.scalar(scalar)?.first().copied().unwrap_or(f64::NAN)))

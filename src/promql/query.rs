@@ -1,7 +1,7 @@
 //! Expressions of any type, over one step or many.
 
 use super::{
-    Budget, EvalError, Grid, LeafMatrix, LeafRequest, ParseError, Point, check,
+    Budget, EvalError, Grid, LeafMatrix, LeafRequest, Memo, ParseError, Point, check,
     eval::{Evaluation, ordered},
     leaf::{RangeSeries, Times},
     matrix::{Cell, Matrix},
@@ -106,7 +106,8 @@ impl Query {
         budget: &mut Budget,
     ) -> Result<QueryValue, EvalError> {
         let answers: Vec<&LeafMatrix> = answers.iter().collect();
-        let mut evaluation = evaluation(&self.tree, grid, &answers, budget)?;
+        let mut memo = Memo::default();
+        let mut evaluation = evaluation(&self.tree, grid, &answers, budget, &mut memo)?;
         let instant = grid.is_instant();
         Ok(match &self.tree.root {
             Root::Text(text) if instant => QueryValue::String(text.clone()),
@@ -143,6 +144,7 @@ pub(super) fn evaluation<'a, 'b>(
     grid: &Grid,
     answers: &'a [&'a LeafMatrix],
     budget: &'b mut Budget,
+    memo: &'b mut Memo,
 ) -> Result<Evaluation<'a, 'b>, EvalError> {
     if answers.len() != tree.leaves.len() {
         return Err(EvalError::WrongLeaves { expected: tree.leaves.len(), given: answers.len() });
@@ -150,7 +152,7 @@ pub(super) fn evaluation<'a, 'b>(
     budget.hold(answers.iter().map(|answer| answer.point_count()).sum())?;
     let times = Times::of(grid);
     budget.check(times.count())?;
-    Ok(Evaluation { tree, answers, times, budget })
+    Ok(Evaluation { tree, answers, times, budget, memo })
 }
 
 fn series_of_steps(matrix: Matrix, grid: &Grid) -> Vec<PointSeries> {

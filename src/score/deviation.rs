@@ -38,8 +38,7 @@ pub fn order_statistics(z: &[f32], into: &mut [f32]) {
 
 /// The features that hold the places of the 5 largest |z|, largest first; of equal ones the earlier
 /// feature comes first. Fewer than 5 features (NaN left out) leave the last places empty.
-#[must_use]
-pub fn top_places(z: &[f32]) -> [Option<usize>; N_PLACES] {
+fn top_places(z: &[f32]) -> [Option<usize>; N_PLACES] {
     let mut places: [Option<(usize, f32)>; N_PLACES] = [None; N_PLACES];
     for (feature, &z) in z.iter().enumerate() {
         let Some(size) = size(z) else { continue };

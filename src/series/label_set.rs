@@ -1,20 +1,22 @@
 //! The identity of a series.
 //!
-//! A label set is one immutable piece of text: every name and value, sorted by name, each preceded
-//! by its length. Lengths are written in bytes below 0x80, so the whole stays valid UTF-8 and every
-//! part can be borrowed as `&str` without checking it again. One allocation, cheap clones, equality
-//! and hashing over the bytes.
+//! A label set is one immutable piece of text (`text`): every name and value, sorted by name, each
+//! preceded by its length. Lengths are written in bytes below 0x80, so the whole stays valid UTF-8 and
+//! every part can be borrowed as `&str` without checking it again. One allocation, cheap clones,
+//! equality and hashing over the bytes.
 
-use std::{cmp::Ordering, fmt, sync::Arc};
+mod text;
+
+use std::{
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+use text::{MAX_PART, common_labels, common_prefix, push_label, take_part};
 
 /// The label that holds the metric name.
 pub const METRIC_NAME: &str = "__name__";
-
-/// Lengths up to this are one byte; this byte announces a long one.
-const LONG: u8 = 0x7f;
-
-/// The most bytes a name or a value can have: three digits of seven bits.
-const MAX_PART: usize = (1 << 21) - 1;
 
 /// One label, borrowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,11 +54,14 @@ pub enum InvalidLabels {
 
 /// The labels of a series, sorted by name, without repeats and without empty values.
 ///
-/// Cloning copies a pointer. Ordering is Prometheus' own: label by label, name before value.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// Cloning copies a pointer, and so does leaving out the metric name, which as a rule comes first.
+/// Ordering is Prometheus' own: label by label, name before value.
+#[derive(Clone)]
 pub struct LabelSet {
-    /// Invariant: as [`LabelSetBuilder::finish`] writes it.
+    /// Invariant: from `start` on as [`LabelSetBuilder::finish`] writes it.
     text: Arc<str>,
+    /// Where a label begins; before it are labels that this set does not have.
+    start: u32,
 }
 
 // === impl LabelSet ===
@@ -65,7 +70,7 @@ impl LabelSet {
     /// The label set without labels.
     #[must_use]
     pub fn empty() -> Self {
-        Self { text: Arc::from("") }
+        Self::of_text(String::new())
     }
 
     /// A label set from pairs in any order; empty values are left out.
@@ -82,20 +87,30 @@ impl LabelSet {
         }
         let mut text = String::new();
         builder.finish(&mut text)?;
-        Ok(Self { text: text.into() })
+        Ok(Self::of_text(text))
     }
 
     /// Wraps text that [`LabelSetBuilder::finish`] wrote. Crate-internal: the invariant is the caller's.
     #[must_use]
     pub(crate) fn from_canonical(text: &str) -> Self {
         debug_assert!(canonical(text), "not written by LabelSetBuilder: {text:?}");
-        Self { text: text.into() }
+        Self { text: text.into(), start: 0 }
+    }
+
+    fn of_text(text: String) -> Self {
+        Self { text: text.into(), start: 0 }
     }
 
     /// The canonical text: equal exactly when the label sets are equal. Input of hashes.
     #[must_use]
     pub fn canonical_text(&self) -> &str {
-        &self.text
+        &self.text[self.start as usize..]
+    }
+
+    /// Whether both are cut from the text of one label set, be it by different cuts.
+    #[must_use]
+    pub fn shares_text_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.text, &other.text)
     }
 
     /// The value of label `name`; `None` when absent (Prometheus treats absent as empty).
@@ -113,7 +128,7 @@ impl LabelSet {
     /// The labels, sorted by name.
     #[must_use]
     pub fn iter(&self) -> Labels<'_> {
-        Labels { rest: &self.text }
+        Labels { rest: self.canonical_text() }
     }
 
     /// Number of labels.
@@ -125,17 +140,27 @@ impl LabelSet {
     /// Whether there is no label at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.text.is_empty()
+        self.canonical_text().is_empty()
     }
 
-    /// The labels for which `keep` holds.
+    /// The labels for which `keep` holds. Where it leaves out the first ones only, nothing is copied.
     #[must_use]
-    pub fn filtered(&self, mut keep: impl FnMut(LabelRef<'_>) -> bool) -> Self {
+    pub fn filtered(&self, keep: impl Fn(LabelRef<'_>) -> bool) -> Self {
+        let text = self.canonical_text();
+        let mut labels = self.iter();
+        let mut kept = labels.rest;
+        while labels.next().is_some_and(|first| !keep(first)) {
+            kept = labels.rest;
+        }
+        if labels.all(&keep) {
+            let left_out = (text.len() - kept.len()) as u32;
+            return Self { text: Arc::clone(&self.text), start: self.start + left_out };
+        }
         let mut text = String::new();
-        for label in self.iter().filter(|label| keep(*label)) {
+        for label in (Labels { rest: kept }).filter(|label| keep(*label)) {
             push_label(&mut text, label);
         }
-        Self { text: text.into() }
+        Self::of_text(text)
     }
 
     /// Only the labels named in `names`: PromQL's `by`.
@@ -160,10 +185,24 @@ impl LabelSet {
         builder.push(name, value);
         let mut text = String::new();
         match builder.finish(&mut text) {
-            Ok(()) => Self { text: text.into() },
+            Ok(()) => Self::of_text(text),
             // Only an empty name or an oversized part gets here: then the set stays as it was.
             Err(_) => self.clone(),
         }
+    }
+}
+
+impl PartialEq for LabelSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.canonical_text() == other.canonical_text()
+    }
+}
+
+impl Eq for LabelSet {}
+
+impl Hash for LabelSet {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.canonical_text().hash(state);
     }
 }
 
@@ -181,7 +220,7 @@ impl PartialOrd for LabelSet {
 
 impl Ord for LabelSet {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (a, b) = (&*self.text, &*other.text);
+        let (a, b) = (self.canonical_text(), other.canonical_text());
         // Labels that are equal in both need not be taken apart one by one.
         let same = common_labels(a, common_prefix(a.as_bytes(), b.as_bytes()));
         Labels { rest: &a[same..] }.cmp(Labels { rest: &b[same..] })
@@ -309,61 +348,6 @@ impl<'a> LabelSetBuilder<'a> {
     }
 }
 
-// === text ===
-
-#[inline]
-fn push_label(text: &mut String, label: LabelRef<'_>) {
-    push_part(text, label.name);
-    push_part(text, label.value);
-}
-
-#[inline]
-fn push_part(text: &mut String, part: &str) {
-    push_length(text, part.len());
-    text.push_str(part);
-}
-
-#[inline]
-fn push_length(text: &mut String, length: usize) {
-    if length < usize::from(LONG) {
-        text.push(char::from(length as u8));
-    } else {
-        text.push(char::from(LONG));
-        for shift in [14, 7, 0] {
-            text.push(char::from((length >> shift) as u8 & 0x7f));
-        }
-    }
-}
-
-fn take_part(text: &str) -> Option<(&str, &str)> {
-    let bytes = text.as_bytes();
-    let (head, length) = match *bytes.first()? {
-        LONG => (4, bytes.get(1..4)?.iter().fold(0, |n, b| n << 7 | usize::from(*b))),
-        short => (1, usize::from(short)),
-    };
-    Some((text.get(head..head + length)?, text.get(head + length..)?))
-}
-
-/// How many bytes, about, `a` and `b` have in common at the front: never more than they do.
-fn common_prefix(a: &[u8], b: &[u8]) -> usize {
-    const STRIDE: usize = 16;
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<STRIDE>(), b.as_chunks::<STRIDE>());
-    let strides = a.iter().zip(b).take_while(|(a, b)| a == b).count();
-    let all = strides == a.len() && strides == b.len() && a_rest == b_rest;
-    strides * STRIDE + if all { a_rest.len() } else { 0 }
-}
-
-/// The end of the last label of `text` that is within its first `length` bytes.
-fn common_labels(text: &str, length: usize) -> usize {
-    let mut rest = text;
-    while let Some((_, behind)) = take_part(rest).and_then(|(_, value)| take_part(value))
-        && text.len() - behind.len() <= length
-    {
-        rest = behind;
-    }
-    text.len() - rest.len()
-}
-
 fn canonical(text: &str) -> bool {
     let mut labels = Labels { rest: text };
     let mut previous = "";
@@ -414,6 +398,23 @@ mod tests {
     }
 
     proptest! {
+        /// For all sets and choices of names, the filtered set is the one made of the chosen labels.
+        #[test]
+        fn filtered_is_made_of_the_chosen(
+            map in prop::collection::btree_map("[a-f]{1,2}", "[x-z]{1,3}", 0..6),
+            chosen in "[a-f]{0,4}",
+            again in "[a-f]{0,4}",
+        ) {
+            let is_chosen = |name: &str, chosen: &str| name.chars().all(|c| !chosen.contains(c));
+            let labels = LabelSet::from_pairs(&map).unwrap();
+            let filtered = labels.filtered(|label| is_chosen(label.name, &chosen));
+            let filtered = filtered.filtered(|label| is_chosen(label.name, &again));
+            let rest = map.iter().filter(|(name, _)| is_chosen(name, &chosen) && is_chosen(name, &again));
+            let expected = LabelSet::from_pairs(rest).unwrap();
+            prop_assert_eq!(filtered.cmp(&expected), Ordering::Equal);
+            prop_assert_eq!(filtered, expected);
+        }
+
         /// For all pairs of sets, the order is that of their labels, one by one.
         #[test]
         fn order_is_that_of_the_labels(

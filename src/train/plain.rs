@@ -37,7 +37,7 @@ pub fn fit_plain(
         version: settings.version.clone(),
         created_at: settings.created_at,
         schema,
-        judge: Judge::Plain(Plain { columns, forest, tail }),
+        judge: Judge::Plain(Plain::new(columns, forest, tail)),
         thresholds: settings.thresholds,
         training: summary(rows, settings),
         self_test: Vec::new(),

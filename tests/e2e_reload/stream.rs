@@ -126,9 +126,24 @@ pub(crate) fn other_model() -> (String, Vec<u8>) {
 /// Sends one step: every series has one sample. A sidecar that is overloaded is asked again, as
 /// Prometheus does.
 pub(crate) fn send(address: SocketAddr, step: usize, anomalous: bool) {
-    let series = samples(step, anomalous);
+    send_all(address, &samples(step, anomalous));
+}
+
+/// The same, behind tens of thousands of samples that no detector looks at.
+pub(crate) fn send_with_ballast(address: SocketAddr, step: usize) {
+    const BALLAST: usize = 20_000;
+    let one = |number: usize| {
+        let number = number.to_string();
+        let labels = LabelSet::from_pairs([(METRIC_NAME, "ballast"), ("number", &number)]).unwrap();
+        (labels, vec![Sample { timestamp: time_of(step), value: 1.0 }])
+    };
+    send_all(address, &(0..BALLAST).map(one).collect::<Vec<_>>());
+    send(address, step, false);
+}
+
+fn send_all(address: SocketAddr, series: &[(LabelSet, Vec<Sample>)]) {
     wait_for("the sidecar takes a step", PATIENCE, || {
-        let response = remote_write::try_send(address, &series);
+        let response = remote_write::try_send(address, series);
         assert!(matches!(response.status, 204 | 503), "{}: {}", response.status, response.text());
         (response.status == 204).then_some(())
     });

@@ -4,7 +4,7 @@ use crate::support::{
     http,
     process::{Process, free_address},
 };
-use std::{fs, net::SocketAddr, process::Command};
+use std::{net::SocketAddr, process::Command};
 
 /// A running sidecar with the default settings.
 pub(crate) struct Sidecar {
@@ -25,9 +25,7 @@ impl Sidecar {
 
     /// The most bytes of memory that were resident at any time.
     pub(crate) fn peak_bytes(&self) -> usize {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix(" kB"));
-        peak.unwrap().trim().parse::<usize>().unwrap() << 10
+        self.process.memory_bytes("VmHWM")
     }
 
     pub(crate) fn write(&self, content_type: &str, message: &[u8]) -> http::Response {

@@ -63,6 +63,14 @@ impl Process {
         self.child.id()
     }
 
+    /// A size of the kernel's: `VmRSS` is the memory that is resident now, `VmHWM` the most it ever was.
+    pub(crate) fn memory_bytes(&self, size: &str) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let lines = status.lines().filter_map(|line| line.strip_prefix(size)?.strip_prefix(':'));
+        let kilobytes = lines.filter_map(|line| line.trim().strip_suffix(" kB")).next();
+        kilobytes.unwrap().parse::<usize>().unwrap() << 10
+    }
+
     /// Sends a signal by its name, such as `TERM` or `HUP`.
     pub(crate) fn signal(&self, name: &str) {
         // By the shell's command: the standard library has no call for it but to kill.

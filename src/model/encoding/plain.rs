@@ -29,13 +29,11 @@ pub(super) fn read_plain(layout: InputLayout, plain: proto::Plain) -> Result<Pla
         let problem = format!("{} numbers where the schema needs {}", list.len(), layout.n_features);
         return Err(ModelError::invalid(PART, problem));
     }
-    Ok(Plain {
-        columns: (0..layout.n_features)
-            .map(|feature| read_column(feature, lists.map(|list| list[feature])))
-            .collect::<Result<_, _>>()?,
-        forest: forest::read_forest(required(PART, plain.forest)?, layout.n_features)?,
-        tail: read_tail("the tail of the plain forest", plain.tail)?,
-    })
+    let columns = (0..layout.n_features)
+        .map(|feature| read_column(feature, lists.map(|list| list[feature])))
+        .collect::<Result<_, _>>()?;
+    let forest = forest::read_forest(required(PART, plain.forest)?, layout.n_features)?;
+    Ok(Plain::new(columns, forest, read_tail("the tail of the plain forest", plain.tail)?))
 }
 
 /// NaN stands for what is not known.

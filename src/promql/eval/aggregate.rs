@@ -6,9 +6,10 @@ use crate::{
         Point,
         ast::Grouping,
         labels::Projection,
-        matrix::Matrix,
+        matrix::{Matrix, ascending, in_order},
         native,
         number::{CompensatedSum, Mean, quantile},
+        rows::Rows,
         tree::AggregateOp,
     },
     series::{LabelSet, METRIC_NAME, NativeHistogram},
@@ -29,12 +30,13 @@ impl Evaluation<'_, '_> {
             _ => Vec::new(),
         };
         let steps = of.steps();
-        let Groups { labels, of_row } = Groups::of(of, grouping);
+        let of_groups = self.memo.groups(of, grouping);
+        let Groups { labels, order, of_row } = &*of_groups;
         self.budget.hold(labels.len().saturating_mul(steps))?;
         let mut groups: Vec<Option<Accumulator>> = Vec::new();
         groups.resize_with(labels.len() * steps, || None);
         for ((_, cells), group) in of.rows().zip(of_row) {
-            let group = &mut groups[group * steps..][..steps];
+            let group = &mut groups[*group * steps..][..steps];
             for (accumulator, cell) in group.iter_mut().zip(cells) {
                 let Some(point) = cell else { continue };
                 match (accumulator, point) {
@@ -43,33 +45,32 @@ impl Evaluation<'_, '_> {
                 }
             }
         }
-        let mut result = Matrix::with_capacity(steps, labels.len());
-        let mut groups = groups.into_iter();
-        for labels in labels {
-            let finished = groups.by_ref().take(steps).enumerate().map(|(step, accumulator)| {
-                let q = quantiles.get(step).copied().unwrap_or(f64::NAN);
-                accumulator?.finish(op, q)
-            });
-            result.push(labels, finished);
-        }
-        Ok(result.sorted())
+        let finished = groups.into_iter().enumerate().map(|(place, accumulator)| {
+            let q = quantiles.get(place % steps).copied().unwrap_or(f64::NAN);
+            accumulator?.finish(op, q)
+        });
+        let cells = in_order(finished.collect(), steps, order);
+        Ok(Matrix::of_occupied_rows(steps, labels.clone(), cells))
     }
 }
 
-/// Which rows of a matrix belong together.
-pub(super) struct Groups {
-    /// The labels of each group, in the order in which groups appear.
-    pub(super) labels: Vec<LabelSet>,
+/// Which rows of a matrix belong together. Groups have numbers in the order in which they appear.
+#[derive(Debug)]
+pub(in crate::promql) struct Groups {
+    /// The labels of the groups, ascending, and the number of each.
+    pub(super) labels: Rows,
+    order: Vec<usize>,
     /// The group of each row.
     pub(super) of_row: Vec<usize>,
 }
 
 impl Groups {
-    pub(super) fn of(matrix: &Matrix, grouping: &Grouping) -> Self {
+    pub(in crate::promql) fn of(rows: &[LabelSet], grouping: &Grouping) -> Self {
         let mut numbers: BTreeMap<Box<str>, usize> = BTreeMap::new();
-        let mut groups = Self { labels: Vec::new(), of_row: Vec::with_capacity(matrix.row_count()) };
+        let mut found = Vec::new();
+        let mut of_row = Vec::with_capacity(rows.len());
         let mut projection = Projection::default();
-        for labels in matrix.labels() {
+        for labels in rows {
             let key = match grouping {
                 Grouping::By(names) => {
                     projection.of(labels, |label| names.iter().any(|name| name == label.name))
@@ -79,13 +80,15 @@ impl Groups {
                 }),
             };
             let known = numbers.get(key).copied();
-            groups.of_row.push(known.unwrap_or_else(|| {
-                numbers.insert(key.into(), groups.labels.len());
-                groups.labels.push(group_labels(labels, grouping));
-                groups.labels.len() - 1
+            of_row.push(known.unwrap_or_else(|| {
+                numbers.insert(key.into(), found.len());
+                found.push(group_labels(labels, grouping));
+                found.len() - 1
             }));
         }
-        groups
+        let order = ascending(&found);
+        let labels: Vec<_> = order.iter().map(|group| found[*group].clone()).collect();
+        Self { labels: labels.into(), order, of_row }
     }
 }
 

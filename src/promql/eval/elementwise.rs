@@ -25,7 +25,7 @@ impl Evaluation<'_, '_> {
                 }
                 negated.distinct()
             }
-            Elementwise::Plain(function) => of.map_floats(|_, x| function(x)),
+            Elementwise::Plain(function) => self.map_floats(of, |_, x| function(x)),
             Elementwise::OfHistogram(function) => {
                 let mut values = Matrix::with_capacity(of.steps(), of.row_count());
                 for (labels, cells) in of.rows() {
@@ -45,7 +45,7 @@ impl Evaluation<'_, '_> {
                 // By the inverse, as Prometheus does: 0.1 is not exact, 10 is.
                 let inverse: Vec<f64> =
                     self.scalar(to_nearest)?.into_iter().map(|nearest| 1.0 / nearest).collect();
-                of.map_floats(|step, x| (x * inverse[step] + 0.5).floor() / inverse[step])
+                self.map_floats(of, |step, x| (x * inverse[step] + 0.5).floor() / inverse[step])
             }
             Elementwise::Clamp { min, max } => self.clamp(of, min, max),
         }

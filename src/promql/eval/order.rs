@@ -15,7 +15,7 @@ use std::cmp::Ordering;
 /// The elements at the first step, in `order`; of equal ones those first that are in label order.
 pub(in crate::promql) fn ordered(of: Matrix, order: &Order) -> Vec<(LabelSet, Point)> {
     let groups = match order {
-        Order::Selected { grouping, .. } => Groups::of(&of, grouping).of_row,
+        Order::Selected { grouping, .. } => Groups::of(of.labels(), grouping).of_row,
         _ => Vec::new(),
     };
     let (labels, cells) = of.into_parts();

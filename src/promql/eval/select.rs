@@ -22,14 +22,13 @@ use std::collections::BTreeMap;
 pub(super) fn selected(
     which: Selection,
     count: &[f64],
-    grouping: &Grouping,
+    groups: &Groups,
     of: &Matrix,
 ) -> Result<Matrix, EvalError> {
     let steps = of.steps();
     if !count.iter().any(|count| *count >= 1.0 || count.is_nan()) || of.row_count() == 0 {
         return Ok(Matrix::new(steps));
     }
-    let groups = Groups::of(of, grouping);
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.labels.len()];
     for (row, group) in groups.of_row.iter().enumerate() {
         members[*group].push(row);

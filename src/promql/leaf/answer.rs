@@ -1,9 +1,14 @@
 //! What a shard answers to a leaf request.
 
 use crate::{
-    promql::matrix::Matrix,
+    promql::{matrix::Matrix, rows::Rows},
     series::{HistogramSample, LabelSet, Sample},
 };
+
+/// The rows of an answer, to be given to the next step's: as long as they are the same nothing has to be
+/// worked out anew.
+#[derive(Clone, Debug, Default)]
+pub struct LeafRows(pub(in crate::promql) Rows);
 
 /// The answer to a [`super::LeafRequest`].
 #[derive(Clone, Debug, Default)]
@@ -31,11 +36,8 @@ pub(in crate::promql) struct RangeSeries {
 // === impl LeafMatrix ===
 
 impl LeafMatrix {
-    pub(in crate::promql) fn from_series(series: Vec<RangeSeries>) -> Self {
-        Self { answer: Answer::Samples(series) }
-    }
-
-    /// The answers of several shards to the same request as one: the same whatever their number.
+    /// The answers of several shards to the same request as one, in label order: the same whatever their
+    /// number.
     #[must_use]
     pub fn merge(parts: Vec<Self>) -> Self {
         let (mut matrices, mut series) = (Vec::new(), Vec::new());
@@ -45,12 +47,32 @@ impl LeafMatrix {
                 Answer::Samples(mut part) => series.append(&mut part),
             }
         }
-        if matrices.is_empty() {
-            // The stable sort finds the sorted runs and merges them.
-            series.sort_by(|a, b| a.labels.cmp(&b.labels));
-            return Self::from_series(series);
+        let all: Self = match matrices.is_empty() {
+            true => Answer::Samples(series).into(),
+            false => Matrix::laid_end_to_end(matrices).into(),
+        };
+        all.sorted()
+    }
+
+    /// Its rows, for the next step.
+    #[must_use]
+    pub fn rows(&self) -> LeafRows {
+        match &self.answer {
+            Answer::Steps(matrix) => LeafRows(matrix.shared_rows().cloned().unwrap_or_default()),
+            Answer::Samples(_) => LeafRows::default(),
         }
-        Matrix::merged(matrices).into()
+    }
+
+    /// In label order.
+    pub(in crate::promql) fn sorted(self) -> Self {
+        match self.answer {
+            Answer::Steps(matrix) => matrix.sorted().into(),
+            Answer::Samples(mut series) => {
+                // The stable sort finds the sorted runs and merges them.
+                series.sort_by(|a, b| a.labels.cmp(&b.labels));
+                Answer::Samples(series).into()
+            }
+        }
     }
 
     /// Whether no series has anything to say.
@@ -85,6 +107,12 @@ impl RangeSeries {
 impl Default for Answer {
     fn default() -> Self {
         Self::Samples(Vec::new())
+    }
+}
+
+impl From<Answer> for LeafMatrix {
+    fn from(answer: Answer) -> Self {
+        Self { answer }
     }
 }
 

@@ -31,7 +31,7 @@ fn evaluate(text: &str, series: &[(&str, f64)]) -> Result<Value, EvalError> {
         leaf.request(&grid).evaluate(views, &mut Budget::unlimited())
     };
     let answers = plan.leaves().iter().map(answer).collect::<Result<Vec<_>, _>>()?;
-    plan.evaluate(&answers.iter().collect::<Vec<_>>(), TimestampMs(600_000))
+    plan.evaluate(&answers.iter().collect::<Vec<_>>(), TimestampMs(600_000), &mut Memo::default())
 }
 
 fn vector(elements: &[(&str, f64)]) -> Result<Value, EvalError> {
@@ -162,7 +162,7 @@ fn sets_pass_elements_with_their_names() {
 fn other_vectors_than_the_leaves_are_an_error() {
     let plan = plan("a + b");
     assert_eq!(
-        plan.evaluate(&[&LeafMatrix::default()], TimestampMs(0)),
+        plan.evaluate(&[&LeafMatrix::default()], TimestampMs(0), &mut Memo::default()),
         Err(EvalError::WrongLeaves { expected: 2, given: 1 })
     );
 }
@@ -194,7 +194,7 @@ proptest! {
                 request.evaluate(views, &mut Budget::unlimited()).unwrap()
             };
             let merged = LeafMatrix::merge((0..shards).map(shard).collect());
-            match plan.evaluate(&[&merged], TimestampMs(0)) {
+            match plan.evaluate(&[&merged], TimestampMs(0), &mut Memo::default()) {
                 Ok(Value::Vector(elements)) => elements[0].1.to_bits(),
                 other => panic!("{other:?}"),
             }

@@ -48,6 +48,15 @@ macro_rules! for_each_depth {
 
 pub(super) use for_each_depth;
 
+// === impl PerfectTree ===
+
+impl<const SLOTS: usize> PerfectTree<SLOTS> {
+    /// The path length expected of a row that is at `slot`, and that of a row that ends there.
+    pub(super) fn expected_at(&self, slot: usize) -> f64 {
+        if slot < SLOTS { self.expected[slot] } else { self.path_lengths[slot - SLOTS] }
+    }
+}
+
 // === impl Layout ===
 
 impl Layout {

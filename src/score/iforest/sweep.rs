@@ -20,12 +20,16 @@ use super::{Node, Tree};
 use ndarray::ArrayView2;
 use program::{Arena, LeafNumbers, Program};
 use ranker::Ranker;
+use std::ops::{Deref, DerefMut};
 
 /// Rows in a block.
 pub(super) const ROWS: usize = 128;
 
-/// One value for each row of a block.
-type Lane<T> = [T; ROWS];
+/// One value for each row of a block. It begins where a cache line does: a vector register that holds a
+/// line would else be read and written in two halves.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Lane<T>([T; ROWS]);
 
 /// Most thresholds of one feature in a group: then ranks are 0 to 254.
 const MAX_GROUP_THRESHOLDS: usize = 254;
@@ -122,11 +126,11 @@ impl Sweep {
         for ((ranker, column), ranks) in self.rankers.iter().zip(columns).zip(&mut *ranks) {
             ranker.rank(column, ranks);
         }
-        let mut sums = [0.0; ROWS];
+        let mut sums = Lane([0.0; ROWS]);
         let mut rest = &self.programs[..];
         for group in &self.groups {
             for ((table, ranks), into) in group.tables.iter().zip(&*ranks).zip(&mut *group_ranks) {
-                for (into, rank) in into.iter_mut().zip(ranks) {
+                for (into, rank) in into.iter_mut().zip(ranks.iter()) {
                     *into = table[usize::from(*rank)];
                 }
             }
@@ -156,7 +160,7 @@ fn add_path_lengths(programs: &[Program], numbers: &[LeafNumbers; TREES_AT_A_TIM
         }
         Err(_) => {
             for (program, numbers) in programs.iter().zip(numbers) {
-                for (sum, number) in sums.iter_mut().zip(numbers) {
+                for (sum, number) in sums.iter_mut().zip(numbers.iter()) {
                     *sum += program.path_lengths()[usize::from(*number)];
                 }
             }
@@ -209,16 +213,32 @@ fn table(all: &[f32], own: &[f32]) -> Vec<i8> {
     table
 }
 
+// === impl Lane ===
+
+impl<T> Deref for Lane<T> {
+    type Target = [T; ROWS];
+
+    fn deref(&self) -> &[T; ROWS] {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Lane<T> {
+    fn deref_mut(&mut self) -> &mut [T; ROWS] {
+        &mut self.0
+    }
+}
+
 // === impl Scratch ===
 
 impl Scratch {
     fn new(n_features: usize) -> Self {
         Self {
-            columns: vec![[0.0; ROWS]; n_features],
-            ranks: vec![[0; ROWS]; n_features],
-            group_ranks: vec![[0; ROWS]; n_features],
+            columns: vec![Lane([0.0; ROWS]); n_features],
+            ranks: vec![Lane([0; ROWS]); n_features],
+            group_ranks: vec![Lane([0; ROWS]); n_features],
             arena: program::new_arena(),
-            numbers: Box::new([[0; ROWS]; TREES_AT_A_TIME]),
+            numbers: Box::new([Lane([0; ROWS]); TREES_AT_A_TIME]),
         }
     }
 

@@ -38,9 +38,9 @@ pub(super) struct Program {
 
 /// An arena with its constants.
 pub(super) fn new_arena() -> Box<Arena> {
-    let mut arena = Box::new([[0; ROWS]; PLACES]);
+    let mut arena = Box::new([Lane([0; ROWS]); PLACES]);
     for (number, place) in (0..=u8::MAX).zip(arena.iter_mut()) {
-        *place = [number; ROWS];
+        *place = Lane([number; ROWS]);
     }
     arena
 }
@@ -89,7 +89,7 @@ fn select_all(selects: &[Select], ranks: &[Lane<i8>], arena: &mut Arena) {
         let Some(ranks) = ranks.get(usize::from(select.feature)) else { continue };
         let left = &arena[usize::from(select.left) & (PLACES - 1)];
         let right = &arena[usize::from(select.right) & (PLACES - 1)];
-        let mut into = [0; ROWS];
+        let mut into = Lane([0; ROWS]);
         for row in 0..ROWS {
             // With an `if` the compiler selects an address for each row instead of a byte.
             let takes_right = u8::from(ranks[row] > select.threshold).wrapping_neg();

@@ -79,11 +79,11 @@ impl Ranker {
     }
 
     fn search<const STEPS: u32>(&self, values: &Lane<f32>, into: &mut Lane<u16>) {
-        for (into, value) in into.iter_mut().zip(values) {
+        for (into, value) in into.iter_mut().zip(values.iter()) {
             *into = bucket(*value, self.low, self.scale);
         }
         let last = self.thresholds.len() - 1;
-        for (rank, value) in into.iter_mut().zip(values) {
+        for (rank, value) in into.iter_mut().zip(values.iter()) {
             let mut below = usize::from(self.starts[usize::from(*rank) & (BUCKETS - 1)]);
             for step in (0..STEPS).rev().map(|step| 1 << step) {
                 let threshold = self.thresholds[(below + step - 1).min(last)];
@@ -122,11 +122,11 @@ mod tests {
             thresholds.sort_unstable_by(f32::total_cmp);
             thresholds.dedup();
             // Values that are thresholds too.
-            let mut lane: Lane<f32> = values.try_into().unwrap();
+            let mut lane: Lane<f32> = Lane(values.try_into().unwrap());
             lane.iter_mut().step_by(5).zip(thresholds.iter().step_by(3)).for_each(|(value, t)| *value = *t);
-            let mut ranks = [0; ROWS];
+            let mut ranks = Lane([0; ROWS]);
             Ranker::new(&thresholds).rank(&lane, &mut ranks);
-            for (value, rank) in lane.iter().zip(ranks) {
+            for (value, rank) in lane.iter().zip(*ranks) {
                 prop_assert_eq!(usize::from(rank), thresholds.iter().filter(|t| *t < value).count(), "{}", value);
             }
         }
@@ -138,9 +138,9 @@ mod tests {
         let mut thresholds: Vec<f32> = (0..300_u16).map(|n| 1.0 + f32::from(n) * 1e-6).collect();
         thresholds.extend([1e9, 2e9]);
         let ranker = Ranker::new(&thresholds);
-        let mut lane = [0.0; ROWS];
+        let mut lane = Lane([0.0; ROWS]);
         lane[..4].copy_from_slice(&[1.0, 1.0 + 150.5e-6, 1.5e9, 3e9]);
-        let mut ranks = [0; ROWS];
+        let mut ranks = Lane([0; ROWS]);
         ranker.rank(&lane, &mut ranks);
         assert_eq!(ranks[..5], [0, 151, 301, 302, 0]);
     }

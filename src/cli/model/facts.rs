@@ -1,0 +1,170 @@
+//! What `model show` and `model diff` say of a model.
+
+use crate::{
+    calibrate::Severity,
+    cli::instant,
+    config::{format_duration, format_size},
+    explain::Expected,
+    features::FeatureColumn,
+    model::Model,
+};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A model in words and numbers.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    pub(super) version: String,
+    /// Name and value, in the order in which they are shown.
+    lines: Vec<(&'static str, String)>,
+    /// The most important first.
+    pub(super) features: Vec<FeatureFacts>,
+}
+
+/// A feature of a model.
+#[derive(Clone, Debug)]
+pub(super) struct FeatureFacts {
+    pub(super) name: String,
+    pub(super) expression: String,
+    /// Its share, 0 to 1.
+    pub(super) importance: f64,
+    pub(super) expected: Option<Expected>,
+}
+
+// === impl Facts ===
+
+impl Facts {
+    pub(super) fn of(model: &Model, file_bytes: u64) -> Self {
+        let importance = model.importance();
+        let schema = model.schema();
+        let feature = |(number, column): (usize, &FeatureColumn)| FeatureFacts {
+            name: column.name.clone(),
+            expression: column.expression.clone(),
+            importance: importance
+                .iter()
+                .find(|share| share.feature == number)
+                .map_or(0.0, |share| share.share),
+            expected: model.expected(number),
+        };
+        let mut features: Vec<FeatureFacts> = schema.features().iter().enumerate().map(feature).collect();
+        // Stable: features of equal importance stay in the order of the schema.
+        features.sort_by(|a, b| b.importance.total_cmp(&a.importance));
+        Self { version: model.version().to_owned(), lines: lines(model, file_bytes), features }
+    }
+
+    pub(super) fn lines(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.lines.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
+    pub(super) fn line(&self, name: &str) -> Option<&str> {
+        self.lines().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    pub(super) fn feature(&self, name: &str) -> Option<&FeatureFacts> {
+        self.features.iter().find(|feature| feature.name == name)
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let lines: serde_json::Map<String, Value> =
+            self.lines.iter().map(|(name, value)| (name.replace(' ', "_"), value.clone().into())).collect();
+        let feature = |feature: &FeatureFacts| {
+            json!({
+                "name": feature.name,
+                "expression": feature.expression,
+                "importance": feature.importance,
+                "low": feature.expected.map(|expected| expected.low),
+                "high": feature.expected.map(|expected| expected.high),
+            })
+        };
+        let mut all = lines;
+        all.insert("features".to_owned(), self.features.iter().map(feature).collect());
+        all.into()
+    }
+}
+
+// === impl FeatureFacts ===
+
+impl FeatureFacts {
+    pub(super) fn expected_text(&self) -> String {
+        match self.expected {
+            Some(Expected { low, high }) => format!("{} to {}", number(low), number(high)),
+            None => "not known".to_owned(),
+        }
+    }
+}
+
+fn lines(model: &Model, file_bytes: u64) -> Vec<(&'static str, String)> {
+    let (schema, training) = (model.schema(), model.training());
+    let step = Duration::from_millis(schema.step_ms().unsigned_abs());
+    let mut lines = vec![
+        ("version", model.version().to_owned()),
+        ("created", instant(model.created_at())),
+        ("size", format_size(file_bytes)),
+        ("detector", schema.detector().to_owned()),
+        ("entity", schema.by().join(", ")),
+        ("step", format_duration(step)),
+        ("window", format!("{} steps", schema.window_steps())),
+        ("training rows", training.rows.to_string()),
+        (
+            "entities",
+            format!("{} in training, {} scaled by themselves", training.entities, model.known_entities()),
+        ),
+        ("first row", instant(training.first)),
+        ("last row", instant(training.last)),
+        ("contamination", training.contamination.to_string()),
+        ("seed", training.hyperparams.seed.to_string()),
+    ];
+    for part in model.parts() {
+        let size = part.forest.map_or_else(
+            || "the largest deviation of any feature".to_owned(),
+            |forest| {
+                format!(
+                    "{} trees of {} rows, {} columns, {} nodes",
+                    forest.n_trees, forest.subsample_size, forest.n_columns, forest.n_nodes
+                )
+            },
+        );
+        lines.push((part.name, size));
+    }
+    for (name, severity) in
+        [("low from", Severity::Low), ("medium from", Severity::Medium), ("high from", Severity::High)]
+    {
+        lines.push((name, model.thresholds().of(severity).to_string()));
+    }
+    lines
+}
+
+/// Four digits, whatever the size.
+fn number(value: f64) -> String {
+    let magnitude = value.abs();
+    if value == 0.0 || (1e-3..1e7).contains(&magnitude) {
+        let digits = if magnitude >= 1.0 { 3 - (magnitude.log10().floor() as i32).clamp(0, 3) } else { 4 };
+        let text = format!("{value:.*}", digits as usize);
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    } else {
+        format!("{value:.3e}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_four_digits() {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.25, "0.25"),
+            (0.123_456, "0.1235"),
+            (1.0, "1"),
+            (12.345_6, "12.35"),
+            (1_234.56, "1235"),
+            (123_456.7, "123457"),
+            (-2.5, "-2.5"),
+            (1.5e9, "1.500e9"),
+            (2e-5, "2.000e-5"),
+        ] {
+            assert_eq!(number(value), text);
+        }
+    }
+}
