@@ -1,6 +1,6 @@
 # `make` alone shows what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-ingest fmt peers
+.PHONY: help demo test lint bench bench-ingest quality-forest fmt peers
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -21,6 +21,10 @@ bench: ## benchmarks, one a stage
 
 bench-ingest: ## samples per CPU-second beside the peers that are installed (ARGS= is passed on)
 	scripts/bench-ingest $(ARGS)
+
+quality-forest: ## AUROC of the plain forest beside scikit-learn and isotree (DATA= a folder of labelled sets)
+	cargo build --release --locked --example forest_scores
+	$${EMBERWATCH_PYTHON:-python3} scripts/quality-forest $(DATA) $(ARGS)
 
 fmt: ## format the code
 	cargo fmt

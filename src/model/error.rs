@@ -79,7 +79,7 @@ pub enum ModelError {
 }
 
 /// Why a model cannot be written for other programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExportError {
     /// It is more than one forest.
     #[error(
@@ -90,6 +90,9 @@ pub enum ExportError {
     /// Every score is one half.
     #[error("the trees of the forest were grown from one row each, it has nothing to say")]
     NoOpinion,
+    /// The JSON cannot be written.
+    #[error("the JSON cannot be written: {0}")]
+    Json(String),
 }
 
 impl ModelError {

@@ -1,4 +1,4 @@
-//! Isolation Forests of scikit-learn: from the JSON of `tools/export_sklearn.py` to a plain model.
+//! Isolation Forests of scikit-learn: from the JSON of `tools/export_sklearn.py` to a plain model, and back.
 //!
 //! The JSON is described in `docs/scikit-learn.md`. Promised: the imported model's raw score is
 //! `-score_samples` of the forest it came from, up to the rounding of the last few bits. That takes three
@@ -16,6 +16,8 @@ mod error;
 
 mod tree;
 
+mod write;
+
 pub use calibration::Calibration;
 pub use error::{ScikitLearnError, TreeProblem};
 
@@ -26,7 +28,7 @@ use super::{
 use crate::{
     calibrate::Thresholds,
     features::{FeatureColumn, FeatureSchema, InputLayout, SchemaSettings},
-    score::iforest::{Forest, HarmonicNumbers, Hyperparams},
+    score::iforest::{Forest, Hyperparams},
     series::{LabelSet, TimestampMs},
 };
 use document::{Check, Document};
@@ -83,7 +85,7 @@ impl ScikitLearnForest {
             trees,
             columns.len(),
             document.max_samples,
-            HarmonicNumbers::Approximate,
+            document.harmonic_numbers.into(),
         )?;
         let known = calibration::Known::new(&document)?;
         let read = Self { features: document.features, columns, forest, known };

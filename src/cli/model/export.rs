@@ -30,6 +30,8 @@ pub struct ExportArgs {
 enum Format {
     /// ONNX: from a float matrix, one column a feature, to the raw score of each row; without the calibration
     Onnx,
+    /// The JSON that `model import` reads; without the calibration
+    SklearnJson,
 }
 
 /// Reads the model, writes it in the other format, and says so.
@@ -42,6 +44,7 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let model = Model::decode(&bytes).with_context(|| format!("cannot use the model {path}"))?;
     let written = match args.format {
         Format::Onnx => model.to_onnx(),
+        Format::SklearnJson => model.to_scikit_learn_json(),
     };
     let written = written.with_context(|| format!("cannot export {path}"))?;
     write_file(&args.out, &written)?;

@@ -1,14 +1,17 @@
 //! The JSON as it is written down, unchecked.
 
 use super::ScikitLearnError;
-use crate::model::{ColumnScale, PlainColumn};
-use serde::Deserialize;
+use crate::{
+    model::{ColumnScale, PlainColumn},
+    score::iforest::HarmonicNumbers,
+};
+use serde::{Deserialize, Serialize};
 
 /// What `format` says.
-const FORMAT: &str = "emberwatch isolation forest";
+pub(super) const FORMAT: &str = "emberwatch isolation forest";
 
 /// The version that is read.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// The head, read first: so that another version is called one, and not full of unknown fields.
 #[derive(Deserialize)]
@@ -17,36 +20,66 @@ struct Head {
     version: u32,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "the head and the maker are named to be allowed")]
 pub(super) struct Document {
-    format: String,
-    version: u32,
-    made_by: Option<String>,
+    pub(super) format: String,
+    pub(super) version: u32,
+    pub(super) made_by: Option<String>,
     pub(super) features: Vec<String>,
-    scaler: Option<Scaler>,
+    pub(super) scaler: Option<Scaler>,
     pub(super) max_samples: usize,
+    #[serde(default)]
+    pub(super) harmonic_numbers: Harmonic,
     /// Null where scikit-learn says "auto".
     pub(super) contamination: Option<f64>,
     /// Minus `offset_`: the raw score above which `predict` says -1.
     pub(super) threshold: f64,
     pub(super) trees: Vec<TreeArrays>,
     /// Minus `score_samples` of the training rows, where they were given.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) training_scores: Vec<f64>,
     pub(super) check: Check,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Scaler {
-    mean: Vec<f64>,
-    scale: Vec<f64>,
+pub(super) struct Scaler {
+    pub(super) mean: Vec<f64>,
+    pub(super) scale: Vec<f64>,
+}
+
+/// Whose c(n) the scores are measured by: scikit-learn's, or ours.
+#[derive(Clone, Copy, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Harmonic {
+    #[default]
+    Approximate,
+    Exact,
+}
+
+// === impl Harmonic ===
+
+impl From<Harmonic> for HarmonicNumbers {
+    fn from(harmonic: Harmonic) -> Self {
+        match harmonic {
+            Harmonic::Approximate => Self::Approximate,
+            Harmonic::Exact => Self::Exact,
+        }
+    }
+}
+
+impl From<HarmonicNumbers> for Harmonic {
+    fn from(harmonic: HarmonicNumbers) -> Self {
+        match harmonic {
+            HarmonicNumbers::Approximate => Self::Approximate,
+            HarmonicNumbers::Exact => Self::Exact,
+        }
+    }
 }
 
 /// A tree as scikit-learn keeps it: one place a node, root first, children by number, -1 = none.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TreeArrays {
     pub(super) feature: Vec<i64>,
@@ -57,7 +90,7 @@ pub(super) struct TreeArrays {
 }
 
 /// Rows and minus `score_samples` of each.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Check {
     pub(super) rows: Vec<Vec<f64>>,

@@ -95,6 +95,23 @@ fn rows_calibrate_and_say_what_is_ordinary() {
     assert!(error.to_string().contains("1 scores, at least 20 are needed"), "{error}");
 }
 
+/// Written and read again, a forest is the same, with scikit-learn's harmonic numbers or ours.
+#[test]
+fn a_model_written_as_json_is_read_back() {
+    let mut exact = document();
+    exact["harmonic_numbers"] = json!("exact");
+    // c(3) = 5/3.
+    exact["check"]["raw_scores"] = json!([2.0_f64.powf(-3.0 / 5.0)]);
+    for document in [document(), exact] {
+        let forest = parse(&document).unwrap();
+        let (model, _) = forest.clone().into_model(settings(), None).unwrap();
+        let again = ScikitLearnForest::parse(&model.to_scikit_learn_json().unwrap()).unwrap();
+        assert_eq!(again.forest.trees(), forest.forest.trees());
+        assert_eq!(again.forest.harmonic_numbers(), forest.forest.harmonic_numbers());
+        assert_eq!((again.columns, again.features), (forest.columns, forest.features));
+    }
+}
+
 #[test]
 fn what_is_wrong_is_said_with_tree_and_node() {
     let cases: [(&str, Value, &str); 22] = [

@@ -1,4 +1,4 @@
-//! From scikit-learn's arrays to a tree in preorder.
+//! From scikit-learn's arrays to a tree in preorder, and back.
 
 use super::{TreeProblem, document::TreeArrays};
 use crate::score::iforest::{Node, Tree};
@@ -42,6 +42,31 @@ pub(super) fn read(arrays: &TreeArrays, n_features: usize) -> Result<Tree, TreeP
         Some(node) => Err(TreeProblem::Unreached { node }),
         None => Ok(Tree::new(nodes)),
     }
+}
+
+/// The arrays of a tree that passed its check; nodes stay in preorder.
+pub(super) fn write(nodes: &[Node]) -> TreeArrays {
+    let mut arrays = TreeArrays::default();
+    for (place, node) in nodes.iter().enumerate() {
+        let (feature, threshold, left, right, samples) = match *node {
+            Node::Split { feature, threshold, right } => {
+                (i64::from(feature), f64::from(threshold), place as i64 + 1, i64::from(right), 0)
+            }
+            Node::Leaf { count } => (NO_CHILD, 0.0, NO_CHILD, NO_CHILD, i64::from(count)),
+        };
+        arrays.feature.push(feature);
+        arrays.threshold.push(threshold);
+        arrays.left.push(left);
+        arrays.right.push(right);
+        arrays.samples.push(samples);
+    }
+    // Children stand behind their parent: from the end on, theirs are known.
+    for (place, node) in nodes.iter().enumerate().rev() {
+        if let Node::Split { right, .. } = node {
+            arrays.samples[place] = arrays.samples[place + 1] + arrays.samples[*right as usize];
+        }
+    }
+    arrays
 }
 
 fn samples(arrays: &TreeArrays, node: usize) -> Result<u32, TreeProblem> {
@@ -113,6 +138,10 @@ mod tests {
             Node::Leaf { count: 2 },
             Node::Leaf { count: 1 },
         ];
-        assert_eq!(read(&arrays, 2).unwrap().nodes(), expected);
+        let tree = read(&arrays, 2).unwrap();
+        assert_eq!(tree.nodes(), expected);
+        let written = write(tree.nodes());
+        assert_eq!(written.samples, [6, 5, 3, 2, 1]);
+        assert_eq!(read(&written, 2).unwrap(), tree);
     }
 }
