@@ -19,7 +19,7 @@ fn every_subcommand_explains_itself() {
         insta::assert_snapshot!(subcommand, help(&[subcommand, "--help"]));
     }
     insta::assert_snapshot!("model", help(&["model", "--help"]));
-    for subcommand in ["export", "import"] {
+    for subcommand in ["show", "diff", "list", "rollback", "export", "import"] {
         insta::assert_snapshot!(format!("model-{subcommand}"), help(&["model", subcommand, "--help"]));
     }
 }

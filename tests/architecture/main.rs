@@ -85,6 +85,7 @@ const MODULES: &[Module] = &[
         Shell,
         &[
             "config",
+            "lifecycle",
             "shards",
             "shard",
             "receive",
