@@ -11,21 +11,22 @@
 //! only at the splits on the row's own path, and a feature that would have isolated the row had it been drawn
 //! earlier gets less than its due. Over a hundred trees it names the right feature nearly as often.
 
-use super::{Node, Tree, layout::PerfectTree, walk::WideRow, walk::step_down};
+use super::{
+    Node, Tree,
+    layout::{Expectations, PerfectTrees},
+    walk::{WideRow, step_down},
+};
 
 /// Adds the credits of one row, summed over all trees, to `into` (one number a feature).
-pub(super) fn add_credits<const SLOTS: usize>(trees: &[PerfectTree<SLOTS>], x: &WideRow, into: &mut [f64]) {
-    for tree in trees {
+pub(super) fn add_credits<const SLOTS: usize>(trees: &PerfectTrees<SLOTS>, x: &WideRow, into: &mut [f64]) {
+    for expectations in trees.expectations() {
+        let tree = expectations.tree;
         let mut at = 1;
-        let mut expected = tree.expected[at];
-        for level in 1..=SLOTS.ilog2() {
+        let mut expected = expectations.at(at);
+        for _ in 0..SLOTS.ilog2() {
             let feature = usize::from(tree.features[at & (SLOTS - 1)]);
             at = step_down(tree, at, x);
-            let next = if level == SLOTS.ilog2() {
-                tree.path_lengths[at & (SLOTS - 1)]
-            } else {
-                tree.expected[at & (SLOTS - 1)]
-            };
+            let next = expectations.at(at);
             // In the padding nothing changes, and feature 0 is credited with zero.
             into[feature] += next - expected;
             expected = next;
@@ -37,11 +38,11 @@ pub(super) fn add_credits<const SLOTS: usize>(trees: &[PerfectTree<SLOTS>], x: &
 /// and their rows, without the sign. `laid_out` are the same trees in the form that is scored.
 pub(super) fn add_importance<const SLOTS: usize>(
     trees: &[Tree],
-    laid_out: &[PerfectTree<SLOTS>],
+    laid_out: &PerfectTrees<SLOTS>,
     into: &mut [f64],
 ) {
-    for (tree, laid_out) in trees.iter().zip(laid_out) {
-        add_branch(tree.nodes(), laid_out, (0, 1), into);
+    for (tree, expectations) in trees.iter().zip(laid_out.expectations()) {
+        add_branch(tree.nodes(), expectations, (0, 1), into);
     }
 }
 
@@ -49,7 +50,7 @@ pub(super) fn add_importance<const SLOTS: usize>(
 /// recursion is as deep as the tree.
 fn add_branch<const SLOTS: usize>(
     nodes: &[Node],
-    laid_out: &PerfectTree<SLOTS>,
+    expectations: Expectations<'_, SLOTS>,
     (node, slot): (usize, usize),
     into: &mut [f64],
 ) -> f64 {
@@ -57,9 +58,9 @@ fn add_branch<const SLOTS: usize>(
         Node::Leaf { count } => f64::from(count),
         Node::Split { feature, right, .. } => {
             let children = [(node + 1, 2 * slot), (right as usize, 2 * slot + 1)];
-            let rows = children.map(|child| add_branch(nodes, laid_out, child, into));
+            let rows = children.map(|child| add_branch(nodes, expectations, child, into));
             for (rows, (_, child)) in rows.iter().zip(children) {
-                let change = laid_out.expected_at(child) - laid_out.expected_at(slot);
+                let change = expectations.at(child) - expectations.at(slot);
                 into[usize::from(feature)] += rows * change.abs();
             }
             rows.iter().sum()

@@ -20,7 +20,10 @@
 //! Mind the sign, which is that of `path_credit`: a *negative* value shortened the path and so drives the
 //! anomaly.
 
-use super::{MAX_DEPTH, Node, Tree, layout::PerfectTree};
+use super::{
+    MAX_DEPTH, Node, Tree,
+    layout::{Expectations, PerfectTrees},
+};
 
 /// Points and weights of Gauss-Legendre quadrature on 0 to 1, exact for polynomials of degree below 2 `N`.
 struct Quadrature<const N: usize> {
@@ -70,7 +73,7 @@ const _: () = assert!(MAX_DEPTH <= 12, "deeper trees need more points");
 /// the same trees in the form that is scored.
 pub(super) fn add_shap_values<const SLOTS: usize>(
     trees: &[Tree],
-    laid_out: &[PerfectTree<SLOTS>],
+    laid_out: &PerfectTrees<SLOTS>,
     x: &[f32],
     into: &mut [f64],
 ) {
@@ -84,16 +87,16 @@ pub(super) fn add_shap_values<const SLOTS: usize>(
 fn add_by<const N: usize, const SLOTS: usize>(
     quadrature: &Quadrature<N>,
     trees: &[Tree],
-    laid_out: &[PerfectTree<SLOTS>],
+    laid_out: &PerfectTrees<SLOTS>,
     x: &[f32],
     into: &mut [f64],
 ) {
     let mut rows = Vec::new();
     let mut players = vec![Player { along: true, share: 1.0, inverse: [1.0; N] }; x.len()];
-    for (tree, laid_out) in trees.iter().zip(laid_out) {
+    for (tree, expectations) in trees.iter().zip(laid_out.expectations()) {
         count_rows(tree.nodes(), &mut rows);
         let (nodes, rows, players) = (tree.nodes(), &rows[..], &mut players[..]);
-        Pass { quadrature, nodes, laid_out, rows, x, players, into: &mut *into }.branch(0, 1, [1.0; N]);
+        Pass { quadrature, nodes, expectations, rows, x, players, into: &mut *into }.branch(0, 1, [1.0; N]);
     }
 }
 
@@ -126,7 +129,7 @@ struct Player<const N: usize> {
 struct Pass<'a, const N: usize, const SLOTS: usize> {
     quadrature: &'a Quadrature<N>,
     nodes: &'a [Node],
-    laid_out: &'a PerfectTree<SLOTS>,
+    expectations: Expectations<'a, SLOTS>,
     /// Training rows below each of the nodes.
     rows: &'a [f64],
     x: &'a [f32],
@@ -142,7 +145,7 @@ impl<const N: usize, const SLOTS: usize> Pass<'_, N, SLOTS> {
     /// recursion is as deep as the tree.
     fn branch(&mut self, node: usize, slot: usize, product: [f64; N]) -> [f64; N] {
         let Node::Split { feature, threshold, right } = self.nodes[node] else {
-            let length = self.laid_out.expected_at(slot);
+            let length = self.expectations.at(slot);
             return product.map(|product| product * length);
         };
         let (feature, right) = (usize::from(feature), right as usize);

@@ -6,8 +6,12 @@
 //! the trees, so both give the same bits.
 
 use ndarray::ArrayView2;
+use std::hint::black_box;
 
-use super::{MAX_FEATURES, layout::PerfectTree};
+use super::{
+    MAX_FEATURES,
+    layout::{PerfectTree, PerfectTrees},
+};
 
 /// Rows that walk in step.
 const LANES: usize = 8;
@@ -32,23 +36,27 @@ pub(super) fn widen(x: &[f32]) -> WideRow {
 }
 
 /// The sum of one row's path lengths over all trees.
-pub(super) fn sum_of_path_lengths<const SLOTS: usize>(trees: &[PerfectTree<SLOTS>], x: &WideRow) -> f64 {
+pub(super) fn sum_of_path_lengths<const SLOTS: usize>(trees: &PerfectTrees<SLOTS>, x: &WideRow) -> f64 {
+    let PerfectTrees { trees, lengths, .. } = trees;
+    let length = |tree: &PerfectTree<SLOTS>, at: usize| lengths[usize::from(tree.leaves[at & (SLOTS - 1)])];
     let mut sum = 0.0;
-    let mut in_step = trees.chunks_exact(TREES_IN_STEP);
-    for trees in in_step.by_ref() {
+    let (in_step, rest) = trees.as_chunks::<TREES_IN_STEP>();
+    // A number that the compiler does not know: it would write out all levels, keep the results of all
+    // comparisons apart until the end, and run out of registers.
+    let levels = black_box(SLOTS.ilog2());
+    for trees in in_step {
         let mut at = [1; TREES_IN_STEP];
-        for _ in 0..SLOTS.ilog2() {
+        for _ in 0..levels {
             for (at, tree) in at.iter_mut().zip(trees) {
                 *at = step_down(tree, *at, x);
             }
         }
         for (at, tree) in at.iter().zip(trees) {
-            sum += tree.path_lengths[at & (SLOTS - 1)];
+            sum += length(tree, *at);
         }
     }
-    for tree in in_step.remainder() {
-        let at = (0..SLOTS.ilog2()).fold(1, |at, _| step_down(tree, at, x));
-        sum += tree.path_lengths[at & (SLOTS - 1)];
+    for tree in rest {
+        sum += length(tree, (0..SLOTS.ilog2()).fold(1, |at, _| step_down(tree, at, x)));
     }
     sum
 }
@@ -63,7 +71,7 @@ pub(super) fn step_down<const SLOTS: usize>(tree: &PerfectTree<SLOTS>, at: usize
 
 /// As [`sum_of_path_lengths`] for every row of a batch; calls `finish(row, sum)`, rows ascending.
 pub(super) fn sums_of_path_lengths<const SLOTS: usize>(
-    trees: &[PerfectTree<SLOTS>],
+    trees: &PerfectTrees<SLOTS>,
     rows: ArrayView2<'_, f32>,
     mut finish: impl FnMut(usize, f64),
 ) {
@@ -73,9 +81,9 @@ pub(super) fn sums_of_path_lengths<const SLOTS: usize>(
         let filled = block.fill(rows, first);
         let groups = filled.div_ceil(LANES);
         let mut sums = [[0.0; LANES]; GROUPS];
-        for tree in trees {
+        for tree in &trees.trees {
             for (group, sums) in sums.iter_mut().enumerate().take(groups) {
-                walk_in_step(tree, block.lanes(group), sums);
+                walk_in_step(tree, &trees.lengths, block.lanes(group), sums);
             }
         }
         for (row, sum) in sums.as_flattened().iter().enumerate().take(filled) {
@@ -87,7 +95,12 @@ pub(super) fn sums_of_path_lengths<const SLOTS: usize>(
 
 /// Walks 8 rows down one tree and adds their path lengths to `sums`.
 #[inline(always)]
-fn walk_in_step<const SLOTS: usize>(tree: &PerfectTree<SLOTS>, x: &Lanes, sums: &mut [f64; LANES]) {
+fn walk_in_step<const SLOTS: usize>(
+    tree: &PerfectTree<SLOTS>,
+    lengths: &[f64],
+    x: &Lanes,
+    sums: &mut [f64; LANES],
+) {
     let mut at = [1_usize; LANES];
     for _ in 0..SLOTS.ilog2() {
         for (lane, at) in at.iter_mut().enumerate() {
@@ -97,7 +110,7 @@ fn walk_in_step<const SLOTS: usize>(tree: &PerfectTree<SLOTS>, x: &Lanes, sums: 
         }
     }
     for (sum, at) in sums.iter_mut().zip(at) {
-        *sum += tree.path_lengths[at & (SLOTS - 1)];
+        *sum += lengths[usize::from(tree.leaves[at & (SLOTS - 1)])];
     }
 }
 
