@@ -75,7 +75,7 @@ fn compare(trees: usize, sample: usize, d: usize, turns: usize) -> anyhow::Resul
     let peer = Hessboost::new(&forest)?;
     let rows = data::rows(BATCH, d, 2);
     let difference = difference(&forest, &peer, &rows)?;
-    for at_once in [BATCH, 1_000, 1] {
+    for at_once in [BATCH, 1_000, 64, 1] {
         let rows = &first_rows(&rows, if at_once == 1 { SINGLE_ROWS } else { BATCH });
         let ours = || own::score_in_batches(&forest, rows, at_once);
         let theirs = || peer.score_in_batches(rows, at_once);

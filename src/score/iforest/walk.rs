@@ -41,9 +41,7 @@ pub(super) fn sum_of_path_lengths<const SLOTS: usize>(trees: &PerfectTrees<SLOTS
     let length = |tree: &PerfectTree<SLOTS>, at: usize| lengths[usize::from(tree.leaves[at & (SLOTS - 1)])];
     let mut sum = 0.0;
     let (in_step, rest) = trees.as_chunks::<TREES_IN_STEP>();
-    // A number that the compiler does not know: it would write out all levels, keep the results of all
-    // comparisons apart until the end, and run out of registers.
-    let levels = black_box(SLOTS.ilog2());
+    let levels = unknown(SLOTS.ilog2());
     for trees in in_step {
         let mut at = [1; TREES_IN_STEP];
         for _ in 0..levels {
@@ -61,6 +59,12 @@ pub(super) fn sum_of_path_lengths<const SLOTS: usize>(trees: &PerfectTrees<SLOTS
     sum
 }
 
+/// A number that the compiler does not know. It would write out all levels otherwise, keep the results of all
+/// comparisons apart until the end, and run out of registers.
+fn unknown(levels: u32) -> u32 {
+    black_box(levels)
+}
+
 /// From an inner node to one of its children. The mask changes nothing (an inner node is below
 /// `SLOTS`), it tells the compiler so.
 #[inline(always)]
@@ -76,6 +80,7 @@ pub(super) fn sums_of_path_lengths<const SLOTS: usize>(
     mut finish: impl FnMut(usize, f64),
 ) {
     let mut block = Block::new(rows.ncols());
+    let levels = unknown(SLOTS.ilog2());
     let mut first = 0;
     while first < rows.nrows() {
         let filled = block.fill(rows, first);
@@ -83,7 +88,7 @@ pub(super) fn sums_of_path_lengths<const SLOTS: usize>(
         let mut sums = [[0.0; LANES]; GROUPS];
         for tree in &trees.trees {
             for (group, sums) in sums.iter_mut().enumerate().take(groups) {
-                walk_in_step(tree, &trees.lengths, block.lanes(group), sums);
+                walk_in_step(tree, &trees.lengths, levels, block.lanes(group), sums);
             }
         }
         for (row, sum) in sums.as_flattened().iter().enumerate().take(filled) {
@@ -98,11 +103,12 @@ pub(super) fn sums_of_path_lengths<const SLOTS: usize>(
 fn walk_in_step<const SLOTS: usize>(
     tree: &PerfectTree<SLOTS>,
     lengths: &[f64],
+    levels: u32,
     x: &Lanes,
     sums: &mut [f64; LANES],
 ) {
     let mut at = [1_usize; LANES];
-    for _ in 0..SLOTS.ilog2() {
+    for _ in 0..levels {
         for (lane, at) in at.iter_mut().enumerate() {
             let node = *at & (SLOTS - 1);
             let value = x[usize::from(tree.features[node])][lane];
