@@ -81,14 +81,15 @@ fn a_thousand_reloads_lose_no_step_and_no_memory() {
     const RELOADS_A_STEP: usize = 6;
     /// More than the model's windows may still need after a fifth of the reloads. A model takes a tenth.
     const MOST_GROWTH: usize = 16 << 20;
+    const LONG_WARM_UP: usize = 2 * WARM_UP;
     let (other, bytes) = other_model();
-    let bench = Bench::start(42, WARM_UP);
+    let bench = Bench::start(42, LONG_WARM_UP);
     let first_unsent = bench.train();
     let own = bench.version().unwrap();
     fs::write(bench.models.join(format!("{other}.ewm")), bytes).unwrap();
 
     let last = first_unsent + RELOADS / RELOADS_A_STEP;
-    assert!(last < 2 * WARM_UP, "step {last}: the stream would train a model of its own");
+    assert!(last < 2 * LONG_WARM_UP, "step {last}: the stream would train a model of its own");
     let (early, late) = thread::scope(|scope| {
         // The sender ends with the reloads, also when an assertion fails: a scope waits for its threads.
         let (reloaded, reloads) = mpsc::channel();
