@@ -1,6 +1,6 @@
 # `make` alone shows what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-ingest quality-forest fmt peers
+.PHONY: help demo test lint bench bench-ingest bench-forest quality-forest fmt peers
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -21,6 +21,9 @@ bench: ## benchmarks, one a stage
 
 bench-ingest: ## samples per CPU-second beside the peers that are installed (ARGS= is passed on)
 	scripts/bench-ingest $(ARGS)
+
+bench-forest: ## the Isolation Forest beside the fastest engines for trees (ARGS= is passed on)
+	scripts/bench-forest $(ARGS)
 
 quality-forest: ## AUROC of the plain forest beside scikit-learn and isotree (DATA= a folder of labelled sets)
 	cargo build --release --locked --example forest_scores

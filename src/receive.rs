@@ -18,6 +18,8 @@ mod answer;
 
 mod body;
 
+mod heard;
+
 mod intake;
 
 mod negotiate;

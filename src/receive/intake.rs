@@ -1,5 +1,6 @@
 //! From a body to one batch a shard, with buffers that are used again.
 
+use super::heard::{self, Heard};
 use crate::{
     metadata::{Hearing, MetadataStore},
     series::{HistogramSample, Labels, METRIC_NAME, Sample, SampleBatch, TimestampMs, series_hash},
@@ -23,6 +24,7 @@ pub(super) struct Intake {
     batches: Vec<SampleBatch>,
     own_metrics: Arc<[String]>,
     own: OwnOutput,
+    heard: Heard,
     news: Vec<News>,
     refused_news: u64,
 }
@@ -65,8 +67,8 @@ impl Intake {
         metadata: &MetadataStore,
     ) -> Result<WriteSummary, WireError> {
         wire::decompress(body, limits, &mut self.message)?;
-        let Self { batches, own_metrics, own, news, refused_news, .. } = self;
-        let mut sink = Filing { shards, metadata, batches, own_metrics, own, news, refused_news };
+        let Self { batches, own_metrics, own, heard, news, refused_news, .. } = self;
+        let mut sink = Filing { shards, metadata, batches, own_metrics, own, heard, news, refused_news };
         self.decoder.decode(message, &self.message, limits, &mut sink)
     }
 
@@ -132,6 +134,7 @@ struct Filing<'a> {
     batches: &'a mut [SampleBatch],
     own_metrics: &'a [String],
     own: &'a mut OwnOutput,
+    heard: &'a mut Heard,
     news: &'a mut Vec<News>,
     refused_news: &'a mut u64,
 }
@@ -154,8 +157,12 @@ impl Sink for Filing<'_> {
     }
 
     fn metadata(&mut self, metadata: MetricMetadata<'_>) {
+        let hash = heard::hash_of(&metadata, self.shards.hash_seed());
+        if self.heard.contains(hash) {
+            return;
+        }
         match self.metadata.consider(&metadata) {
-            Hearing::Known => {}
+            Hearing::Known => self.heard.insert(hash),
             Hearing::New => self.news.push(News::of(&metadata)),
             Hearing::Refused => *self.refused_news += 1,
         }
@@ -202,6 +209,7 @@ impl IntakePool {
             batches: (0..self.shards).map(|_| SampleBatch::default()).collect(),
             own_metrics: Arc::clone(&self.own_metrics),
             own: OwnOutput::default(),
+            heard: Heard::default(),
             news: Vec::new(),
             refused_news: 0,
         })
