@@ -34,4 +34,4 @@ pub use append::{AppendCounts, AppendOutcome};
 pub use chunks::{Chunks, Room};
 pub use samples::Samples;
 pub use series::SeriesView;
-pub use store::{Config, Progress, Store};
+pub use store::{Config, Cursor, Progress, Store};

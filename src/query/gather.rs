@@ -4,6 +4,7 @@ use super::QueryError;
 use crate::{
     promql::Budget,
     shards::{Finding, Piece, Question, Read, Shards},
+    window::Cursor,
 };
 use std::{
     sync::{
@@ -93,11 +94,11 @@ impl Asker {
     async fn ask(self, question: &Arc<Question>) -> Result<(Self, Vec<Finding>), QueryError> {
         let Self { reads, mut budget, points } = self;
         let mut findings = Vec::new();
-        let mut from = Some(0);
-        while let Some(place) = from {
+        let mut from = Some(Cursor::default());
+        while let Some(cursor) = from {
             let held = budget.held();
             let (reply, answer) = oneshot::channel();
-            let read = Read { question: Arc::clone(question), from: place, budget, reply };
+            let read = Read { question: Arc::clone(question), from: cursor, budget, reply };
             reads.send(read).await.map_err(|_| QueryError::NoAnswer)?;
             let piece: Piece = answer.await.map_err(|_| QueryError::NoAnswer)?;
             (from, budget) = (piece.next, piece.budget);

@@ -39,6 +39,7 @@ mod tests {
         promql::Budget,
         series::TimestampMs,
         shards::{Question, Read, SeriesQuestion, ShardMessage, Shards},
+        window::Cursor,
     };
     use std::sync::Arc;
     use tokio::sync::oneshot;
@@ -46,7 +47,12 @@ mod tests {
     fn read() -> Read {
         let all = SeriesQuestion { any_of: Vec::new(), from: TimestampMs::MIN, until: TimestampMs::MAX };
         let (reply, _) = oneshot::channel();
-        Read { question: Arc::new(Question::Series(all)), from: 0, budget: Budget::unlimited(), reply }
+        Read {
+            question: Arc::new(Question::Series(all)),
+            from: Cursor::default(),
+            budget: Budget::unlimited(),
+            reply,
+        }
     }
 
     /// For a lane full of reads, a message that comes last is served first, and finds its place free.

@@ -3,12 +3,13 @@
 //! A query may concern every series and long ranges of each, and the task that owns them has samples to
 //! take meanwhile. So it looks at some series, replies, and turns to its other messages; whoever asked
 //! sends the next piece. Each series is seen at one moment, but not all at the same one: samples that
-//! arrive while a query runs may be seen in one series and not in another.
+//! arrive while a query runs may be seen in one series and not in another. A series that is dropped meanwhile and
+//! begins again is seen once at the most.
 
 use crate::{
     promql::{Budget, EvalError, LeafMatrix, LeafRequest},
     series::{LabelMatcher, LabelSet, TimestampMs},
-    window::{SeriesView, Store},
+    window::{Cursor, SeriesView, Store},
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -60,8 +61,8 @@ pub enum Finding {
 pub struct Read {
     /// What is asked.
     pub question: Arc<Question>,
-    /// The place of the first series to look at.
-    pub from: usize,
+    /// Where to go on; the default is the beginning.
+    pub from: Cursor,
     /// What the reader may still cost; it comes back with the reply.
     pub budget: Budget,
     /// Where the reply goes. When nobody waits for it any more, nothing is looked at.
@@ -74,7 +75,7 @@ pub struct Piece {
     /// What was found, or why the query cannot go on.
     pub finding: Result<Finding, EvalError>,
     /// Where the next piece begins; `None` when this was the last.
-    pub next: Option<usize>,
+    pub next: Option<Cursor>,
     /// The budget, charged.
     pub budget: Budget,
 }
@@ -102,9 +103,9 @@ impl Read {
 fn look(
     question: &Question,
     store: &Store,
-    from: usize,
+    from: Cursor,
     budget: &mut Budget,
-) -> (Result<Finding, EvalError>, Option<usize>) {
+) -> (Result<Finding, EvalError>, Option<Cursor>) {
     let mut next = None;
     let finding = match question {
         Question::Leaf(request) => {
@@ -133,13 +134,13 @@ fn all_hold(matchers: &[LabelMatcher], labels: &LabelSet) -> bool {
     matchers.iter().all(|matcher| matcher.matches(labels))
 }
 
-/// The wanted series from place `from` on until the piece is large enough; then `next` is the place of
-/// the first one that was not looked at.
+/// The wanted series from `from` on until the piece is large enough; then `next` is where the first one is that
+/// was not looked at.
 fn walk<'a>(
     store: &'a Store,
-    from: usize,
+    from: Cursor,
     wanted: impl Fn(&SeriesView<'a>) -> bool,
-    next: &mut Option<usize>,
+    next: &mut Option<Cursor>,
 ) -> impl Iterator<Item = SeriesView<'a>> {
     let begun = Instant::now();
     let mut series = store.series_from(from);
@@ -193,10 +194,10 @@ mod tests {
         let question = Arc::new(question);
         let mut budget = Budget::unlimited();
         let mut findings = Vec::new();
-        let mut from = Some(0);
-        while let Some(place) = from {
+        let mut from = Some(Cursor::default());
+        while let Some(cursor) = from {
             let (reply, mut answer) = oneshot::channel();
-            Read { question: Arc::clone(&question), from: place, budget, reply }.serve(store);
+            Read { question: Arc::clone(&question), from: cursor, budget, reply }.serve(store);
             let piece = answer.try_recv().unwrap();
             findings.push(piece.finding.unwrap());
             (from, budget) = (piece.next, piece.budget);

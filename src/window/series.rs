@@ -27,6 +27,8 @@ pub(super) struct Series {
     chunks: Chunks,
     /// Only series that got one pay for them.
     histograms: Option<Box<Histograms>>,
+    /// How often series had been dropped when this one was made.
+    era: u32,
     /// Whether any detector reads it.
     pub(super) wanted: bool,
     /// Whether the awaited step waits for it.
@@ -48,8 +50,14 @@ impl SeriesView<'_> {
 // === impl Series ===
 
 impl Series {
-    pub(super) fn new(hash: u128, labels: LabelSet, wanted: bool, behind: bool) -> Self {
-        Self { hash, labels, chunks: Chunks::default(), histograms: None, wanted, behind }
+    pub(super) fn new(hash: u128, labels: LabelSet, era: u32, wanted: bool, behind: bool) -> Self {
+        Self { hash, labels, chunks: Chunks::default(), histograms: None, era, wanted, behind }
+    }
+
+    /// Whether it was made after a drop that came later than `era`. The count wraps around; no reader lives through
+    /// half of it.
+    pub(super) fn is_younger_than(&self, era: u32) -> bool {
+        self.era != era && self.era.wrapping_sub(era) < u32::MAX / 2
     }
 
     pub(super) fn view(&self, keep_from: TimestampMs) -> SeriesView<'_> {

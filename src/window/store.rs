@@ -63,9 +63,20 @@ pub struct Store {
     /// The last evaluated step: what arrives at or before it is late.
     evaluated: Option<TimestampMs>,
     progress: Progress,
+    /// How often series were dropped.
+    drops: u32,
     bytes: usize,
     /// Where the series of the batch at hand are; kept for its memory.
     places: Vec<Option<SeriesId>>,
+}
+
+/// Where a reader goes on that looks at the series bit by bit, and which of them it is to see: those of its first
+/// look, but never a series that was dropped and made again since, which it may have seen before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    place: usize,
+    /// Drops before the first look.
+    era: Option<u32>,
 }
 
 /// What holds for every sample of a batch.
@@ -95,6 +106,7 @@ impl Store {
             awaited: None,
             evaluated: None,
             progress: Progress::default(),
+            drops: 0,
             bytes: 0,
             places: Vec::new(),
         }
@@ -239,7 +251,7 @@ impl Store {
         if wanted && let Some(first) = times.min() {
             self.progress.oldest = Some(self.progress.oldest.map_or(first, |oldest| oldest.min(first)));
         }
-        let series = Series::new(entry.hash, labels, wanted, behind);
+        let series = Series::new(entry.hash, labels, self.drops, wanted, behind);
         if id as usize == self.slots.len() {
             self.slots.push(Some(series));
         } else {
@@ -289,6 +301,7 @@ impl Store {
         if gone.is_empty() {
             return;
         }
+        self.drops = self.drops.wrapping_add(1);
         for id in &gone {
             if let Some(series) = self.slots[*id as usize].take() {
                 let found = self.by_hash.find_entry(series.hash as u64, |other| other == id);
@@ -329,12 +342,16 @@ impl Store {
         self.selectors.ids(selector).len()
     }
 
-    /// The series from place `from` on, each with its place, so that a reader can go on later where it
-    /// stopped. A series keeps its place as long as it is held.
-    pub fn series_from(&self, from: usize) -> impl Iterator<Item = (usize, SeriesView<'_>)> {
+    /// The series from `cursor` on, each with where to go on to look at it: a reader can stop and go on later. The
+    /// default cursor is the beginning. A series keeps its place as long as it is held.
+    pub fn series_from(&self, cursor: Cursor) -> impl Iterator<Item = (Cursor, SeriesView<'_>)> {
         let keep_from = self.keep_from();
-        let slots = self.slots.iter().enumerate().skip(from);
-        slots.filter_map(move |(place, slot)| Some((place, slot.as_ref()?.view(keep_from))))
+        let era = cursor.era.unwrap_or(self.drops);
+        let slots = self.slots.iter().enumerate().skip(cursor.place);
+        slots.filter_map(move |(place, slot)| {
+            let series = slot.as_ref().filter(|series| !series.is_younger_than(era))?;
+            Some((Cursor { place, era: Some(era) }, series.view(keep_from)))
+        })
     }
 
     /// The earliest sample after `at` of any series that a detector reads.

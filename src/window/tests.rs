@@ -1,6 +1,6 @@
 //! The promises of the module, against a naive store.
 
-use super::{Config, Progress, Store};
+use super::{Config, Cursor, Progress, Store};
 use crate::series::{
     HistogramSample, LabelMatcher, LabelSet, MatchOp, NativeHistogram, STALE_NAN, Sample, SampleBatch,
     TimestampMs, series_hash,
@@ -47,10 +47,34 @@ fn a_question_not_known_beforehand_finds_series_that_no_selector_lists() {
     store.append(&batch("other", &[(0, 1.0)]), TimestampMs(0));
     let other = LabelMatcher::new("__name__", MatchOp::Equal, "other").unwrap();
     let found: Vec<&str> = {
-        let named = store.series_from(0).filter(|(_, series)| other.matches(series.labels));
+        let named = store.series_from(Cursor::default()).filter(|(_, series)| other.matches(series.labels));
         named.map(|(_, series)| series.labels.metric_name()).collect()
     };
     assert_eq!(found, ["other"]);
+}
+
+/// The first series and the second leave the windows between two looks, and the first begins again in the place of
+/// the second, which the reader has yet to come to.
+#[test]
+fn a_reader_that_stops_and_goes_on_sees_no_series_twice() {
+    let mut store = store(Config { retention_ms: 1_000, ..Config::default() });
+    for (name, at) in [("wanted_a", 0), ("wanted_b", 0), ("wanted_c", 5_000)] {
+        store.append(&batch(name, &[(at, 1.0)]), FAR_FUTURE);
+    }
+    let mut first_look = store.series_from(Cursor::default());
+    assert_eq!(first_look.next().unwrap().1.labels.metric_name(), "wanted_a");
+    let cursor = first_look.next().unwrap().0;
+    drop(first_look);
+
+    store.mark_evaluated(TimestampMs(5_000));
+    store.begin_step(TimestampMs(6_000));
+    store.append(&batch("wanted_a", &[(6_000, 1.0)]), FAR_FUTURE);
+    let names = |cursor| {
+        let series = store.series_from(cursor).map(|(_, series)| series.labels.metric_name().to_owned());
+        series.collect::<Vec<_>>()
+    };
+    assert_eq!(names(cursor), ["wanted_c"]);
+    assert_eq!(names(Cursor::default()), ["wanted_a", "wanted_c"], "a reader that begins now sees both");
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod ours;
 
 mod random;
 
+mod second_parser;
+
 mod theirs;
 
 use crate::{

@@ -41,7 +41,7 @@ impl Ours {
         let mut budget = Budget::new(50_000_000, || false);
         let answers = query.needs(grid).into_iter().map(|request| {
             let wanted = |labels| request.matchers().iter().all(|matcher| matcher.matches(labels));
-            let all = self.store.series_from(0).map(|(_, view)| view);
+            let all = self.store.series_from(window::Cursor::default()).map(|(_, view)| view);
             let mut views: Vec<_> = all.filter(|view| wanted(view.labels)).collect();
             views.sort_by(|a, b| a.labels.cmp(b.labels));
             request.evaluate(views.into_iter(), &mut Budget::unlimited())
