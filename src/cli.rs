@@ -12,7 +12,7 @@ pub mod score;
 
 pub mod train;
 
-use crate::series::TimestampMs;
+use crate::{model::Model, series::TimestampMs};
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use std::{
@@ -114,10 +114,9 @@ fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 /// The model in a file, and the file's size in bytes.
-fn read_model(file: &Path) -> anyhow::Result<(crate::model::Model, u64)> {
+fn read_model(file: &Path) -> anyhow::Result<(Model, u64)> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read the model {}", file.display()))?;
-    let model = crate::model::Model::decode(&bytes)
-        .with_context(|| format!("cannot use the model {}", file.display()))?;
+    let model = Model::decode(&bytes).with_context(|| format!("cannot use the model {}", file.display()))?;
     Ok((model, bytes.len() as u64))
 }
 

@@ -18,7 +18,7 @@ pub struct LeafTable {
     retention_ms: i64,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 struct Selector {
     matchers: Vec<LabelMatcher>,
     /// The places of its leaves.

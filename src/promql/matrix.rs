@@ -121,8 +121,7 @@ impl Matrix {
         if self.labels.order() != Order::None {
             return self;
         }
-        let order = ascending(&self.labels);
-        let labels: Vec<_> = order.iter().map(|number| self.labels[*number].clone()).collect();
+        let (labels, order) = ascending(&self.labels);
         Self { steps: self.steps, cells: in_order(self.cells, self.steps, &order), labels: labels.into() }
     }
 
@@ -202,11 +201,11 @@ impl Matrix {
     }
 }
 
-/// The places of `labels` in the order of the labels; equal ones keep theirs.
-pub(super) fn ascending(labels: &[LabelSet]) -> Vec<usize> {
+/// `labels` in their order, and the place that each of them had; equal ones stay as they stand.
+pub(super) fn ascending(labels: &[LabelSet]) -> (Vec<LabelSet>, Vec<usize>) {
     let mut order: Vec<usize> = (0..labels.len()).collect();
     order.sort_by(|a, b| labels[*a].cmp(&labels[*b]));
-    order
+    (order.iter().map(|place| labels[*place].clone()).collect(), order)
 }
 
 /// Rows of cells in this order.
@@ -224,7 +223,7 @@ impl Labels {
     /// As a list of its own, to be added to.
     fn own(&mut self) -> &mut Vec<LabelSet> {
         if let Some(rows) = self.shared.take() {
-            self.own = rows.to_vec();
+            self.own = rows.into_labels();
         }
         &mut self.own
     }

@@ -41,6 +41,11 @@ impl Rows {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// The labels; copied only where somebody else holds the list.
+    pub(super) fn into_labels(self) -> Vec<LabelSet> {
+        Arc::try_unwrap(self.0).map_or_else(|shared| shared.labels.clone(), |list| list.labels)
+    }
+
     pub(super) fn order(&self) -> Order {
         *self.0.order.get_or_init(|| Order::of(&self.0.labels))
     }

@@ -129,17 +129,28 @@ pub fn fit(
             Ok(Member { kind, forest, tail })
         })
         .collect::<Result<Vec<_>, FitError>>()?;
+    Ok(model_of(schema, Judge::Members(Members { scaling, members, tail }), rows, settings, &evidence))
+}
+
+/// The model of a judge that was trained on `rows`; `evidence` says how strange it found each of them.
+pub(super) fn model_of(
+    schema: FeatureSchema,
+    judge: Judge,
+    rows: &TrainingRows,
+    settings: &TrainSettings,
+    evidence: &[f64],
+) -> Model {
     let mut model = Model {
         version: settings.version.clone(),
         created_at: settings.created_at,
         schema,
-        judge: Judge::Members(Members { scaling, members, tail }),
+        judge,
         thresholds: settings.thresholds,
         training: summary(rows, settings),
         self_test: Vec::new(),
     };
-    model.self_test = self_test(&model, rows, &evidence);
-    Ok(model)
+    model.self_test = self_test(&model, rows, evidence);
+    model
 }
 
 pub(super) fn check(
@@ -228,7 +239,7 @@ pub(super) fn pick(values: &[f64], rows: &[usize]) -> Vec<f64> {
     rows.iter().map(|row| values[*row]).collect()
 }
 
-pub(super) fn summary(rows: &TrainingRows, settings: &TrainSettings) -> TrainingSummary {
+fn summary(rows: &TrainingRows, settings: &TrainSettings) -> TrainingSummary {
     TrainingSummary {
         first: rows.at.first().copied().unwrap_or_default(),
         last: rows.at.last().copied().unwrap_or_default(),
@@ -240,7 +251,7 @@ pub(super) fn summary(rows: &TrainingRows, settings: &TrainSettings) -> Training
 }
 
 /// Rows from the most ordinary to the strangest, with what the finished model says of them.
-pub(super) fn self_test(model: &Model, rows: &TrainingRows, evidence: &[f64]) -> Vec<SelfTestRow> {
+fn self_test(model: &Model, rows: &TrainingRows, evidence: &[f64]) -> Vec<SelfTestRow> {
     let mut order: Vec<usize> = (0..evidence.len()).collect();
     order.sort_by(|a, b| evidence[*a].total_cmp(&evidence[*b]));
     (0..N_SELF_TEST_ROWS)

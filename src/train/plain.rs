@@ -2,7 +2,7 @@
 
 use super::{
     TrainError, TrainSettings, TrainingRows,
-    fit::{check, cross_fitted_scores, normal_rows, pick, self_test, summary},
+    fit::{check, cross_fitted_scores, model_of, normal_rows, pick},
 };
 use crate::{
     calibrate::Tail,
@@ -33,17 +33,7 @@ pub fn fit_plain(
     let normal = normal_rows(&raw, settings.contamination)?;
     let tail = Tail::fit(&pick(&raw[0], &normal))?;
     let forest = hyperparams.fit(x.view())?;
-    let mut model = Model {
-        version: settings.version.clone(),
-        created_at: settings.created_at,
-        schema,
-        judge: Judge::Plain(Plain::new(columns, forest, tail)),
-        thresholds: settings.thresholds,
-        training: summary(rows, settings),
-        self_test: Vec::new(),
-    };
-    model.self_test = self_test(&model, rows, &raw[0]);
-    Ok(model)
+    Ok(model_of(schema, Judge::Plain(Plain::new(columns, forest, tail)), rows, settings, &raw[0]))
 }
 
 /// A forest does not care how a column is scaled; single precision does.

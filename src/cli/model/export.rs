@@ -1,10 +1,9 @@
 //! `emberwatch model export`: a plain model for other programs.
 
-use crate::{cli::write_file, model::Model};
+use crate::cli::{read_model, write_file};
 use anyhow::Context as _;
 use clap::ValueEnum;
 use std::{
-    fs,
     io::{Write as _, stdout},
     path::PathBuf,
     process::ExitCode,
@@ -39,14 +38,12 @@ enum Format {
 /// # Errors
 /// When a file cannot be read or written, or the model cannot be said in the format.
 pub fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
-    let path = args.model.display();
-    let bytes = fs::read(&args.model).with_context(|| format!("cannot read the model {path}"))?;
-    let model = Model::decode(&bytes).with_context(|| format!("cannot use the model {path}"))?;
+    let (model, _) = read_model(&args.model)?;
     let written = match args.format {
         Format::Onnx => model.to_onnx(),
         Format::SklearnJson => model.to_scikit_learn_json(),
     };
-    let written = written.with_context(|| format!("cannot export {path}"))?;
+    let written = written.with_context(|| format!("cannot export {}", args.model.display()))?;
     write_file(&args.out, &written)?;
     writeln!(
         stdout(),

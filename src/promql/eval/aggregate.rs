@@ -141,8 +141,7 @@ impl Groups {
                 found.len() - 1
             }));
         }
-        let order = ascending(&found);
-        let labels: Vec<_> = order.iter().map(|group| found[*group].clone()).collect();
+        let (labels, order) = ascending(&found);
         Self { labels: labels.into(), order, of_row }
     }
 }

@@ -56,8 +56,7 @@ impl MergeMemory {
         if all.order() != Order::None {
             return Self { parts, rows: all, order: None };
         }
-        let order = ascending(&all);
-        let rows: Vec<_> = order.iter().map(|place| all[*place].clone()).collect();
+        let (rows, order) = ascending(&all);
         Self { parts, rows: rows.into(), order: Some(order) }
     }
 }
