@@ -3,7 +3,7 @@
 
 use divan::{Bencher, black_box};
 use emberwatch::{
-    calibrate::{CheckedPersistence, Thresholds},
+    calibrate::{CheckedPersistence, Memory, Thresholds},
     features::{DEFAULT_RATE_INTERVAL, FeatureColumn, FeatureSchema, SchemaSettings, preset},
     pipeline::{ClockConfig, Detector, DetectorSettings, Replay},
     series::{LabelSet, Sample, SampleBatch, TimestampMs, series_hash},
@@ -86,6 +86,7 @@ fn replay(by: &[&str], features: Vec<FeatureColumn>) -> Replay {
         schema: FeatureSchema::new(schema).unwrap(),
         thresholds: Thresholds::default(),
         persistence: CheckedPersistence::default(),
+        forget_after: Some(Memory::DEFAULT_FADE),
         training: None,
     });
     let clock = ClockConfig { step_ms: SCRAPE_MS, settle_timeout: Duration::ZERO };

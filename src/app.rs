@@ -255,6 +255,7 @@ fn detectors(config: &Config) -> Result<Vec<Detector>, StartError> {
             schema: detector.schema.clone(),
             thresholds: detector.thresholds,
             persistence: detector.persistence,
+            forget_after: detector.forget_after,
             training: detector.model.is_none().then_some(policy),
         };
         let name = detector.schema.detector().to_owned();

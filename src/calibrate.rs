@@ -1,6 +1,7 @@
 //! What a score means: how rare, how severe.
 //!
 //! - [`Tail`]: raw score -> tail probability, from scores of normal operation;
+//! - [`Recent`]: how rare that is of late, for one entity;
 //! - [`AnomalyScore`]: tail probability -> 0 to 1, a sixth for every factor of ten;
 //! - [`Severity`], [`SeverityTracker`]: anomaly scores over time -> level, with persistence and hysteresis.
 //!
@@ -13,6 +14,8 @@ mod anomaly_score;
 
 mod pareto;
 
+mod recent;
+
 mod severity;
 
 mod tail;
@@ -20,6 +23,7 @@ mod tail;
 mod tracker;
 
 pub use anomaly_score::AnomalyScore;
+pub use recent::{Memory, Recent};
 pub use severity::{InvalidThresholds, Severity, Thresholds};
 pub use tail::{InvalidTail, Tail, TailError, TailParts};
 pub use tracker::{CheckedPersistence, InvalidPersistence, Persistence, SeverityTracker};

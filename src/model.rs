@@ -14,6 +14,7 @@
 //! - `judge`: either of the two;
 //! - `members`, `member`: what each member sees, and what they say together;
 //! - `plain`: the plain forest;
+//! - [`Past`]: what the entities showed lately, which takes from the evidence what has become ordinary;
 //! - `scaling`: what is ordinary for a feature of an entity;
 //! - `blame`: which features a member blames; `importance`: which features a model looks at most;
 //! - `scikit_learn`: forests that were grown there; `onnx`: plain models for other programs;
@@ -43,6 +44,8 @@ mod members;
 
 mod onnx;
 
+mod past;
+
 mod plain;
 
 mod scaling;
@@ -56,6 +59,7 @@ mod summary;
 pub use error::{ExportError, ModelError};
 pub use file::{FORMAT_VERSION, MAGIC};
 pub use member::{Member, MemberKind};
+pub use past::Past;
 pub use scaling::{ColumnScale, SCALED, Scales, Scaling};
 pub use scikit_learn::{Calibration, ImportSettings, ScikitLearnError, ScikitLearnForest, TreeProblem};
 pub use self_test::SelfTestRow;
@@ -128,10 +132,12 @@ pub struct Scored {
     pub row: usize,
     /// The entity.
     pub entity: LabelSet,
-    /// Share of normal operation that looks at least as strange.
+    /// Share of normal operation that looks at least as strange, where normal is what was so in the training or is so
+    /// of late.
     pub tail_probability: f64,
-    /// What a plain forest gave, 0 to 1: scikit-learn's `-score_samples`. Other models have no single one.
-    pub raw_score: Option<f64>,
+    /// What the model gave before calibration and without the recent past. Of a plain forest 0 to 1: scikit-learn's
+    /// `-score_samples`; of others the mean evidence of their members, in factors of ten.
+    pub raw_score: f64,
     /// The tail probability on the scale from 0 to 1.
     pub anomaly_score: AnomalyScore,
     /// The features behind it, largest share first; empty from [`EXPLAINED_BELOW`] up.
@@ -199,10 +205,9 @@ impl Model {
 
     /// Scores the warm entities of a step, in the order of the inputs, in one batch.
     ///
-    /// Which other entities stand beside an entity does not change its score by a bit. Inputs of
-    /// another number of columns than the schema's give no score.
-    #[must_use]
-    pub fn score(&self, inputs: &Inputs) -> Vec<Scored> {
+    /// Which other entities stand beside an entity does not change its score by a bit; what `past` remembers of the
+    /// entity itself does. Inputs of another number of columns than the schema's give no score.
+    pub fn score(&self, inputs: &Inputs, past: &mut Past) -> Vec<Scored> {
         if inputs.values.ncols() != self.layout().n_columns() {
             return Vec::new();
         }
@@ -211,7 +216,9 @@ impl Model {
             entity: &inputs.entities[*row],
             columns: inputs.values.row(*row).to_slice().unwrap_or(&[]),
         };
-        let judgements = self.judge.judge(self.layout(), &warm.iter().map(row).collect::<Vec<_>>());
+        past.begin(&self.version, self.created_at);
+        let rows: Vec<Row<'_>> = warm.iter().map(row).collect();
+        let judgements = self.judge.judge(self.layout(), &rows, inputs.at, past);
         let scored = |(row, judgement): (usize, judge::Judgement)| Scored {
             row,
             entity: inputs.entities[row].clone(),

@@ -19,4 +19,4 @@ mod write;
 pub use error::{Problem, TableError};
 pub use read::{Columns, Place, Row, Table, read};
 pub use replay::{median_step_ms, replay};
-pub use write::{RAW_SCORE_COLUMN, SCORE_COLUMNS, ScoreRow, ScoreWriter};
+pub use write::{SCORE_COLUMNS, ScoreRow, ScoreWriter};

@@ -8,7 +8,7 @@
 use emberwatch::{
     calibrate::Thresholds,
     features::{FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, Inputs, SchemaSettings},
-    model::{Model, Scored},
+    model::{Model, Past, Scored},
     score::iforest::Hyperparams,
     series::{LabelSet, TimestampMs},
     train::{Reservoir, ReservoirSettings, TrainSettings, fit},
@@ -94,7 +94,7 @@ impl Scene {
     }
 
     fn score(&self, inputs: &Inputs) -> Scored {
-        self.model.score(inputs).remove(0)
+        self.model.score(inputs, &mut Past::none()).remove(0)
     }
 }
 

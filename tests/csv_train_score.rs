@@ -82,8 +82,15 @@ fn a_planted_fault_is_found_explained_and_nothing_else() {
 
     let mut csv = csv::Reader::from_path(scores).unwrap();
     let header: Vec<String> = csv.headers().unwrap().iter().map(str::to_owned).collect();
-    let expected =
-        ["timestamp", "entity", "anomaly_score", "anomaly_severity", "tail_probability", "explanation"];
+    let expected = [
+        "timestamp",
+        "entity",
+        "anomaly_score",
+        "anomaly_severity",
+        "tail_probability",
+        "explanation",
+        "raw_score",
+    ];
     assert_eq!(header, expected);
     let rows: Vec<csv::StringRecord> = csv.records().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 600, "one row for each input row");

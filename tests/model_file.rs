@@ -5,7 +5,7 @@
 use emberwatch::{
     calibrate::Thresholds,
     features::{FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, Inputs, SchemaSettings},
-    model::{Model, ModelError},
+    model::{Model, ModelError, Past},
     score::iforest::Hyperparams,
     series::{LabelSet, TimestampMs},
     train::{
@@ -239,7 +239,7 @@ fn an_inflated_feature_is_found_and_named_first() {
             }
         };
         let mut last = None;
-        replay(62 + case, fault, |inputs| last = Some(model.score(inputs)));
+        replay(62 + case, fault, |inputs| last = Some(model.score(inputs, &mut Past::none())));
         let scored = last.unwrap();
         assert!(scored[1].tail_probability > 1e-3, "case {case}: {scored:?}");
         assert!(scored[0].tail_probability < 1e-2, "case {case}: {scored:?}");
@@ -253,7 +253,11 @@ fn an_inflated_feature_is_found_and_named_first() {
 fn a_missing_feature_is_ordinary_and_named() {
     let model = train(50, 128);
     let mut last = None;
-    replay(60, |_, values| values[2] = f64::NAN, |inputs| last = Some(model.score(inputs)));
+    replay(
+        60,
+        |_, values| values[2] = f64::NAN,
+        |inputs| last = Some(model.score(inputs, &mut Past::none())),
+    );
     let scored = last.unwrap();
     assert_eq!((scored[0].missing.as_slice(), scored[1].missing.as_slice()), (&[2][..], &[][..]));
     assert!(scored[0].tail_probability > 0.01);
@@ -267,7 +271,7 @@ fn neighbours_change_no_bit() {
         40,
         |_, _| {},
         |inputs| {
-            let together = model.score(inputs);
+            let together = model.score(inputs, &mut Past::none());
             for (row, expected) in together.iter().enumerate() {
                 let alone = Inputs {
                     at: inputs.at,
@@ -277,7 +281,7 @@ fn neighbours_change_no_bit() {
                     filled_steps: vec![inputs.filled_steps[row]],
                     warm: vec![true],
                 };
-                let single = model.score(&alone)[0].tail_probability;
+                let single = model.score(&alone, &mut Past::none())[0].tail_probability;
                 assert_eq!(single.to_bits(), expected.tail_probability.to_bits());
             }
         },

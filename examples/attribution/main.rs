@@ -21,7 +21,7 @@ use deviations::Deviations;
 use emberwatch::{
     calibrate::Thresholds,
     features::{FeatureColumn, FeatureSchema, Inputs, SchemaSettings, Statistic},
-    model::Model,
+    model::{Model, Past},
     score::iforest::Hyperparams,
     series::TimestampMs,
     table::{self, Columns, Table},
@@ -115,7 +115,7 @@ fn judge(folder: &Path, name: &str) -> Result<Vec<Incident>> {
     let test = read(&path("test.csv.gz"), Columns::Only(train.features()))?;
     let mut incidents = incidents::read(&path("causes.csv"), train.features())?;
     table::replay(&test, model.schema(), |inputs, rows| {
-        let scored = model.score(inputs);
+        let scored = model.score(inputs, &mut Past::none());
         for (place, row) in rows.iter().enumerate() {
             let blamed = scored.iter().find(|scored| scored.row == place);
             for incident in incidents.iter_mut().filter(|incident| incident.rows.contains(row)) {

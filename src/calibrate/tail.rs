@@ -15,9 +15,6 @@ use super::pareto::{GeneralisedPareto, SHAPE};
 /// Fewer scores than this are not calibrated.
 const MIN_SCORES: usize = 20;
 
-/// Share of scores above the threshold u.
-const TAIL_SHARE: f64 = 0.02;
-
 /// At least this many scores above u, which lowers u when there are few scores.
 const MIN_EXCESSES: usize = 10;
 
@@ -113,6 +110,9 @@ pub enum InvalidTail {
 // === impl Tail ===
 
 impl Tail {
+    /// Share of scores above the threshold u.
+    pub(super) const SHARE: f64 = 0.02;
+
     /// Calibrates by scores that the detector gave to rows of normal operation, in any order. They must
     /// not be rows the detector was fitted on, or all probabilities come out too small.
     ///
@@ -127,7 +127,7 @@ impl Tail {
         }
         let mut sorted = scores.to_vec();
         sorted.sort_by(f64::total_cmp);
-        let above = ((sorted.len() as f64 * TAIL_SHARE).ceil() as usize).max(MIN_EXCESSES);
+        let above = ((sorted.len() as f64 * Self::SHARE).ceil() as usize).max(MIN_EXCESSES);
         let threshold = sorted[sorted.len() - 1 - above];
         let body_end = sorted.partition_point(|&score| score <= threshold);
         let excesses: Vec<f64> = sorted[body_end..].iter().map(|score| score - threshold).collect();

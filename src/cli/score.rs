@@ -2,9 +2,9 @@
 
 use super::{progress, read_model};
 use crate::{
-    calibrate::{CheckedPersistence, Severity, SeverityTracker},
+    calibrate::{CheckedPersistence, Memory, Severity, SeverityTracker},
     features::Inputs,
-    model::{Model, Scored},
+    model::{Model, Past, Scored},
     series::{LabelSet, TimestampMs},
     table::{self, Columns, ScoreRow, ScoreWriter, Table},
 };
@@ -31,8 +31,7 @@ pub struct ScoreArgs {
     csv: Vec<PathBuf>,
 
     /// Where the scores are written: one row for each input row, in input order, with the columns
-    /// timestamp, entity, anomaly_score, anomaly_severity, tail_probability, explanation, and
-    /// raw_score where the model is a plain forest. A row in warm-up (less than half of its window filled) has score
+    /// timestamp, entity, anomaly_score, anomaly_severity, tail_probability, explanation and raw_score. A row in warm-up (less than half of its window filled) has score
     /// 0 and says so in its explanation
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -51,7 +50,7 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
 
     let mut scoring = Scoring::new(&model, table.rows().len());
     table::replay(&table, model.schema(), |inputs, rows| scoring.step(inputs, rows))?;
-    let mut writer = ScoreWriter::create(&args.out, model.is_plain())?;
+    let mut writer = ScoreWriter::create(&args.out)?;
     for (row, scores) in table.rows().iter().zip(&scoring.rows) {
         writer.write(&row.timestamp, &table.entities()[row.entity].0, scores)?;
     }
@@ -98,6 +97,7 @@ fn check_step(model: &Model, table: &Table) -> anyhow::Result<()> {
 struct Scoring<'a> {
     model: &'a Model,
     trackers: BTreeMap<LabelSet, (SeverityTracker, TimestampMs)>,
+    past: Past,
     rows: Vec<ScoreRow>,
     warming_up: usize,
 }
@@ -113,12 +113,13 @@ impl<'a> Scoring<'a> {
             explanation: String::new(),
             raw_score: None,
         };
-        Self { model, trackers: BTreeMap::new(), rows: vec![nothing; n_rows], warming_up: 0 }
+        let past = Past::new(Memory::new(Memory::DEFAULT_FADE, model.schema().step_ms()));
+        Self { model, trackers: BTreeMap::new(), past, rows: vec![nothing; n_rows], warming_up: 0 }
     }
 
     /// Scores one step; `rows` are the places of its results.
     fn step(&mut self, inputs: &Inputs, rows: &[usize]) {
-        for scored in self.model.score(inputs) {
+        for scored in self.model.score(inputs, &mut self.past) {
             self.rows[rows[scored.row]] = self.verdict(inputs, &scored);
         }
         let window = self.model.schema().window_steps();
@@ -151,7 +152,7 @@ impl<'a> Scoring<'a> {
             } else {
                 String::new()
             },
-            raw_score: scored.raw_score,
+            raw_score: Some(scored.raw_score),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{
     units::{format_duration, parse_duration},
 };
 use crate::{
-    calibrate::{CheckedPersistence, Persistence, Severity, Thresholds},
+    calibrate::{CheckedPersistence, Memory, Persistence, Severity, Thresholds},
     features::{
         DEFAULT_RATE_INTERVAL, FeatureColumn, FeatureSchema, PRESETS, SchemaSettings, preset,
         with_rate_interval,
@@ -21,6 +21,9 @@ const DEFAULT_WINDOW: Duration = Duration::from_secs(30 * 60);
 
 /// Most steps a window can have: a week at a step of one minute.
 const MAX_WINDOW_STEPS: usize = 10_080;
+
+/// The slowest that the recent past fades: beyond a season it would be no recent past.
+const MAX_FADE: Duration = Duration::from_secs(90 * 86_400);
 
 /// The preset of the detector that stands in where a config has none.
 const DEFAULT_PRESET: &str = "node_exporter";
@@ -62,6 +65,7 @@ fn default_detector(step: Duration) -> Option<Detector> {
         model: None,
         thresholds: Thresholds::default(),
         persistence: CheckedPersistence::default(),
+        forget_after: Some(Memory::DEFAULT_FADE),
     })
 }
 
@@ -77,6 +81,7 @@ fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<De
     let model = section.text("model").map(|text| PathBuf::from(text.value));
     let thresholds = thresholds(section.section("thresholds"));
     let persistence = persistence(section.section("persistence"));
+    let forget_after = section.duration("forget_after", Memory::DEFAULT_FADE, Duration::ZERO..=MAX_FADE);
     // An empty list has been noted with what to write; other findings are the schema's own.
     let schema = match FeatureSchema::new(settings.clone()) {
         Ok(schema) => Some(schema),
@@ -87,7 +92,13 @@ fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<De
         }
     };
     section.finish();
-    Some(Detector { schema: schema?, model, thresholds: thresholds?, persistence: persistence? })
+    Some(Detector {
+        schema: schema?,
+        model,
+        thresholds: thresholds?,
+        persistence: persistence?,
+        forget_after: (!forget_after.is_zero()).then_some(forget_after),
+    })
 }
 
 fn milliseconds(step: Duration) -> i64 {

@@ -85,6 +85,8 @@ pub struct Detector {
     pub thresholds: Thresholds,
     /// How long a score must stay high.
     pub persistence: CheckedPersistence,
+    /// After how long the recent past of an entity fades to 1/e; `None`: scores are judged by the training alone.
+    pub forget_after: Option<Duration>,
 }
 
 // === defaults ===

@@ -1,10 +1,10 @@
 //! The two ways from inputs to a tail probability.
 
-use super::{Members, Plain};
+use super::{Members, Past, Plain};
 use crate::{
     explain::{Contribution, Expected},
     features::InputLayout,
-    series::LabelSet,
+    series::{LabelSet, TimestampMs},
 };
 
 /// What judges the rows of a model.
@@ -29,8 +29,8 @@ pub(super) struct Row<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Judgement {
     pub(super) tail_probability: f64,
-    /// Of a plain forest; members have one each.
-    pub(super) raw_score: Option<f64>,
+    /// Before the calibration of the whole, and without the recent past.
+    pub(super) raw_score: f64,
     /// Empty where the row is ordinary.
     pub(super) contributions: Vec<Contribution>,
 }
@@ -38,11 +38,17 @@ pub(super) struct Judgement {
 // === impl Judge ===
 
 impl Judge {
-    /// Judges `rows`, each as if it were alone.
-    pub(super) fn judge(&self, layout: InputLayout, rows: &[Row<'_>]) -> Vec<Judgement> {
+    /// Judges the `rows` of the step `at`, each as if it were alone.
+    pub(super) fn judge(
+        &self,
+        layout: InputLayout,
+        rows: &[Row<'_>],
+        at: TimestampMs,
+        past: &mut Past,
+    ) -> Vec<Judgement> {
         match self {
-            Self::Members(members) => members.judge(layout, rows),
-            Self::Plain(plain) => plain.judge(layout, rows),
+            Self::Members(members) => members.judge(layout, rows, at, past),
+            Self::Plain(plain) => plain.judge(layout, rows, at, past),
         }
     }
 

@@ -1,10 +1,13 @@
 //! The product's own judge: several members, and what they say together.
 
 use super::{
-    EXPLAINED_BELOW, Member, MemberKind, ScaledRow, Scaling, attribution,
+    EXPLAINED_BELOW, Member, MemberKind, Past, ScaledRow, Scaling, attribution,
     judge::{Judgement, Row},
 };
-use crate::{calibrate::Tail, explain::Contribution, features::InputLayout, score::iforest::Attribution};
+use crate::{
+    calibrate::Tail, explain::Contribution, features::InputLayout, score::iforest::Attribution,
+    series::TimestampMs,
+};
 use ndarray::Array2;
 
 /// Members and the scaling of what they see.
@@ -21,12 +24,26 @@ pub(crate) struct Members {
 
 impl Members {
     /// Judges all rows in one batch.
-    pub(super) fn judge(&self, layout: InputLayout, rows: &[Row<'_>]) -> Vec<Judgement> {
+    pub(super) fn judge(
+        &self,
+        layout: InputLayout,
+        rows: &[Row<'_>],
+        at: TimestampMs,
+        past: &mut Past,
+    ) -> Vec<Judgement> {
         let scaled: Vec<ScaledRow> = rows
             .iter()
             .map(|row| ScaledRow::new(layout, &self.scaling.of(row.entity).columns, row.columns))
             .collect();
-        let batch = self.evidence(layout, &scaled);
+        let mut batch = self.evidence(layout, &scaled);
+        let raw_scores: Vec<f64> =
+            batch.evidence.rows().into_iter().map(|row| weighted(row.iter().copied())).collect();
+        for (row, mut evidence) in rows.iter().zip(batch.evidence.rows_mut()) {
+            // Rows of a fresh array are contiguous.
+            if let Some(evidence) = evidence.as_slice_mut() {
+                past.judge(row.entity, at, evidence);
+            }
+        }
         let judge = |(index, row): (usize, &ScaledRow)| {
             let evidence = batch.evidence.row(index);
             let tail_probability = self.tail.probability(weighted(evidence.iter().copied()));
@@ -35,7 +52,7 @@ impl Members {
             } else {
                 Vec::new()
             };
-            Judgement { tail_probability, raw_score: None, contributions }
+            Judgement { tail_probability, raw_score: raw_scores[index], contributions }
         };
         scaled.iter().enumerate().map(judge).collect()
     }

@@ -1,7 +1,7 @@
 //! The plain judge: one Isolation Forest over the features' values, as users of other libraries have it.
 
 use super::{
-    ColumnScale, EXPLAINED_BELOW, attribution,
+    ColumnScale, EXPLAINED_BELOW, Past, attribution, evidence_of,
     judge::{Judgement, Row},
     scaling::{ordinary_range, quantile},
     self_test::N_ROWS,
@@ -11,6 +11,7 @@ use crate::{
     explain::{Expected, contributions},
     features::{InputLayout, Statistic},
     score::iforest::{Forest, Node, SplitScales, Tree},
+    series::TimestampMs,
 };
 use ndarray::{Array2, ArrayView1};
 
@@ -50,13 +51,25 @@ impl Plain {
     }
 
     /// Judges all rows in one batch.
-    pub(super) fn judge(&self, layout: InputLayout, rows: &[Row<'_>]) -> Vec<Judgement> {
+    pub(super) fn judge(
+        &self,
+        layout: InputLayout,
+        rows: &[Row<'_>],
+        at: TimestampMs,
+        past: &mut Past,
+    ) -> Vec<Judgement> {
         let value = |row: usize, feature| rows[row].columns[layout.column(feature, Statistic::Value)];
         let (x, raw) = raw_scores(&self.columns, &self.forest, rows.len(), value);
         let feature_of: Vec<Option<usize>> = (0..self.columns.len()).map(Some).collect();
         let mut credit = vec![0.0; self.columns.len()];
-        let judge = |(x, raw_score): (ArrayView1<'_, f32>, f64)| {
-            let tail_probability = self.tail.probability(raw_score);
+        let judge = |((row, x), raw_score): ((&Row<'_>, ArrayView1<'_, f32>), f64)| {
+            let calibrated = self.tail.probability(raw_score);
+            let trained = evidence_of(calibrated);
+            let mut evidence = [trained];
+            past.judge(row.entity, at, &mut evidence);
+            // Untouched evidence stands for the very probability, to the last bit.
+            let tail_probability =
+                if evidence[0] < trained { 10.0_f64.powf(-evidence[0]) } else { calibrated };
             let contributions = if tail_probability < EXPLAINED_BELOW {
                 let x = x.to_vec();
                 self.forest.attribute(attribution(tail_probability), &x, &mut credit);
@@ -66,9 +79,9 @@ impl Plain {
             } else {
                 Vec::new()
             };
-            Judgement { tail_probability, raw_score: Some(raw_score), contributions }
+            Judgement { tail_probability, raw_score, contributions }
         };
-        x.outer_iter().zip(raw).map(judge).collect()
+        rows.iter().zip(x.outer_iter()).zip(raw).map(judge).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Rows with their known scores: the last check of a loaded model.
 
-use super::{Model, ModelError};
+use super::{Model, ModelError, Past};
 use crate::{
     features::Inputs,
     series::{LabelSet, TimestampMs},
@@ -54,6 +54,6 @@ impl Model {
             filled_steps: vec![self.schema.window_steps()],
             warm: vec![true],
         };
-        self.score(&inputs).first().map_or(f64::NAN, |scored| scored.tail_probability)
+        self.score(&inputs, &mut Past::none()).first().map_or(f64::NAN, |scored| scored.tail_probability)
     }
 }

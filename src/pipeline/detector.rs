@@ -6,6 +6,7 @@ use crate::{
     features::{FeatureColumn, FeatureSchema},
     promql::{ParseError, Plan},
 };
+use std::time::Duration;
 
 /// What a detector is made of, before its expressions are compiled.
 #[derive(Clone, Debug)]
@@ -17,6 +18,9 @@ pub struct DetectorSettings {
     pub thresholds: Thresholds,
     /// How long a score must stay high.
     pub persistence: CheckedPersistence,
+    /// After how long the recent past of an entity, against which its scores are judged, fades to 1/e; `None` to judge
+    /// by the training alone.
+    pub forget_after: Option<Duration>,
     /// How it trains itself from the stream; `None` for a detector with a fixed model.
     pub training: Option<TrainingPolicy>,
 }

@@ -1,15 +1,15 @@
 //! One detector at work: windows of its features, memory of its entities, verdicts.
 
 use super::{
-    detector::Detector,
+    detector::{Detector, DetectorSettings},
     leaves::LeafPlaces,
     training::{Trainer, TrainingJob},
     verdict::{DetectorStep, FeatureContribution, Verdict},
 };
 use crate::{
-    calibrate::{Severity, SeverityTracker},
+    calibrate::{Memory, Severity, SeverityTracker},
     features::{FeatureMatrix, FeatureWindows, Inputs, join},
-    model::{Model, Scored},
+    model::{Model, Past, Scored},
     promql::{LeafMatrix, Memo, Value},
     series::{LabelSet, TimestampMs},
 };
@@ -23,6 +23,7 @@ pub struct Judge {
     memos: Vec<Memo>,
     windows: FeatureWindows,
     trackers: BTreeMap<LabelSet, SeverityTracker>,
+    past: Past,
     trainer: Option<Trainer>,
 }
 
@@ -36,6 +37,7 @@ impl Judge {
             memos: detector.features.iter().map(|_| Memo::default()).collect(),
             windows: FeatureWindows::new(&detector.settings.schema),
             trackers: BTreeMap::new(),
+            past: past(&detector.settings),
             trainer: detector.settings.training.clone().map(Trainer::new),
             detector,
         }
@@ -133,7 +135,7 @@ impl Judge {
     fn score(&mut self, model: &Model, inputs: &Inputs, step: &mut DetectorStep) {
         // A model of the stream is for the entities it has seen; a fixed one is for all.
         let only_known = self.trainer.is_some();
-        for scored in model.score(inputs) {
+        for scored in model.score(inputs, &mut self.past) {
             if only_known && !model.knows(&scored.entity) {
                 continue;
             }
@@ -161,6 +163,13 @@ impl Judge {
             self.trackers.remove(entity);
         }
         gone
+    }
+}
+
+fn past(settings: &DetectorSettings) -> Past {
+    match settings.forget_after {
+        Some(fade) => Past::new(Memory::new(fade, settings.schema.step_ms())),
+        None => Past::none(),
     }
 }
 

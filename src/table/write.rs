@@ -6,12 +6,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The columns of a file of scores. The scores of a plain model have [`RAW_SCORE_COLUMN`] behind them.
-pub const SCORE_COLUMNS: [&str; 6] =
-    ["timestamp", "entity", "anomaly_score", "anomaly_severity", "tail_probability", "explanation"];
-
-/// What a plain forest gave.
-pub const RAW_SCORE_COLUMN: &str = "raw_score";
+/// The columns of a file of scores.
+pub const SCORE_COLUMNS: [&str; 7] = [
+    "timestamp",
+    "entity",
+    "anomaly_score",
+    "anomaly_severity",
+    "tail_probability",
+    "explanation",
+    "raw_score",
+];
 
 /// One row of scores.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +28,7 @@ pub struct ScoreRow {
     pub tail_probability: f64,
     /// Plain words; empty when there is nothing to say.
     pub explanation: String,
-    /// Of a plain model; none for other models and in warm-up.
+    /// Before calibration and without the recent past; none in warm-up.
     pub raw_score: Option<f64>,
 }
 
@@ -32,23 +36,20 @@ pub struct ScoreRow {
 pub struct ScoreWriter {
     path: PathBuf,
     csv: csv::Writer<File>,
-    with_raw_score: bool,
 }
 
 // === impl ScoreWriter ===
 
 impl ScoreWriter {
-    /// Creates `path` and writes the header, with the column of raw scores or without.
+    /// Creates `path` and writes the header.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn create(path: &Path, with_raw_score: bool) -> Result<Self, TableError> {
+    pub fn create(path: &Path) -> Result<Self, TableError> {
         let file = File::create(path).map_err(|error| TableError::file(path, error))?;
         let mut csv = csv::Writer::from_writer(file);
-        let raw_score = with_raw_score.then_some(RAW_SCORE_COLUMN);
-        let header = SCORE_COLUMNS.into_iter().chain(raw_score);
-        csv.write_record(header).map_err(|error| TableError::file(path, error))?;
-        Ok(Self { path: path.to_owned(), csv, with_raw_score })
+        csv.write_record(SCORE_COLUMNS).map_err(|error| TableError::file(path, error))?;
+        Ok(Self { path: path.to_owned(), csv })
     }
 
     /// Writes one row; timestamp and entity as they were read. Numbers are written so that reading
@@ -64,10 +65,8 @@ impl ScoreWriter {
             &row.anomaly_severity.to_string(),
             &format!("{:e}", row.tail_probability),
             &row.explanation,
+            &row.raw_score.map_or(String::new(), |raw| raw.to_string()),
         ];
-        let raw_score =
-            self.with_raw_score.then(|| row.raw_score.map_or(String::new(), |raw| raw.to_string()));
-        let cells = cells.into_iter().chain(raw_score.as_deref());
         self.csv.write_record(cells).map_err(|error| TableError::file(&self.path, error))
     }
 

@@ -6,7 +6,7 @@
 //! of the claim are those of the clock: connections begin together, and no step times out.
 
 use emberwatch::{
-    calibrate::{CheckedPersistence, Thresholds},
+    calibrate::{CheckedPersistence, Memory, Thresholds},
     demo::{
         SCRAPE_INTERVAL, START, STEP,
         faults::{Fault, FaultKind},
@@ -208,6 +208,7 @@ fn detector(name: &str, features: &str) -> Detector {
         schema: schema.unwrap(),
         thresholds: Thresholds::default(),
         persistence: CheckedPersistence::default(),
+        forget_after: Some(Memory::DEFAULT_FADE),
         training: Some(training),
     })
     .unwrap()
