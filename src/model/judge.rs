@@ -38,7 +38,7 @@ pub(super) struct Judgement {
 // === impl Judge ===
 
 impl Judge {
-    /// Judges `rows`, each as if it were alone.
+    /// Judges the rows of a step, each as if it were alone but for how exactly it is explained.
     pub(super) fn judge(&self, layout: InputLayout, rows: &[Row<'_>]) -> Vec<Judgement> {
         match self {
             Self::Members(members) => members.judge(layout, rows),

@@ -1,7 +1,8 @@
 //! The product's own judge: several members, and what they say together.
 
 use super::{
-    EXPLAINED_BELOW, Member, MemberKind, ScaledRow, Scaling, attribution,
+    Member, MemberKind, ScaledRow, Scaling,
+    attribution::attributions,
     judge::{Judgement, Row},
 };
 use crate::{calibrate::Tail, explain::Contribution, features::InputLayout, score::iforest::Attribution};
@@ -27,17 +28,18 @@ impl Members {
             .map(|row| ScaledRow::new(layout, &self.scaling.of(row.entity).columns, row.columns))
             .collect();
         let batch = self.evidence(layout, &scaled);
-        let judge = |(index, row): (usize, &ScaledRow)| {
-            let evidence = batch.evidence.row(index);
-            let tail_probability = self.tail.probability(weighted(evidence.iter().copied()));
-            let contributions = if tail_probability < EXPLAINED_BELOW {
-                self.contributions(layout, row, &batch, index, attribution(tail_probability))
-            } else {
-                Vec::new()
-            };
-            Judgement { tail_probability, raw_score: None, contributions }
+        let weighted = batch.evidence.rows().into_iter().map(|row| weighted(row.iter().copied()));
+        let tail_probabilities: Vec<f64> = weighted.map(|sum| self.tail.probability(sum)).collect();
+        let judge = |(index, attribution): (usize, Option<Attribution>)| {
+            let contributions =
+                |attribution| self.contributions(layout, &scaled[index], &batch, index, attribution);
+            Judgement {
+                tail_probability: tail_probabilities[index],
+                raw_score: None,
+                contributions: attribution.map(contributions).unwrap_or_default(),
+            }
         };
-        scaled.iter().enumerate().map(judge).collect()
+        attributions(&tail_probabilities).into_iter().enumerate().map(judge).collect()
     }
 
     /// What the members say of the rows.

@@ -1,7 +1,8 @@
 //! The plain judge: one Isolation Forest over the features' values, as users of other libraries have it.
 
 use super::{
-    ColumnScale, EXPLAINED_BELOW, attribution,
+    ColumnScale,
+    attribution::attributions,
     judge::{Judgement, Row},
     scaling::{ordinary_range, quantile},
     self_test::N_ROWS,
@@ -10,7 +11,7 @@ use crate::{
     calibrate::Tail,
     explain::{Expected, contributions},
     features::{InputLayout, Statistic},
-    score::iforest::{Forest, Node, SplitScales, Tree},
+    score::iforest::{Attribution, Forest, Node, SplitScales, Tree},
 };
 use ndarray::{Array2, ArrayView1};
 
@@ -55,20 +56,22 @@ impl Plain {
         let (x, raw) = raw_scores(&self.columns, &self.forest, rows.len(), value);
         let feature_of: Vec<Option<usize>> = (0..self.columns.len()).map(Some).collect();
         let mut credit = vec![0.0; self.columns.len()];
-        let judge = |(x, raw_score): (ArrayView1<'_, f32>, f64)| {
-            let tail_probability = self.tail.probability(raw_score);
-            let contributions = if tail_probability < EXPLAINED_BELOW {
-                let x = x.to_vec();
-                self.forest.attribute(attribution(tail_probability), &x, &mut credit);
+        let tail_probabilities: Vec<f64> = raw.iter().map(|score| self.tail.probability(*score)).collect();
+        let judge = |(row, attribution): (usize, Option<Attribution>)| {
+            let contributions = |attribution| {
+                let x = x.row(row).to_vec();
+                self.forest.attribute(attribution, &x, &mut credit);
                 // A forest alone hardly tells far from very far.
                 self.split_scales.weigh(&x, &mut credit);
                 contributions(&credit, &feature_of)
-            } else {
-                Vec::new()
             };
-            Judgement { tail_probability, raw_score: Some(raw_score), contributions }
+            Judgement {
+                tail_probability: tail_probabilities[row],
+                raw_score: Some(raw[row]),
+                contributions: attribution.map(contributions).unwrap_or_default(),
+            }
         };
-        x.outer_iter().zip(raw).map(judge).collect()
+        attributions(&tail_probabilities).into_iter().enumerate().map(judge).collect()
     }
 }
 

@@ -133,10 +133,7 @@ impl Judge {
     fn score(&mut self, model: &Model, inputs: &Inputs, step: &mut DetectorStep) {
         // A model of the stream is for the entities it has seen; a fixed one is for all.
         let only_known = self.trainer.is_some();
-        for scored in model.score(inputs) {
-            if only_known && !model.knows(&scored.entity) {
-                continue;
-            }
+        for scored in model.score_only(inputs, |entity| !only_known || model.knows(entity)) {
             let settings = &self.detector.settings;
             let fresh = || SeverityTracker::new(settings.thresholds, settings.persistence);
             let tracker = self.trackers.entry(scored.entity.clone()).or_insert_with(fresh);
