@@ -1,6 +1,6 @@
 # `make` alone shows what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-ingest bench-forest quality-forest fmt peers
+.PHONY: help demo test lint bench bench-ingest bench-forest quality-forest fuzz fmt peers
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -28,6 +28,9 @@ bench-forest: ## the Isolation Forest beside the fastest engines for trees (ARGS
 quality-forest: ## AUROC of the plain forest beside scikit-learn and isotree (DATA= a folder of labelled sets)
 	cargo build --release --locked --example forest_scores
 	$${EMBERWATCH_PYTHON:-python3} scripts/quality-forest $(DATA) $(ARGS)
+
+fuzz: ## every fuzz target for SECONDS_EACH=60 seconds (ARGS= names some; needs cargo-fuzz and a nightly Rust)
+	scripts/fuzz $(ARGS)
 
 fmt: ## format the code
 	cargo fmt

@@ -50,7 +50,7 @@ enum Command {
     Train(train::TrainArgs),
     /// Score a CSV file with a model
     Score(score::ScoreArgs),
-    /// Bring models in from elsewhere and out again
+    /// Show, compare, roll back, import and export models
     Model(model::ModelArgs),
     /// Check a config file: print every problem at once, or what it amounts to
     CheckConfig(check_config::CheckConfigArgs),

@@ -16,7 +16,7 @@
 //! - `plain`: the plain forest;
 //! - [`Past`]: what the entities showed lately, which takes from the evidence what has become ordinary;
 //! - `scaling`: what is ordinary for a feature of an entity;
-//! - `blame`: which features a member blames; `importance`: which features a model looks at most;
+//! - `blame`: which features a member blames; `attribution`: how exactly, row by row; `importance`: which features a model looks at most;
 //! - `scikit_learn`: forests that were grown there; `onnx`: plain models for other programs;
 //! - `self_test`: rows with their known scores; `summary`: what a person wants to know of a model;
 //! - `file`, `encoding`: the file (see `docs/model-format.md`) and what stands in it.
@@ -25,6 +25,8 @@
 //! scores it was saved with; it never panics on a hostile file.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod attribution;
 
 mod blame;
 
@@ -56,6 +58,7 @@ mod self_test;
 
 mod summary;
 
+pub use attribution::{EXACT_BELOW, EXPLAINED_BELOW, MAX_EXACT_ROWS};
 pub use error::{ExportError, ModelError};
 pub use file::{FORMAT_VERSION, MAGIC};
 pub use member::{Member, MemberKind};
@@ -69,7 +72,7 @@ use crate::{
     calibrate::{AnomalyScore, Thresholds},
     explain::{self, Contribution, Driver, Evidence},
     features::{FeatureSchema, InputLayout, Inputs, SchemaDifference, Statistic},
-    score::iforest::{Attribution, Hyperparams},
+    score::iforest::Hyperparams,
     series::{LabelSet, TimestampMs},
 };
 pub(crate) use judge::Judge;
@@ -82,13 +85,6 @@ pub(crate) use scaling::MIN_ENTITY_ROWS;
 pub(crate) use self_test::N_ROWS as N_SELF_TEST_ROWS;
 
 use ndarray::ArrayView2;
-
-/// Contributions are worked out from this tail probability down: rows that are ordinary need no reason.
-pub const EXPLAINED_BELOW: f64 = 0.05;
-
-/// From this tail probability down the forests' part in them is exact Tree SHAP, which costs a hundred scores, above
-/// it path credit, which costs three. Every row that reaches the default thresholds lies below.
-pub const EXACT_BELOW: f64 = 0.01;
 
 /// The most bytes of what a model calls itself.
 pub const MAX_VERSION_BYTES: usize = 256;
@@ -206,12 +202,24 @@ impl Model {
     /// Scores the warm entities of a step, in the order of the inputs, in one batch.
     ///
     /// Which other entities stand beside an entity does not change its score by a bit; what `past` remembers of the
-    /// entity itself does. Inputs of another number of columns than the schema's give no score.
+    /// entity itself does. Its contributions are found less exactly where [`MAX_EXACT_ROWS`] others are stranger.
+    /// Inputs of another number of columns than the schema's give no score.
     pub fn score(&self, inputs: &Inputs, past: &mut Past) -> Vec<Scored> {
+        self.score_only(inputs, past, |_| true)
+    }
+
+    /// As [`Self::score`], of those entities alone for which `chosen` holds.
+    pub fn score_only(
+        &self,
+        inputs: &Inputs,
+        past: &mut Past,
+        chosen: impl Fn(&LabelSet) -> bool,
+    ) -> Vec<Scored> {
         if inputs.values.ncols() != self.layout().n_columns() {
             return Vec::new();
         }
-        let warm: Vec<usize> = (0..inputs.entities.len()).filter(|row| inputs.warm[*row]).collect();
+        let chosen = |row: &usize| inputs.warm[*row] && chosen(&inputs.entities[*row]);
+        let warm: Vec<usize> = (0..inputs.entities.len()).filter(chosen).collect();
         let row = |row: &usize| Row {
             entity: &inputs.entities[*row],
             columns: inputs.values.row(*row).to_slice().unwrap_or(&[]),
@@ -271,9 +279,4 @@ impl Model {
         let missing = |feature: &usize| values[[row, layout.column(*feature, Statistic::Value)]].is_nan();
         (0..layout.n_features).filter(missing).collect()
     }
-}
-
-/// How the forests' part in the contributions of a row of this tail probability is found.
-fn attribution(tail_probability: f64) -> Attribution {
-    if tail_probability < EXACT_BELOW { Attribution::Shap } else { Attribution::PathCredit }
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops by panicking")]
 
-use emberwatch::score::iforest::{Forest, Hyperparams, Node, average_path_length};
+use emberwatch::score::iforest::{BatchMethod, Forest, Hyperparams, Node, Registers, average_path_length};
 use ndarray::{Array2, Axis};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -24,6 +24,20 @@ fn scores(forest: &Forest, rows: &Array2<f32>) -> Vec<f64> {
     scores
 }
 
+/// Every way to score a batch on this processor.
+const METHODS: [BatchMethod; 4] = [
+    BatchMethod::Walk,
+    BatchMethod::Sweep(Registers::Avx512),
+    BatchMethod::Sweep(Registers::Avx2),
+    BatchMethod::Sweep(Registers::Baseline),
+];
+
+fn scores_by(method: BatchMethod, forest: &Forest, rows: &Array2<f32>) -> Vec<f64> {
+    let mut scores = vec![0.0; rows.nrows()];
+    forest.raw_scores_by(method, rows.view(), &mut scores);
+    scores
+}
+
 fn bits(values: &[f64]) -> Vec<u64> {
     values.iter().map(|value| value.to_bits()).collect()
 }
@@ -37,11 +51,11 @@ fn strange_value() -> impl Strategy<Value = f32> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// For all batches, trees and depths, scoring a batch equals scoring each row, bit for bit, and the order
-    /// of the rows in the batch does not matter.
+    /// For all batches, trees and depths, scoring a batch by any method equals scoring each row, bit for bit, and
+    /// the order of the rows in the batch does not matter.
     #[test]
     fn batch_equals_single_rows(
-        n in 0_usize..230, d in 1_usize..40, n_trees in 1_usize..20,
+        n in 0_usize..300, d in 1_usize..40, n_trees in 1_usize..20,
         subsample_size in prop_oneof![2_usize..300, Just(600), Just(1_100), Just(2_100)], seed: u64,
     ) {
         let forest = fit(&normal_rows(1_500, d, seed), n_trees, subsample_size, seed);
@@ -49,6 +63,9 @@ proptest! {
         let batch = scores(&forest, &rows);
         let single: Vec<f64> = rows.outer_iter().map(|row| forest.raw_score(row.as_slice().unwrap())).collect();
         prop_assert_eq!(bits(&batch), bits(&single));
+        for method in METHODS {
+            prop_assert_eq!(bits(&scores_by(method, &forest, &rows)), bits(&single), "{:?}", method);
+        }
         let mut reversed = rows;
         reversed.invert_axis(Axis(0));
         let mut backwards = scores(&forest, &reversed);
@@ -74,7 +91,9 @@ proptest! {
             rows[[row, column % d]] = value;
         }
         let single: Vec<f64> = rows.outer_iter().map(|row| forest.raw_score(row.as_slice().unwrap())).collect();
-        prop_assert_eq!(bits(&scores(&forest, &rows)), bits(&single));
+        for method in METHODS {
+            prop_assert_eq!(bits(&scores_by(method, &forest, &rows)), bits(&single), "{:?}", method);
+        }
     }
 
     /// For all rows, a path is no longer than the height limit plus what the fullest leaf would add,

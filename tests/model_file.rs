@@ -4,15 +4,18 @@
 
 use emberwatch::{
     calibrate::Thresholds,
-    features::{FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, Inputs, SchemaSettings},
-    model::{Model, ModelError, Past},
+    features::{
+        FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, InputLayout, Inputs, SchemaSettings,
+        Statistic,
+    },
+    model::{EXACT_BELOW, MAX_EXACT_ROWS, Model, ModelError, Past},
     score::iforest::Hyperparams,
     series::{LabelSet, TimestampMs},
     train::{
         MIN_ROWS, Reservoir, ReservoirSettings, TrainError, TrainSettings, TrainingRows, fit, fit_plain,
     },
 };
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 const STEP_MS: i64 = 60_000;
 const FEATURES: [&str; 4] = ["cpu", "memory", "disk", "network"];
@@ -273,19 +276,81 @@ fn neighbours_change_no_bit() {
         |inputs| {
             let together = model.score(inputs, &mut Past::none());
             for (row, expected) in together.iter().enumerate() {
-                let alone = Inputs {
-                    at: inputs.at,
-                    entities: vec![inputs.entities[row].clone()],
-                    values: inputs.values.select(ndarray::Axis(0), &[row]),
-                    present: inputs.present.select(ndarray::Axis(0), &[row]),
-                    filled_steps: vec![inputs.filled_steps[row]],
-                    warm: vec![true],
-                };
-                let single = model.score(&alone, &mut Past::none())[0].tail_probability;
+                let single = model.score(&only(inputs, &[row]), &mut Past::none())[0].tail_probability;
                 assert_eq!(single.to_bits(), expected.tail_probability.to_bits());
             }
         },
     );
+}
+
+/// For all batches of alarming rows, each is scored as if it were alone, to the last bit, and explained; the 64
+/// strangest, of equally strange ones the first, are explained as if they were alone too.
+#[test]
+fn a_batch_full_of_alarms_explains_the_strangest_exactly() {
+    for model in [train(50, 128), train_plain(50, 128)] {
+        let batch = alarming_rows(100);
+        let together = model.score(&batch, &mut Past::none());
+        let alone: Vec<_> =
+            (0..100).map(|row| model.score(&only(&batch, &[row]), &mut Past::none()).remove(0)).collect();
+        let mut by_strangeness: Vec<usize> = (0..100).collect();
+        by_strangeness.sort_by(|a, b| alone[*a].tail_probability.total_cmp(&alone[*b].tail_probability));
+        for (place, row) in by_strangeness.into_iter().enumerate() {
+            let (together, alone) = (&together[row], &alone[row]);
+            assert!(alone.tail_probability < EXACT_BELOW, "{alone:?}");
+            assert_eq!(together.tail_probability.to_bits(), alone.tail_probability.to_bits());
+            assert_eq!(together.raw_score.to_bits(), alone.raw_score.to_bits());
+            assert!(!together.contributions.is_empty());
+            // Path credit is hardly ever the same to the last bit.
+            assert_eq!(
+                together.contributions == alone.contributions,
+                place < MAX_EXACT_ROWS,
+                "place {place}"
+            );
+        }
+    }
+}
+
+/// Who is left out takes no place among the rows that are explained exactly.
+#[test]
+fn rows_that_are_not_chosen_change_nothing() {
+    let model = train(50, 128);
+    let mut batch = alarming_rows(100);
+    let of_interest: Vec<usize> = (0..100).step_by(2).collect();
+    let stranger = LabelSet::from_pairs([("instance", "unheard of")]).unwrap();
+    (1..100).step_by(2).for_each(|row| batch.entities[row] = stranger.clone());
+    let chosen = model.score_only(&batch, &mut Past::none(), |entity| model.knows(entity));
+    assert_eq!(chosen.iter().map(|scored| scored.row).collect::<Vec<_>>(), of_interest);
+    let expected = model.score(&only(&batch, &of_interest), &mut Past::none());
+    for (chosen, expected) in chosen.iter().zip(&expected) {
+        assert_eq!(chosen.tail_probability.to_bits(), expected.tail_probability.to_bits());
+        assert_eq!(chosen.contributions, expected.contributions);
+    }
+}
+
+/// Some rows of a step as a step of their own.
+fn only(inputs: &Inputs, rows: &[usize]) -> Inputs {
+    Inputs {
+        at: inputs.at,
+        entities: rows.iter().map(|row| inputs.entities[*row].clone()).collect(),
+        values: inputs.values.select(Axis(0), rows),
+        present: inputs.present.select(Axis(0), rows),
+        filled_steps: rows.iter().map(|row| inputs.filled_steps[*row]).collect(),
+        warm: vec![true; rows.len()],
+    }
+}
+
+/// `n` times the same machine with the first feature far out, each time differently far.
+fn alarming_rows(n: usize) -> Inputs {
+    let mut last = None;
+    replay(60, |_, _| {}, |inputs| last = Some(inputs.clone()));
+    let mut batch = only(&last.unwrap(), &vec![0; n]);
+    let layout = InputLayout { n_features: FEATURES.len() };
+    for row in 0..n {
+        for statistic in [Statistic::Value, Statistic::Mean, Statistic::Deviation] {
+            batch.values[[row, layout.column(0, statistic)]] += 3.0 + (row * 37 % n) as f64 / 10.0;
+        }
+    }
+    batch
 }
 
 /// Writes the golden files: `EMBERWATCH_GOLDEN=FOLDER cargo test golden`. Only for a new format version.

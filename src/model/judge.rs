@@ -38,7 +38,7 @@ pub(super) struct Judgement {
 // === impl Judge ===
 
 impl Judge {
-    /// Judges the `rows` of the step `at`, each as if it were alone.
+    /// Judges the `rows` of the step `at`, each as if it were alone but for how exactly it is explained.
     pub(super) fn judge(
         &self,
         layout: InputLayout,

@@ -1,14 +1,15 @@
 //! The product's own judge: several members, and what they say together.
 
 use super::{
-    EXPLAINED_BELOW, Member, MemberKind, Past, ScaledRow, Scaling, attribution,
+    Member, MemberKind, Past, ScaledRow, Scaling,
+    attribution::attributions,
     judge::{Judgement, Row},
 };
 use crate::{
     calibrate::Tail, explain::Contribution, features::InputLayout, score::iforest::Attribution,
     series::TimestampMs,
 };
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 
 /// Members and the scaling of what they see.
 #[derive(Clone, Debug)]
@@ -36,25 +37,26 @@ impl Members {
             .map(|row| ScaledRow::new(layout, &self.scaling.of(row.entity).columns, row.columns))
             .collect();
         let mut batch = self.evidence(layout, &scaled);
-        let raw_scores: Vec<f64> =
-            batch.evidence.rows().into_iter().map(|row| weighted(row.iter().copied())).collect();
+        let together = |evidence: ArrayView1<'_, f64>| weighted(evidence.iter().copied());
+        let raw_scores: Vec<f64> = batch.evidence.rows().into_iter().map(together).collect();
         for (row, mut evidence) in rows.iter().zip(batch.evidence.rows_mut()) {
             // Rows of a fresh array are contiguous.
             if let Some(evidence) = evidence.as_slice_mut() {
                 past.judge(row.entity, at, evidence);
             }
         }
-        let judge = |(index, row): (usize, &ScaledRow)| {
-            let evidence = batch.evidence.row(index);
-            let tail_probability = self.tail.probability(weighted(evidence.iter().copied()));
-            let contributions = if tail_probability < EXPLAINED_BELOW {
-                self.contributions(layout, row, &batch, index, attribution(tail_probability))
-            } else {
-                Vec::new()
-            };
-            Judgement { tail_probability, raw_score: raw_scores[index], contributions }
+        let tail_probability = |evidence| self.tail.probability(together(evidence));
+        let tail_probabilities: Vec<f64> = batch.evidence.rows().into_iter().map(tail_probability).collect();
+        let judge = |(index, attribution): (usize, Option<Attribution>)| {
+            let contributions =
+                |attribution| self.contributions(layout, &scaled[index], &batch, index, attribution);
+            Judgement {
+                tail_probability: tail_probabilities[index],
+                raw_score: raw_scores[index],
+                contributions: attribution.map(contributions).unwrap_or_default(),
+            }
         };
-        scaled.iter().enumerate().map(judge).collect()
+        attributions(&tail_probabilities).into_iter().enumerate().map(judge).collect()
     }
 
     /// What the members say of the rows.

@@ -1,7 +1,9 @@
 //! The plain judge: one Isolation Forest over the features' values, as users of other libraries have it.
 
 use super::{
-    ColumnScale, EXPLAINED_BELOW, Past, attribution, evidence_of,
+    ColumnScale, Past,
+    attribution::attributions,
+    evidence_of,
     judge::{Judgement, Row},
     scaling::{ordinary_range, quantile},
     self_test::N_ROWS,
@@ -10,7 +12,7 @@ use crate::{
     calibrate::Tail,
     explain::{Expected, contributions},
     features::{InputLayout, Statistic},
-    score::iforest::{Forest, Node, SplitScales, Tree},
+    score::iforest::{Attribution, Forest, Node, SplitScales, Tree},
     series::TimestampMs,
 };
 use ndarray::{Array2, ArrayView1};
@@ -62,26 +64,30 @@ impl Plain {
         let (x, raw) = raw_scores(&self.columns, &self.forest, rows.len(), value);
         let feature_of: Vec<Option<usize>> = (0..self.columns.len()).map(Some).collect();
         let mut credit = vec![0.0; self.columns.len()];
-        let judge = |((row, x), raw_score): ((&Row<'_>, ArrayView1<'_, f32>), f64)| {
-            let calibrated = self.tail.probability(raw_score);
+        let tail_probability = |(row, raw_score): (&Row<'_>, &f64)| {
+            let calibrated = self.tail.probability(*raw_score);
             let trained = evidence_of(calibrated);
             let mut evidence = [trained];
             past.judge(row.entity, at, &mut evidence);
             // Untouched evidence stands for the very probability, to the last bit.
-            let tail_probability =
-                if evidence[0] < trained { 10.0_f64.powf(-evidence[0]) } else { calibrated };
-            let contributions = if tail_probability < EXPLAINED_BELOW {
-                let x = x.to_vec();
-                self.forest.attribute(attribution(tail_probability), &x, &mut credit);
+            if evidence[0] < trained { 10.0_f64.powf(-evidence[0]) } else { calibrated }
+        };
+        let tail_probabilities: Vec<f64> = rows.iter().zip(&raw).map(tail_probability).collect();
+        let judge = |(row, attribution): (usize, Option<Attribution>)| {
+            let contributions = |attribution| {
+                let x = x.row(row).to_vec();
+                self.forest.attribute(attribution, &x, &mut credit);
                 // A forest alone hardly tells far from very far.
                 self.split_scales.weigh(&x, &mut credit);
                 contributions(&credit, &feature_of)
-            } else {
-                Vec::new()
             };
-            Judgement { tail_probability, raw_score, contributions }
+            Judgement {
+                tail_probability: tail_probabilities[row],
+                raw_score: raw[row],
+                contributions: attribution.map(contributions).unwrap_or_default(),
+            }
         };
-        rows.iter().zip(x.outer_iter()).zip(raw).map(judge).collect()
+        attributions(&tail_probabilities).into_iter().enumerate().map(judge).collect()
     }
 }
 

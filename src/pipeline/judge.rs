@@ -135,10 +135,8 @@ impl Judge {
     fn score(&mut self, model: &Model, inputs: &Inputs, step: &mut DetectorStep) {
         // A model of the stream is for the entities it has seen; a fixed one is for all.
         let only_known = self.trainer.is_some();
-        for scored in model.score(inputs, &mut self.past) {
-            if only_known && !model.knows(&scored.entity) {
-                continue;
-            }
+        let chosen = |entity: &LabelSet| !only_known || model.knows(entity);
+        for scored in model.score_only(inputs, &mut self.past, chosen) {
             let settings = &self.detector.settings;
             let fresh = || SeverityTracker::new(settings.thresholds, settings.persistence);
             let tracker = self.trackers.entry(scored.entity.clone()).or_insert_with(fresh);

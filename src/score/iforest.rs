@@ -47,10 +47,11 @@ mod tree;
 mod walk;
 
 pub use fit::FitError;
-pub use forest::{Attribution, Forest, InvalidForest};
+pub use forest::{Attribution, BatchMethod, Forest, InvalidForest};
 pub use hyperparams::{CheckedHyperparams, Hyperparams, InvalidHyperparams};
 pub use path_length::{HarmonicNumbers, average_path_length};
 pub use split_scales::SplitScales;
+pub use sweep::Registers;
 pub use tree::{InvalidTree, Node, Tree};
 
 /// The most features a forest takes. A scored tree keeps feature numbers in one byte.

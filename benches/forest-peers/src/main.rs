@@ -20,7 +20,7 @@ mod xgboost;
 use anyhow::ensure;
 use clap::{Parser, Subcommand};
 use cpu_time::ProcessTime;
-use emberwatch::score::iforest::Forest;
+use emberwatch::score::iforest::{BatchMethod, Forest, Registers};
 use ndarray::{Array2, Axis};
 use peer::Hessboost;
 use std::{
@@ -50,6 +50,13 @@ const MAX_DIFFERENCE: f64 = 1e-6;
 
 const BATCH: usize = 10_240;
 
+const METHODS: [BatchMethod; 4] = [
+    BatchMethod::Sweep(Registers::Avx512),
+    BatchMethod::Sweep(Registers::Avx2),
+    BatchMethod::Sweep(Registers::Baseline),
+    BatchMethod::Walk,
+];
+
 pub(crate) const SINGLE_ROWS: usize = 2_048;
 
 fn main() -> anyhow::Result<()> {
@@ -66,6 +73,11 @@ fn main() -> anyhow::Result<()> {
     for (trees, sample, d) in [(100, 256, 8), (100, 256, 16), (100, 256, 38), (200, 512, 16)] {
         compare(trees, sample, d, args.turns)?;
     }
+    println!("\nBy method, times as fast as hessboost in brackets\n");
+    println!("| d | rows at once | AVX-512 | AVX2 | baseline | walk |\n|---|---|---|---|---|---|");
+    for d in [8, 16, 38] {
+        methods(d, args.turns)?;
+    }
     println!();
     two_threads(args.turns)?;
     fit(args.turns)
@@ -76,7 +88,7 @@ fn compare(trees: usize, sample: usize, d: usize, turns: usize) -> anyhow::Resul
     let peer = Hessboost::new(&forest)?;
     let rows = data::rows(BATCH, d, 2);
     let difference = difference(&forest, &peer, &rows)?;
-    for at_once in [BATCH, 1_000, 64, 1] {
+    for at_once in [BATCH, 1_000, 128, 64, 40, 1] {
         let rows = &first_rows(&rows, if at_once == 1 { SINGLE_ROWS } else { BATCH });
         let ours = || own::score_in_batches(&forest, rows, at_once);
         let theirs = || peer.score_in_batches(rows, at_once);
@@ -87,6 +99,27 @@ fn compare(trees: usize, sample: usize, d: usize, turns: usize) -> anyhow::Resul
         println!(
             "| {trees} x {sample} | {d} | {at_once} | {ours:.0} | {theirs:.0} | {ratio:.2} | {difference:.1e} |"
         );
+    }
+    Ok(())
+}
+
+/// Batches of 100 x 256 by every method that there is.
+fn methods(d: usize, turns: usize) -> anyhow::Result<()> {
+    let forest = own::fit(&data::rows(100_000, d, 1), 100, 256)?;
+    let peer = Hessboost::new(&forest)?;
+    let rows = data::rows(BATCH, d, 2);
+    for at_once in [BATCH, 128, 64, 32] {
+        let by = |method| {
+            let ours = || own::score_in_batches_by(method, &forest, &rows, at_once);
+            let (ours, theirs) = in_turns(turns, ours, || peer.score_in_batches(&rows, at_once));
+            (ours.as_secs_f64() * 1e9 / BATCH as f64, theirs.as_secs_f64() / ours.as_secs_f64())
+        };
+        print!("| {d} | {at_once} |");
+        for method in METHODS {
+            let (ours, ratio) = by(method);
+            print!(" {ours:.0} ({ratio:.2}) |");
+        }
+        println!();
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use crate::{File, SINGLE_ROWS, first_rows};
 use anyhow::{Context, ensure};
 use clap::Args;
 use cpu_time::ProcessTime;
-use emberwatch::score::iforest::{Forest, Hyperparams};
+use emberwatch::score::iforest::{BatchMethod, Forest, Hyperparams};
 use ndarray::{Array2, ArrayView2, Axis};
 use serde_json::json;
 use std::{hint::black_box, thread, time::Instant};
@@ -49,6 +49,14 @@ pub(crate) fn score_in_batches(forest: &Forest, rows: &Array2<f32>, at_once: usi
     let mut scores = vec![0.0; at_once];
     for rows in rows.axis_chunks_iter(Axis(0), at_once) {
         forest.raw_scores(rows, &mut scores[..rows.nrows()]);
+        black_box(&scores);
+    }
+}
+
+pub(crate) fn score_in_batches_by(method: BatchMethod, forest: &Forest, rows: &Array2<f32>, at_once: usize) {
+    let mut scores = vec![0.0; at_once];
+    for rows in rows.axis_chunks_iter(Axis(0), at_once) {
+        forest.raw_scores_by(method, rows, &mut scores[..rows.nrows()]);
         black_box(&scores);
     }
 }

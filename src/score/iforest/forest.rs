@@ -1,21 +1,25 @@
 //! The fitted forest.
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, Axis};
 
 use super::{
     HarmonicNumbers, InvalidTree, MAX_FEATURES, MAX_SUBSAMPLE_SIZE, MAX_TREES, Tree,
     layout::{Layout, for_each_depth},
     path_credit::{add_credits, add_importance},
     shap::add_shap_values,
-    sweep::Sweep,
+    sweep::{Registers, SMALL_ROWS, Sweep},
     walk::{sum_of_path_lengths, sums_of_path_lengths, widen},
 };
 
 /// Below this many rows a batch is scored row by row: a group of 8 costs as much for 3 rows as for 8.
 const SMALL_BATCH: usize = 4;
 
-/// From this many rows on a batch is swept, not walked: a block of 128 rows costs the same for 40.
-const LARGE_BATCH: usize = 40;
+/// From this many rows on a batch, or what its blocks leave of it, is swept, not walked: a small block costs the same
+/// for so many rows as for 64.
+const LARGE_BATCH: usize = 32;
+
+/// How a batch is scored. AVX-512 is slower where it was measured (`docs/performance.md`).
+const BATCH_METHOD: BatchMethod = BatchMethod::Sweep(Registers::Avx2);
 
 /// A fitted Isolation Forest.
 #[derive(Clone, Debug)]
@@ -34,6 +38,15 @@ pub struct Forest {
     layout: Layout,
     /// And to be swept by large ones, where they fit.
     sweep: Option<Sweep>,
+}
+
+/// How the rows of a batch are scored. Neither changes a bit of a score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchMethod {
+    /// Down the trees, 8 rows in step.
+    Walk,
+    /// All nodes of a tree at once, for 128 or 64 rows.
+    Sweep(Registers),
 }
 
 /// How the path length of a row is shared out among its features.
@@ -194,23 +207,30 @@ impl Forest {
     /// # Panics
     /// When `rows` has other than [`Self::n_features`] columns, or `into` other than one place a row.
     pub fn raw_scores(&self, rows: ArrayView2<'_, f32>, into: &mut [f64]) {
+        self.raw_scores_by(BATCH_METHOD, rows, into);
+    }
+
+    /// As [`Self::raw_scores`], to the same bits, by a method of choice: for comparisons. What is too small to be
+    /// swept is walked, and so is all of a forest that does not fit (a tree of more than 256 leaves).
+    ///
+    /// # Panics
+    /// As [`Self::raw_scores`].
+    pub fn raw_scores_by(&self, method: BatchMethod, rows: ArrayView2<'_, f32>, into: &mut [f64]) {
         assert_eq!(rows.ncols(), self.n_features, "columns of the rows, features of the forest");
         assert_eq!(rows.nrows(), into.len(), "rows, places for scores");
-        if rows.nrows() < SMALL_BATCH {
-            for (row, score) in rows.outer_iter().zip(into) {
-                *score = match row.as_slice() {
-                    Some(x) => self.raw_score(x),
-                    None => self.raw_score(&row.to_vec()),
-                };
-            }
-            return;
+        let (BatchMethod::Sweep(registers), Some(sweep)) = (method, &self.sweep) else {
+            return self.walk(rows, into);
+        };
+        let rest = rows.nrows() % SMALL_ROWS;
+        let swept = if rest < LARGE_BATCH { rows.nrows() - rest } else { rows.nrows() };
+        let (swept, walked) = rows.split_at(Axis(0), swept);
+        let (swept_into, walked_into) = into.split_at_mut(swept.nrows());
+        if swept.nrows() > 0 {
+            let n_trees = self.trees.len() as f64;
+            let finish = |row: usize, sum: f64| swept_into[row] = self.score_of(sum / n_trees);
+            sweep.sums_of_path_lengths(registers, swept, finish);
         }
-        let n_trees = self.trees.len() as f64;
-        let finish = |row: usize, sum: f64| into[row] = self.score_of(sum / n_trees);
-        match &self.sweep {
-            Some(sweep) if rows.nrows() >= LARGE_BATCH => sweep.sums_of_path_lengths(rows, finish),
-            _ => for_each_depth!(&self.layout, trees => sums_of_path_lengths(trees, rows, finish)),
-        }
+        self.walk(walked, walked_into);
     }
 
     /// How much each feature lengthened (positive) or shortened (negative) the path of a row, averaged
@@ -268,6 +288,21 @@ impl Forest {
             shares.iter_mut().for_each(|share| *share /= total);
         }
         shares
+    }
+
+    fn walk(&self, rows: ArrayView2<'_, f32>, into: &mut [f64]) {
+        if rows.nrows() < SMALL_BATCH {
+            for (row, score) in rows.outer_iter().zip(into) {
+                *score = match row.as_slice() {
+                    Some(x) => self.raw_score(x),
+                    None => self.raw_score(&row.to_vec()),
+                };
+            }
+            return;
+        }
+        let n_trees = self.trees.len() as f64;
+        let finish = |row: usize, sum: f64| into[row] = self.score_of(sum / n_trees);
+        for_each_depth!(&self.layout, trees => sums_of_path_lengths(trees, rows, finish));
     }
 
     fn score_of(&self, path_length: f64) -> f64 {

@@ -1,4 +1,4 @@
-//! Scoring a batch without walking: every node of a tree is compared, for 128 rows at once.
+//! Scoring a batch without walking: every node of a tree is compared, for 128 or 64 rows at once.
 //!
 //! A walk visits 8 of a tree's 50 nodes, but each step waits for the one before it. Comparing all of them
 //! waits for nothing, and 64 rows fit one vector register when a value takes one byte. So:
@@ -23,7 +23,10 @@ use ranker::Ranker;
 use std::ops::{Deref, DerefMut};
 
 /// Rows in a block.
-pub(super) const ROWS: usize = 128;
+const ROWS: usize = 128;
+
+/// Rows in a small block, for a batch or a rest that is no larger.
+pub(super) const SMALL_ROWS: usize = 64;
 
 /// One value for each row of a block. It begins where a cache line does: a vector register that holds a
 /// line would else be read and written in two halves.
@@ -43,6 +46,17 @@ const MAX_TABLE_BYTES: usize = 4 << 20;
 
 /// Trees whose leaf numbers are held at a time.
 const TREES_AT_A_TIME: usize = 8;
+
+/// The vector registers that a sweep makes use of, at most: where they are absent, those of the next line are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registers {
+    /// AVX-512.
+    Avx512,
+    /// AVX2.
+    Avx2,
+    /// What every processor of the architecture has.
+    Baseline,
+}
 
 /// A forest, made ready to be swept.
 #[derive(Clone, Debug)]
@@ -110,27 +124,38 @@ impl Sweep {
     }
 
     /// Calls `finish(row, sum of path lengths)` for every row of a batch, rows ascending.
-    pub(super) fn sums_of_path_lengths(&self, rows: ArrayView2<'_, f32>, mut finish: impl FnMut(usize, f64)) {
+    pub(super) fn sums_of_path_lengths(
+        &self,
+        registers: Registers,
+        rows: ArrayView2<'_, f32>,
+        mut finish: impl FnMut(usize, f64),
+    ) {
         let mut scratch = Scratch::new(rows.ncols());
         for first in (0..rows.nrows()).step_by(ROWS) {
             let filled = scratch.fill(rows, first);
-            let sums = self.block(&mut scratch);
+            let sums = if filled <= SMALL_ROWS {
+                self.block::<SMALL_ROWS>(registers, &mut scratch)
+            } else {
+                self.block::<ROWS>(registers, &mut scratch)
+            };
             for (row, sum) in sums.iter().enumerate().take(filled) {
                 finish(first + row, *sum);
             }
         }
     }
 
-    fn block(&self, scratch: &mut Scratch) -> Lane<f64> {
+    /// The sums of the first `N` rows of a block.
+    fn block<const N: usize>(&self, registers: Registers, scratch: &mut Scratch) -> Lane<f64> {
         let Scratch { columns, ranks, group_ranks, arena, numbers } = scratch;
         for ((ranker, column), ranks) in self.rankers.iter().zip(columns).zip(&mut *ranks) {
-            ranker.rank(column, ranks);
+            ranker.rank::<N>(column.first(), ranks.first_mut());
         }
+        let select_all = program::select_all::<N>(registers);
         let mut sums = Lane([0.0; ROWS]);
         let mut rest = &self.programs[..];
         for group in &self.groups {
             for ((table, ranks), into) in group.tables.iter().zip(&*ranks).zip(&mut *group_ranks) {
-                for (into, rank) in into.iter_mut().zip(ranks.iter()) {
+                for (into, rank) in into.first_mut::<N>().iter_mut().zip(ranks.first::<N>()) {
                     *into = table[usize::from(*rank)];
                 }
             }
@@ -138,9 +163,9 @@ impl Sweep {
             rest = behind;
             for programs in own.chunks(TREES_AT_A_TIME) {
                 for (program, numbers) in programs.iter().zip(numbers.iter_mut()) {
-                    program.run(group_ranks, arena, numbers);
+                    program.run::<N>(select_all, group_ranks, arena, numbers);
                 }
-                add_path_lengths(programs, numbers, &mut sums);
+                add_path_lengths::<N>(programs, numbers, sums.first_mut());
             }
         }
         sums
@@ -148,7 +173,11 @@ impl Sweep {
 }
 
 /// Adds the path length of the leaf that each row ended in, tree by tree.
-fn add_path_lengths(programs: &[Program], numbers: &[LeafNumbers; TREES_AT_A_TIME], sums: &mut Lane<f64>) {
+fn add_path_lengths<const N: usize>(
+    programs: &[Program],
+    numbers: &[LeafNumbers; TREES_AT_A_TIME],
+    sums: &mut [f64; N],
+) {
     match <&[Program; TREES_AT_A_TIME]>::try_from(programs) {
         Ok(programs) => {
             let lengths = programs.each_ref().map(Program::path_lengths);
@@ -214,6 +243,19 @@ fn table(all: &[f32], own: &[f32]) -> Vec<i8> {
 }
 
 // === impl Lane ===
+
+impl<T> Lane<T> {
+    /// The first `N` rows.
+    fn first<const N: usize>(&self) -> &[T; N] {
+        const { assert!(N <= ROWS) };
+        &self.0.as_chunks().0[0]
+    }
+
+    fn first_mut<const N: usize>(&mut self) -> &mut [T; N] {
+        const { assert!(N <= ROWS) };
+        &mut self.0.as_chunks_mut().0[0]
+    }
+}
 
 impl<T> Deref for Lane<T> {
     type Target = [T; ROWS];

@@ -1,6 +1,6 @@
 //! A tree as a list of selections.
 
-use super::{Lane, ROWS};
+use super::{Lane, ROWS, Registers, SMALL_ROWS};
 use crate::score::iforest::{MAX_DEPTH, Node};
 
 /// Most leaves of a tree: their numbers are one byte.
@@ -18,7 +18,7 @@ const _: () = assert!(MAX_LEAVES + 2 * (MAX_DEPTH as usize + 1) <= PLACES);
 
 /// For each row: `into = if rank of the feature > threshold { right } else { left }`.
 #[derive(Clone, Copy, Debug)]
-struct Select {
+pub(super) struct Select {
     feature: u8,
     /// The rank of the threshold, less 128.
     threshold: i8,
@@ -73,29 +73,75 @@ impl Program {
     }
 
     /// Which leaf each row ends in, given the shifted ranks of its features.
-    pub(super) fn run(&self, ranks: &[Lane<i8>], arena: &mut Arena, into: &mut LeafNumbers) {
+    pub(super) fn run<const N: usize>(
+        &self,
+        select_all: SelectAll,
+        ranks: &[Lane<i8>],
+        arena: &mut Arena,
+        into: &mut LeafNumbers,
+    ) {
         select_all(&self.selects, ranks, arena);
-        *into = arena[usize::from(self.root) & (PLACES - 1)];
+        *into.first_mut::<N>() = *arena[usize::from(self.root) & (PLACES - 1)].first();
     }
 }
 
-/// Compiled for wide registers as well, and the widest that there are is chosen when it runs.
+/// What carries out selections for the first rows of a block.
+pub(super) type SelectAll = fn(&[Select], &[Lane<i8>], &mut Arena);
+
+/// That for the first `N` rows, a block or a small one.
+pub(super) fn select_all<const N: usize>(registers: Registers) -> SelectAll {
+    const { assert!(N == ROWS || N == SMALL_ROWS) };
+    match (registers, N) {
+        (Registers::Avx512, ROWS) => avx512,
+        (Registers::Avx512, _) => avx512_small,
+        (Registers::Avx2, ROWS) => avx2,
+        (Registers::Avx2, _) => avx2_small,
+        (Registers::Baseline, _) => select::<N>,
+    }
+}
+
+// Each is compiled for its registers and for narrower ones, and when it runs the widest of these that there are are chosen.
 #[multiversion::multiversion(targets(
     "x86_64+avx+avx2+avx512f+avx512bw+avx512dq+avx512vl",
     "x86_64+avx+avx2"
 ))]
-fn select_all(selects: &[Select], ranks: &[Lane<i8>], arena: &mut Arena) {
+fn avx512(selects: &[Select], ranks: &[Lane<i8>], arena: &mut Arena) {
+    select::<ROWS>(selects, ranks, arena);
+}
+
+#[multiversion::multiversion(targets(
+    "x86_64+avx+avx2+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx+avx2"
+))]
+fn avx512_small(selects: &[Select], ranks: &[Lane<i8>], arena: &mut Arena) {
+    select::<SMALL_ROWS>(selects, ranks, arena);
+}
+
+#[multiversion::multiversion(targets("x86_64+avx+avx2"))]
+fn avx2(selects: &[Select], ranks: &[Lane<i8>], arena: &mut Arena) {
+    select::<ROWS>(selects, ranks, arena);
+}
+
+#[multiversion::multiversion(targets("x86_64+avx+avx2"))]
+fn avx2_small(selects: &[Select], ranks: &[Lane<i8>], arena: &mut Arena) {
+    select::<SMALL_ROWS>(selects, ranks, arena);
+}
+
+/// Inlined, so that each of the above has it compiled for its own registers.
+#[inline(always)]
+fn select<const N: usize>(selects: &[Select], ranks: &[Lane<i8>], arena: &mut Arena) {
     for select in selects {
         let Some(ranks) = ranks.get(usize::from(select.feature)) else { continue };
-        let left = &arena[usize::from(select.left) & (PLACES - 1)];
-        let right = &arena[usize::from(select.right) & (PLACES - 1)];
-        let mut into = Lane([0; ROWS]);
-        for row in 0..ROWS {
+        let ranks = ranks.first::<N>();
+        let left = arena[usize::from(select.left) & (PLACES - 1)].first::<N>();
+        let right = arena[usize::from(select.right) & (PLACES - 1)].first::<N>();
+        let mut into = [0; N];
+        for row in 0..N {
             // With an `if` the compiler selects an address for each row instead of a byte.
             let takes_right = u8::from(ranks[row] > select.threshold).wrapping_neg();
             into[row] = left[row] ^ ((left[row] ^ right[row]) & takes_right);
         }
-        arena[usize::from(select.into) & (PLACES - 1)] = into;
+        *arena[usize::from(select.into) & (PLACES - 1)].first_mut() = into;
     }
 }
 

@@ -1,7 +1,5 @@
 //! From a value to its rank among thresholds.
 
-use super::Lane;
-
 /// Buckets that the range of the thresholds is cut into.
 const BUCKETS: usize = 512;
 
@@ -67,23 +65,23 @@ impl Ranker {
     }
 
     /// For each value the number of thresholds below it; none are below NaN.
-    pub(super) fn rank(&self, values: &Lane<f32>, into: &mut Lane<u16>) {
+    pub(super) fn rank<const N: usize>(&self, values: &[f32; N], into: &mut [u16; N]) {
         match self.steps {
-            0..=2 => self.search::<2>(values, into),
-            3 => self.search::<3>(values, into),
-            4 => self.search::<4>(values, into),
-            5 => self.search::<5>(values, into),
-            6 => self.search::<6>(values, into),
-            _ => self.search::<MAX_STEPS>(values, into),
+            0..=2 => self.search::<2, N>(values, into),
+            3 => self.search::<3, N>(values, into),
+            4 => self.search::<4, N>(values, into),
+            5 => self.search::<5, N>(values, into),
+            6 => self.search::<6, N>(values, into),
+            _ => self.search::<MAX_STEPS, N>(values, into),
         }
     }
 
-    fn search<const STEPS: u32>(&self, values: &Lane<f32>, into: &mut Lane<u16>) {
-        for (into, value) in into.iter_mut().zip(values.iter()) {
+    fn search<const STEPS: u32, const N: usize>(&self, values: &[f32; N], into: &mut [u16; N]) {
+        for (into, value) in into.iter_mut().zip(values) {
             *into = bucket(*value, self.low, self.scale);
         }
         let last = self.thresholds.len() - 1;
-        for (rank, value) in into.iter_mut().zip(values.iter()) {
+        for (rank, value) in into.iter_mut().zip(values) {
             let mut below = usize::from(self.starts[usize::from(*rank) & (BUCKETS - 1)]);
             for step in (0..STEPS).rev().map(|step| 1 << step) {
                 let threshold = self.thresholds[(below + step - 1).min(last)];
@@ -122,11 +120,11 @@ mod tests {
             thresholds.sort_unstable_by(f32::total_cmp);
             thresholds.dedup();
             // Values that are thresholds too.
-            let mut lane: Lane<f32> = Lane(values.try_into().unwrap());
-            lane.iter_mut().step_by(5).zip(thresholds.iter().step_by(3)).for_each(|(value, t)| *value = *t);
-            let mut ranks = Lane([0; ROWS]);
-            Ranker::new(&thresholds).rank(&lane, &mut ranks);
-            for (value, rank) in lane.iter().zip(*ranks) {
+            let mut values: [f32; ROWS] = values.try_into().unwrap();
+            values.iter_mut().step_by(5).zip(thresholds.iter().step_by(3)).for_each(|(value, t)| *value = *t);
+            let mut ranks = [0; ROWS];
+            Ranker::new(&thresholds).rank(&values, &mut ranks);
+            for (value, rank) in values.iter().zip(ranks) {
                 prop_assert_eq!(usize::from(rank), thresholds.iter().filter(|t| *t < value).count(), "{}", value);
             }
         }
@@ -138,10 +136,10 @@ mod tests {
         let mut thresholds: Vec<f32> = (0..300_u16).map(|n| 1.0 + f32::from(n) * 1e-6).collect();
         thresholds.extend([1e9, 2e9]);
         let ranker = Ranker::new(&thresholds);
-        let mut lane = Lane([0.0; ROWS]);
-        lane[..4].copy_from_slice(&[1.0, 1.0 + 150.5e-6, 1.5e9, 3e9]);
-        let mut ranks = Lane([0; ROWS]);
-        ranker.rank(&lane, &mut ranks);
+        let mut values = [0.0; ROWS];
+        values[..4].copy_from_slice(&[1.0, 1.0 + 150.5e-6, 1.5e9, 3e9]);
+        let mut ranks = [0; ROWS];
+        ranker.rank(&values, &mut ranks);
         assert_eq!(ranks[..5], [0, 151, 301, 302, 0]);
     }
 }
