@@ -124,6 +124,26 @@ fn a_plain_model_shows_its_raw_scores() {
     assert!(refusal(&export(&files.path("model.ewm"))).contains("only a plain model"));
 }
 
+/// A scrape that came twice within a step is one observation, the later one; a row that says nothing is none.
+#[test]
+fn rows_of_one_step_share_its_verdict() {
+    let files = Files::new();
+    let train = files.write("train.csv", &table(0, 600, 0..0));
+    assert!(files.train(&train, "model.ewm").status.success());
+    let steps: String = (0..100).map(|step| format!("{},a,0.3,4,1000\n", 60 * step)).collect();
+    let (header, twice, empty) =
+        ("timestamp,entity,cpu,memory,network\n", "5950,a,0.9,4,1000\n", "6000,a,,,\n");
+    let test = files.write("test.csv", &format!("{header}{steps}{twice}{empty}"));
+    let scores = files.path("scores.csv");
+    let model = files.path("model.ewm");
+    assert!(emberwatch(&["score", "--model", &model, "--csv", &test, "--out", &scores]).status.success());
+    let mut csv = csv::Reader::from_path(scores).unwrap();
+    let rows: Vec<csv::StringRecord> = csv.records().map(Result::unwrap).collect();
+    let said = |row: usize| rows[row].iter().skip(2).collect::<Vec<_>>();
+    assert!(said(99) == said(100) && said(99) != said(98), "{:?} {:?}", rows[99], rows[100]);
+    assert_eq!((rows.len(), &rows[101][2], &rows[101][5]), (102, "0", "no value of any feature"));
+}
+
 #[test]
 fn the_same_data_gives_the_same_model_compressed_or_in_several_files() {
     let files = Files::new();
@@ -194,7 +214,7 @@ fn a_table_that_does_not_belong_to_the_model_is_refused() {
     let said = refusal(&score("timestamp,cpu,network\n60,1,2\n"));
     assert!(said.contains("no column \"memory\", which the model has"), "{said}");
     let said = refusal(&score("timestamp,cpu,memory,network\n0,1,2,3\n300,1,2,3\n"));
-    assert!(said.contains("300 s apart, the model was trained on rows 60 s apart"), "{said}");
+    assert!(said.contains("300 s apart, the detector wants rows 60 s apart"), "{said}");
     let extra = score("timestamp,label,network,memory,cpu\n0,0,1,2,3\n60,0,1,2,3\n");
     assert!(extra.status.success());
     assert!(String::from_utf8_lossy(&extra.stdout).contains("left out: column label"));

@@ -3,6 +3,7 @@
 use crate::{
     calibrate::{CheckedPersistence, Thresholds},
     features::FeatureSchema,
+    pipeline::{DetectorSettings, TrainingPolicy},
     receive,
     score::iforest::CheckedHyperparams,
     window, writeback,
@@ -85,6 +86,29 @@ pub struct Detector {
     pub thresholds: Thresholds,
     /// How long a score must stay high.
     pub persistence: CheckedPersistence,
+}
+
+// === impl Config ===
+
+impl Config {
+    /// A detector of this config as the pipeline takes it. Without a fixed model it trains itself.
+    #[must_use]
+    pub fn detector_settings(&self, detector: &Detector) -> DetectorSettings {
+        let training = &self.training;
+        let policy = TrainingPolicy {
+            warm_up_ms: milliseconds(training.warm_up),
+            max_rows: training.max_rows,
+            retention_ms: milliseconds(training.retention),
+            hyperparams: training.hyperparams.get(),
+            contamination: training.contamination,
+        };
+        DetectorSettings {
+            schema: detector.schema.clone(),
+            thresholds: detector.thresholds,
+            persistence: detector.persistence,
+            training: detector.model.is_none().then_some(policy),
+        }
+    }
 }
 
 // === defaults ===

@@ -6,12 +6,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The columns of a file of scores. The scores of a plain model have [`RAW_SCORE_COLUMN`] behind them.
+/// The columns of a file of scores; an [`ExtraColumn`] may stand behind them.
 pub const SCORE_COLUMNS: [&str; 6] =
     ["timestamp", "entity", "anomaly_score", "anomaly_severity", "tail_probability", "explanation"];
 
-/// What a plain forest gave.
-pub const RAW_SCORE_COLUMN: &str = "raw_score";
+/// A column that not every file of scores has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExtraColumn {
+    /// `raw_score`: what a plain forest gave.
+    RawScore,
+    /// `alarm`: whether somebody is told.
+    Alarm,
+}
 
 /// One row of scores.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,29 +32,30 @@ pub struct ScoreRow {
     pub explanation: String,
     /// Of a plain model; none for other models and in warm-up.
     pub raw_score: Option<f64>,
+    /// Whether somebody is told.
+    pub alarm: bool,
 }
 
 /// A CSV file of scores under way.
 pub struct ScoreWriter {
     path: PathBuf,
     csv: csv::Writer<File>,
-    with_raw_score: bool,
+    extra: Vec<ExtraColumn>,
 }
 
 // === impl ScoreWriter ===
 
 impl ScoreWriter {
-    /// Creates `path` and writes the header, with the column of raw scores or without.
+    /// Creates `path` and writes the header.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn create(path: &Path, with_raw_score: bool) -> Result<Self, TableError> {
+    pub fn create(path: &Path, extra: &[ExtraColumn]) -> Result<Self, TableError> {
         let file = File::create(path).map_err(|error| TableError::file(path, error))?;
         let mut csv = csv::Writer::from_writer(file);
-        let raw_score = with_raw_score.then_some(RAW_SCORE_COLUMN);
-        let header = SCORE_COLUMNS.into_iter().chain(raw_score);
+        let header = SCORE_COLUMNS.into_iter().chain(extra.iter().map(|extra| extra.name()));
         csv.write_record(header).map_err(|error| TableError::file(path, error))?;
-        Ok(Self { path: path.to_owned(), csv, with_raw_score })
+        Ok(Self { path: path.to_owned(), csv, extra: extra.to_vec() })
     }
 
     /// Writes one row; timestamp and entity as they were read. Numbers are written so that reading
@@ -65,9 +72,8 @@ impl ScoreWriter {
             &format!("{:e}", row.tail_probability),
             &row.explanation,
         ];
-        let raw_score =
-            self.with_raw_score.then(|| row.raw_score.map_or(String::new(), |raw| raw.to_string()));
-        let cells = cells.into_iter().chain(raw_score.as_deref());
+        let extra: Vec<String> = self.extra.iter().map(|extra| extra.cell(row)).collect();
+        let cells = cells.into_iter().chain(extra.iter().map(String::as_str));
         self.csv.write_record(cells).map_err(|error| TableError::file(&self.path, error))
     }
 
@@ -77,5 +83,23 @@ impl ScoreWriter {
     /// When the file cannot be written.
     pub fn finish(mut self) -> Result<(), TableError> {
         self.csv.flush().map_err(|error| TableError::file(self.path, error))
+    }
+}
+
+// === impl ExtraColumn ===
+
+impl ExtraColumn {
+    fn name(self) -> &'static str {
+        match self {
+            Self::RawScore => "raw_score",
+            Self::Alarm => "alarm",
+        }
+    }
+
+    fn cell(self, row: &ScoreRow) -> String {
+        match self {
+            Self::RawScore => row.raw_score.map_or(String::new(), |raw| raw.to_string()),
+            Self::Alarm => u8::from(row.alarm).to_string(),
+        }
     }
 }
