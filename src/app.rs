@@ -24,9 +24,7 @@ use crate::{
     config::Config,
     lifecycle::{LiveModels, ModelDirectory, ModelSource, ReloadError, reload},
     metadata::MetadataStore,
-    pipeline::{
-        ClockConfig, Detector, DetectorSettings, Evaluator, InvalidDetector, StepClock, TrainingPolicy,
-    },
+    pipeline::{ClockConfig, Detector, Evaluator, InvalidDetector, StepClock},
     query::{self, Engine},
     receive::{self, Receiver},
     server::{self, ListenAddress},
@@ -243,23 +241,9 @@ impl Sidecar {
 /// The detectors of a config, compiled.
 fn detectors(config: &Config) -> Result<Vec<Detector>, StartError> {
     let compile = |detector: &crate::config::Detector| {
-        let training = &config.training;
-        let policy = TrainingPolicy {
-            warm_up_ms: milliseconds(training.warm_up),
-            max_rows: training.max_rows,
-            retention_ms: milliseconds(training.retention),
-            hyperparams: training.hyperparams.get(),
-            contamination: training.contamination,
-        };
-        let settings = DetectorSettings {
-            schema: detector.schema.clone(),
-            thresholds: detector.thresholds,
-            persistence: detector.persistence,
-            forget_after: detector.forget_after,
-            training: detector.model.is_none().then_some(policy),
-        };
         let name = detector.schema.detector().to_owned();
-        Detector::new(settings).map_err(|source| StartError::Detector { detector: name, source })
+        Detector::new(config.detector_settings(detector))
+            .map_err(|source| StartError::Detector { detector: name, source })
     };
     config.detectors.iter().map(compile).collect()
 }

@@ -1,8 +1,12 @@
 //! The command line: one file a subcommand.
 
+pub mod backtest;
+
 pub mod check_config;
 
 pub mod demo;
+
+pub mod evaluate;
 
 pub mod model;
 
@@ -10,16 +14,26 @@ pub mod run;
 
 pub mod score;
 
+mod scoring;
+
+mod svg;
+
 pub mod train;
 
-use crate::{model::Model, series::TimestampMs};
-use anyhow::Context as _;
+use crate::{
+    config::{self, Config},
+    model::Model,
+    series::TimestampMs,
+    table::{ScoreRow, ScoreWriter, Table},
+};
+use anyhow::{Context as _, anyhow};
 use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 use std::{
     fs::Permissions,
     io::Write as _,
     os::unix::fs::PermissionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -50,6 +64,10 @@ enum Command {
     Train(train::TrainArgs),
     /// Score a CSV file with a model
     Score(score::ScoreArgs),
+    /// Judge recorded features as a detector of the config would have
+    Backtest(backtest::BacktestArgs),
+    /// Measure scores against labelled incidents
+    Evaluate(evaluate::EvaluateArgs),
     /// Show, compare, roll back, import and export models
     Model(model::ModelArgs),
     /// Check a config file: print every problem at once, or what it amounts to
@@ -68,6 +86,8 @@ impl Cli {
             Some(Command::Demo(args)) => demo::run(&args),
             Some(Command::Train(args)) => train::run(&args),
             Some(Command::Score(args)) => score::run(&args),
+            Some(Command::Backtest(args)) => backtest::run(&args),
+            Some(Command::Evaluate(args)) => evaluate::run(&args),
             Some(Command::Model(args)) => model::run(&args),
             Some(Command::CheckConfig(args)) => check_config::run(&args),
         }
@@ -75,14 +95,40 @@ impl Cli {
 }
 
 /// A bar over the bytes of `paths`, hidden unless the terminal shows it.
-fn progress(paths: &[std::path::PathBuf]) -> indicatif::ProgressBar {
-    let size = |path: &std::path::PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-    let style = indicatif::ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes}");
-    let bar = indicatif::ProgressBar::new(paths.iter().map(size).sum()).with_message("reading");
-    match style {
+fn progress(paths: &[PathBuf]) -> ProgressBar {
+    let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    bar(paths.iter().map(size).sum(), "reading", "{msg} {wide_bar} {bytes}/{total_bytes}")
+}
+
+/// A bar over `rows`, hidden unless the terminal shows it.
+fn progress_of_rows(rows: usize, what: &'static str) -> ProgressBar {
+    bar(rows as u64, what, "{msg} {wide_bar} {pos}/{len} rows")
+}
+
+fn bar(len: u64, what: &'static str, template: &str) -> ProgressBar {
+    let bar = ProgressBar::new(len).with_message(what);
+    match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
+}
+
+/// The checked config in a file; without one the defaults hold.
+fn read_config(path: Option<&Path>) -> anyhow::Result<Config> {
+    let Some(path) = path else {
+        return config::parse("{}").map_err(|problems| anyhow!("the defaults do not hold: {problems}"));
+    };
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    config::parse(&text).map_err(|problems| anyhow!("{}: {problems}", path.display()))
+}
+
+/// Writes the scores of the rows of `table`, in their order.
+fn write_scores(path: &Path, table: &Table, scores: &[ScoreRow]) -> anyhow::Result<()> {
+    let mut writer = ScoreWriter::create(path)?;
+    for (row, scores) in table.rows().iter().zip(scores) {
+        writer.write(&row.timestamp, &table.entities()[row.entity].0, scores)?;
+    }
+    Ok(writer.finish()?)
 }
 
 /// The time that a model says it was made: `seconds` of Unix time, else now.

@@ -50,6 +50,8 @@ pub mod model;
 
 pub mod train;
 
+pub mod evaluate;
+
 pub mod pipeline;
 
 // --- IO shell ---

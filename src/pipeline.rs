@@ -8,9 +8,12 @@
 //!
 //! `app` spreads these over tasks; [`Replay`] runs them one after the other. Both give the same
 //! series to the last bit, whatever the number of shards: leaves are merged in label order, and a
-//! model trained after step T scores from the step after it on, never by chance of timing.
+//! model trained after step T scores from the step after it on, never by chance of timing. [`Backtest`]
+//! begins behind the expressions, with recorded feature vectors, and says the same of them.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod backtest;
 
 mod clock;
 
@@ -26,8 +29,11 @@ mod replay;
 
 mod training;
 
+mod vector_judge;
+
 mod verdict;
 
+pub use backtest::{Backtest, Judged};
 pub use clock::{ClockConfig, StepCause, StepClock, Tick, merge_progress};
 pub use detector::{CompiledFeature, Detector, DetectorSettings, InvalidDetector, compile_feature};
 pub use evaluator::Evaluator;
@@ -35,4 +41,5 @@ pub use judge::Judge;
 pub use leaves::{LeafMemory, LeafPlaces, LeafTable, SlicedEvaluation};
 pub use replay::Replay;
 pub use training::{TrainingJob, TrainingPolicy};
+pub use vector_judge::VectorJudge;
 pub use verdict::{DetectorStep, FeatureContribution, Verdict, names};

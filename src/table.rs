@@ -1,10 +1,14 @@
 //! Wide CSV tables: what `train` reads and `score` reads and writes.
 //!
-//! A table has a header line; a column `timestamp` (Unix seconds, Unix milliseconds or RFC 3339); an
-//! optional column `entity`; every other column is a feature. An empty cell or `NaN` is a missing
+//! A table has a header line; a column `timestamp` (Unix seconds, Unix milliseconds, RFC 3339, or a date
+//! and time in UTC); an optional column `entity`; every other column is a feature. An empty cell or `NaN` is a missing
 //! value. Names ending in `.gz` are decompressed. Several files make one table: they must have
 //! the same features, in any order. Nothing is guessed: what cannot be read is an error with file,
 //! line and column.
+//!
+//! Single columns of numbers, such as scores and labels, are read by [`read_columns`].
+
+mod columns;
 
 mod error;
 
@@ -12,11 +16,15 @@ mod read;
 
 mod replay;
 
+mod source;
+
 mod timestamp;
 
 mod write;
 
+pub use columns::{ColumnChoice, NumberColumns, read_columns};
 pub use error::{Problem, TableError};
 pub use read::{Columns, Place, Row, Table, read};
-pub use replay::{median_step_ms, replay};
+pub use replay::{TableStep, median_step_ms, replay, steps};
+pub use timestamp::parse as parse_timestamp;
 pub use write::{SCORE_COLUMNS, ScoreRow, ScoreWriter};

@@ -90,6 +90,7 @@ fn a_planted_fault_is_found_explained_and_nothing_else() {
         "tail_probability",
         "explanation",
         "raw_score",
+        "alarm",
     ];
     assert_eq!(header, expected);
     let rows: Vec<csv::StringRecord> = csv.records().map(Result::unwrap).collect();
@@ -120,7 +121,7 @@ fn a_plain_model_shows_its_raw_scores() {
     assert!(emberwatch(&["train", "--plain", "--csv", &train, "--out", &model]).status.success());
     assert!(emberwatch(&["score", "--model", &model, "--csv", &test, "--out", &scores]).status.success());
     let mut csv = csv::Reader::from_path(scores).unwrap();
-    assert_eq!(csv.headers().unwrap().iter().next_back(), Some("raw_score"));
+    assert_eq!(csv.headers().unwrap().iter().next_back(), Some("alarm"));
     let raw: Vec<f64> = csv.records().map(|row| row.unwrap()[6].parse().unwrap()).collect();
     let higher = raw.iter().filter(|raw_score| **raw_score > raw[160]).count();
     assert!(raw.len() == 200 && higher < 20, "{higher} of {} are above {}", raw.len(), raw[160]);
@@ -129,6 +130,26 @@ fn a_plain_model_shows_its_raw_scores() {
     assert!(export(&model).status.success() && Path::new(&onnx).exists());
     assert!(files.train(&train, "model.ewm").status.success());
     assert!(refusal(&export(&files.path("model.ewm"))).contains("only a plain model"));
+}
+
+/// A scrape that came twice within a step is one observation, the later one; a row that says nothing is none.
+#[test]
+fn rows_of_one_step_share_its_verdict() {
+    let files = Files::new();
+    let train = files.write("train.csv", &table(0, 600, 0..0));
+    assert!(files.train(&train, "model.ewm").status.success());
+    let steps: String = (0..100).map(|step| format!("{},a,0.3,4,1000\n", 60 * step)).collect();
+    let (header, twice, empty) =
+        ("timestamp,entity,cpu,memory,network\n", "5950,a,0.9,4,1000\n", "6000,a,,,\n");
+    let test = files.write("test.csv", &format!("{header}{steps}{twice}{empty}"));
+    let scores = files.path("scores.csv");
+    let model = files.path("model.ewm");
+    assert!(emberwatch(&["score", "--model", &model, "--csv", &test, "--out", &scores]).status.success());
+    let mut csv = csv::Reader::from_path(scores).unwrap();
+    let rows: Vec<csv::StringRecord> = csv.records().map(Result::unwrap).collect();
+    let said = |row: usize| rows[row].iter().skip(2).collect::<Vec<_>>();
+    assert!(said(99) == said(100) && said(99) != said(98), "{:?} {:?}", rows[99], rows[100]);
+    assert_eq!((rows.len(), &rows[101][2], &rows[101][5]), (102, "0", "no value of any feature"));
 }
 
 #[test]
@@ -201,7 +222,7 @@ fn a_table_that_does_not_belong_to_the_model_is_refused() {
     let said = refusal(&score("timestamp,cpu,network\n60,1,2\n"));
     assert!(said.contains("no column \"memory\", which the model has"), "{said}");
     let said = refusal(&score("timestamp,cpu,memory,network\n0,1,2,3\n300,1,2,3\n"));
-    assert!(said.contains("300 s apart, the model was trained on rows 60 s apart"), "{said}");
+    assert!(said.contains("300 s apart, the detector wants rows 60 s apart"), "{said}");
     let extra = score("timestamp,label,network,memory,cpu\n0,0,1,2,3\n60,0,1,2,3\n");
     assert!(extra.status.success());
     assert!(String::from_utf8_lossy(&extra.stdout).contains("left out: column label"));

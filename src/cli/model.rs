@@ -14,8 +14,6 @@ pub mod rollback;
 
 pub mod show;
 
-mod svg;
-
 use clap::{Args, Subcommand};
 use std::process::ExitCode;
 

@@ -1,5 +1,6 @@
 //! `emberwatch run`: the sidecar.
 
+use super::read_config;
 use crate::{
     app::{Options, Sidecar},
     config::{self, Config},
@@ -7,12 +8,11 @@ use crate::{
     server::ListenAddress,
     telemetry::{self, LogFormat, LogSettings},
 };
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::Context as _;
 use clap::Args;
 use std::{
-    fs,
     hash::{BuildHasher as _, RandomState},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
@@ -117,15 +117,4 @@ async fn serve(config: Config, args: &RunArgs) -> anyhow::Result<()> {
     tracing::info!("stopping");
     sidecar.stop().await;
     Ok(())
-}
-
-fn read_config(path: Option<&Path>) -> anyhow::Result<Config> {
-    let Some(path) = path else {
-        return config::parse("{}").map_err(|problems| anyhow!("the defaults do not hold: {problems}"));
-    };
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    match config::parse(&text) {
-        Ok(config) => Ok(config),
-        Err(problems) => bail!("{}: {problems}", path.display()),
-    }
 }

@@ -3,10 +3,10 @@
 use super::{DEFAULT_ENTITY_LABEL, created_at, instant, parse_step_ms, progress, write_file};
 use crate::{
     features::{FeatureColumn, FeatureSchema, Inputs, SchemaSettings},
-    model::PLAIN_WINDOW_STEPS,
+    model::{Model, PLAIN_WINDOW_STEPS},
     score::iforest::Hyperparams,
     table::{self, Columns, Table},
-    train::{Reservoir, ReservoirSettings, TrainSettings, fit, fit_plain},
+    train::{Reservoir, ReservoirSettings, TrainError, TrainSettings, TrainingRows, fit, fit_plain},
 };
 use anyhow::Context as _;
 use std::{
@@ -95,17 +95,10 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let table = table::read(&args.csv, Columns::All, &args.entity_label, &progress(&args.csv))?;
     let schema = schema(args, &table)?;
     let settings = settings(args)?;
-    let (mut reservoir, mut warm_rows) = (
-        Reservoir::new(ReservoirSettings {
-            max_rows: args.max_rows,
-            seed: args.seed,
-            ..ReservoirSettings::default()
-        }),
-        0,
-    );
-    table::replay(&table, &schema, |inputs: &Inputs, _| warm_rows += reservoir.offer(inputs, |_| true))?;
+    let reservoir =
+        ReservoirSettings { max_rows: args.max_rows, seed: args.seed, ..ReservoirSettings::default() };
     let fit = if args.plain { fit_plain } else { fit };
-    let model = fit(schema, &reservoir.rows(), &settings)?;
+    let Fitted { model, warm_rows, kept_rows } = fit_table(&table, schema, reservoir, &settings, fit)?;
     let bytes = model.encode()?;
     write_file(&args.out, &bytes)?;
 
@@ -124,7 +117,7 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         schema.step_ms() as f64 / 1000.0,
         schema.window_steps(),
         table.rows().len() - warm_rows,
-        warm_rows - reservoir.len(),
+        warm_rows - kept_rows,
         args.max_rows,
         ReservoirSettings::default().min_entity_rows,
         model.version(),
@@ -132,6 +125,32 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         bytes.len(),
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A model, and how many rows of the table it came from.
+pub(super) struct Fitted {
+    pub(super) model: Model,
+    /// Steps of entities with at least half of their window filled.
+    warm_rows: usize,
+    /// How many of them were sampled.
+    kept_rows: usize,
+}
+
+/// How a model is fitted: [`fit()`] or [`fit_plain()`].
+type Fit = fn(FeatureSchema, &TrainingRows, &TrainSettings) -> Result<Model, TrainError>;
+
+/// Samples the rows of a table and fits a model to them.
+pub(super) fn fit_table(
+    table: &Table,
+    schema: FeatureSchema,
+    reservoir: ReservoirSettings,
+    settings: &TrainSettings,
+    fit: Fit,
+) -> anyhow::Result<Fitted> {
+    let (mut reservoir, mut warm_rows) = (Reservoir::new(reservoir), 0);
+    table::replay(table, &schema, |inputs: &Inputs, _| warm_rows += reservoir.offer(inputs, |_| true))?;
+    let model = fit(schema, &reservoir.rows(), settings)?;
+    Ok(Fitted { model, warm_rows, kept_rows: reservoir.len() })
 }
 
 fn schema(args: &TrainArgs, table: &Table) -> anyhow::Result<FeatureSchema> {

@@ -3,6 +3,7 @@
 use crate::{
     calibrate::{CheckedPersistence, Thresholds},
     features::FeatureSchema,
+    pipeline::{DetectorSettings, TrainingPolicy},
     receive,
     score::iforest::CheckedHyperparams,
     window, writeback,
@@ -87,6 +88,30 @@ pub struct Detector {
     pub persistence: CheckedPersistence,
     /// After how long the recent past of an entity fades to 1/e; `None`: scores are judged by the training alone.
     pub forget_after: Option<Duration>,
+}
+
+// === impl Config ===
+
+impl Config {
+    /// A detector of this config as the pipeline takes it. Without a fixed model it trains itself.
+    #[must_use]
+    pub fn detector_settings(&self, detector: &Detector) -> DetectorSettings {
+        let training = &self.training;
+        let policy = TrainingPolicy {
+            warm_up_ms: milliseconds(training.warm_up),
+            max_rows: training.max_rows,
+            retention_ms: milliseconds(training.retention),
+            hyperparams: training.hyperparams.get(),
+            contamination: training.contamination,
+        };
+        DetectorSettings {
+            schema: detector.schema.clone(),
+            thresholds: detector.thresholds,
+            persistence: detector.persistence,
+            forget_after: detector.forget_after,
+            training: detector.model.is_none().then_some(policy),
+        }
+    }
 }
 
 // === defaults ===

@@ -114,8 +114,10 @@ impl FeatureWindows {
         self.window_steps.div_ceil(2)
     }
 
-    /// Drops the entities whose last row lies before `oldest`.
-    pub fn forget_before(&mut self, oldest: TimestampMs) {
+    /// Drops the entities that have been silent for longer than a window.
+    pub fn forget_silent(&mut self) {
+        let Some(last) = self.last else { return };
+        let oldest = last.plus_ms(-self.step_ms.saturating_mul(self.window_steps as i64));
         self.entities.retain(|_, window| window.newest_at >= oldest);
     }
 

@@ -25,7 +25,7 @@ pub enum Problem {
     #[error("{0}")]
     Csv(#[from] csv::Error),
     /// No line at all.
-    #[error("the file is empty; expected a header line: timestamp,[entity,]FEATURE,...")]
+    #[error("the file is empty; expected a line with the names of the columns, then rows")]
     Empty,
     /// A header and nothing else.
     #[error("there is a header but no row")]
@@ -36,6 +36,16 @@ pub enum Problem {
     /// No column besides `timestamp` and `entity`.
     #[error("there is no feature column besides timestamp and entity")]
     NoFeature,
+    /// No column of scores, labels or the like.
+    #[error("there is no column {wanted}; the columns are {have:?}; name another one with {option}")]
+    NoColumn {
+        /// What it may be called.
+        wanted: String,
+        /// What there is.
+        have: Vec<String>,
+        /// The option that names it.
+        option: &'static str,
+    },
     /// A name occurs twice in the header.
     #[error("column {second} is called {name:?} like column {first}")]
     DuplicateColumn {
@@ -73,8 +83,16 @@ pub enum Problem {
         /// Head of the cell.
         text: String,
     },
+    /// A cell has to say something.
+    #[error("column {column:?} is empty or NaN; every row needs a value here")]
+    MissingNumber {
+        /// The column.
+        column: String,
+    },
     /// A timestamp is not understood.
-    #[error("column \"timestamp\": {text:?} is neither Unix seconds, Unix milliseconds nor RFC 3339")]
+    #[error(
+        "column \"timestamp\": {text:?} is neither Unix seconds, Unix milliseconds, RFC 3339 nor a date and time"
+    )]
     BadTimestamp {
         /// Head of the cell.
         text: String,

@@ -2,17 +2,15 @@
 
 use super::{
     TableError,
-    error::{Problem, head},
+    error::Problem,
+    source::{Source, number},
     timestamp,
 };
 use crate::series::{LabelSet, TimestampMs};
-use flate2::read::MultiGzDecoder;
 use indicatif::ProgressBar;
 use ndarray::{Array2, ArrayView2};
 use std::{
     collections::BTreeMap,
-    fs::File,
-    io::{BufReader, Read},
     path::{Path, PathBuf},
 };
 
@@ -132,7 +130,6 @@ struct TableReader<'a> {
 
 /// Where things stand in one file's rows.
 struct Header {
-    cells: usize,
     timestamp: usize,
     entity: Option<usize>,
     /// For each feature of the table its cell.
@@ -156,31 +153,13 @@ impl Default for TableReader<'_> {
 
 impl TableReader<'_> {
     fn read_file(&mut self, file: usize, path: &Path, progress: &ProgressBar) -> Result<(), TableError> {
-        let source = File::open(path).map_err(|error| TableError::file(path, error))?;
-        let source = BufReader::new(progress.wrap_read(source));
-        let source: Box<dyn Read> = match path.extension() {
-            Some(extension) if extension == "gz" => Box::new(MultiGzDecoder::new(source)),
-            _ => Box::new(source),
-        };
-        let mut csv = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .trim(csv::Trim::All)
-            .from_reader(source);
-        let mut record = csv::StringRecord::new();
-        let mut next = |record: &mut csv::StringRecord| {
-            csv.read_record(record).map_err(|error| TableError::file(path, error))
-        };
-        if !next(&mut record)? {
-            return Err(TableError::file(path, Problem::Empty));
-        }
-        let header = self.header(file, &record).map_err(|problem| TableError::line(path, 1, problem))?;
+        let (mut source, names) = Source::open(path, progress)?;
+        let header = self.header(file, &names).map_err(|problem| TableError::line(path, 1, problem))?;
         let first_row = self.rows.len();
         // The last row of each entity in this file: rows must ascend.
         let mut newest: BTreeMap<usize, usize> = BTreeMap::new();
-        while next(&mut record)? {
-            let line = record.position().map_or(0, csv::Position::line);
-            self.row(&header, &record, Place { file, line }, &mut newest)
+        while let Some((line, record)) = source.next()? {
+            self.row(&header, record, Place { file, line }, &mut newest)
                 .map_err(|problem| TableError::line(path, line, problem))?;
         }
         if self.rows.len() == first_row {
@@ -189,20 +168,12 @@ impl TableReader<'_> {
         Ok(())
     }
 
-    fn header(&mut self, file: usize, record: &csv::StringRecord) -> Result<Header, Problem> {
-        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-        for (index, name) in record.iter().enumerate() {
-            // Spreadsheets put a byte order mark in front of the first name.
-            let name = if index == 0 { name.trim_start_matches('\u{feff}') } else { name };
-            if let Some(first) = places.insert(name, index) {
-                let (first, second) = (first + 1, index + 1);
-                return Err(Problem::DuplicateColumn { name: name.to_owned(), first, second });
-            }
-        }
-        let names = || record.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned());
-        let timestamp = places.remove("timestamp").ok_or_else(|| Problem::NoTimestamp(names().collect()))?;
+    fn header(&mut self, file: usize, names: &[String]) -> Result<Header, Problem> {
+        let mut places: BTreeMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
+        let timestamp = places.remove("timestamp").ok_or_else(|| Problem::NoTimestamp(names.to_vec()))?;
         let entity = places.remove("entity");
-        let own: Vec<String> = names().filter(|name| places.contains_key(name.as_str())).collect();
+        let own: Vec<String> =
+            names.iter().filter(|name| places.contains_key(name.as_str())).cloned().collect();
         if own.is_empty() {
             return Err(Problem::NoFeature);
         }
@@ -230,7 +201,7 @@ impl TableReader<'_> {
                 .ok_or_else(|| Problem::MissingColumn { name: name.clone(), wanted_by: wanted_by.to_owned() })
         };
         let features = self.features.iter().map(place).collect::<Result<_, _>>()?;
-        Ok(Header { cells: record.len(), timestamp, entity, features })
+        Ok(Header { timestamp, entity, features })
     }
 
     fn row(
@@ -240,23 +211,15 @@ impl TableReader<'_> {
         place: Place,
         newest: &mut BTreeMap<usize, usize>,
     ) -> Result<(), Problem> {
-        if record.len() != header.cells {
-            return Err(Problem::Ragged { have: record.len(), want: header.cells });
-        }
         let text = &record[header.timestamp];
-        let at = timestamp::parse(text).ok_or_else(|| Problem::BadTimestamp { text: head(text) })?;
+        let at = timestamp::parse(text)?;
         let entity = self.entity(header.entity.map_or("", |cell| &record[cell]))?;
         let above = newest.insert(entity, self.rows.len()).map(|row| &self.rows[row]);
         if let Some(above) = above.filter(|above| at < above.at) {
             return Err(Problem::Unsorted { above: above.place.line });
         }
         for (feature, cell) in header.features.iter().enumerate() {
-            let text = &record[*cell];
-            let value = number(text).ok_or_else(|| Problem::BadNumber {
-                column: self.features[feature].clone(),
-                text: head(text),
-            })?;
-            self.flat.push(value);
+            self.flat.push(number(&self.features[feature], &record[*cell])?);
         }
         self.rows.push(Row { at, timestamp: text.into(), entity, place });
         Ok(())
@@ -294,12 +257,4 @@ impl TableReader<'_> {
         }
         Ok(table)
     }
-}
-
-/// A cell's number: NaN when the cell is empty or says so; `None` when it is something else.
-fn number(text: &str) -> Option<f64> {
-    if text.is_empty() {
-        return Some(f64::NAN);
-    }
-    text.parse().ok()
 }

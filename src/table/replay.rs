@@ -7,6 +7,16 @@ use crate::{
 };
 use ndarray::{Array2, Axis};
 
+/// One step of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableStep {
+    /// The vectors of its entities.
+    pub matrix: FeatureMatrix,
+    /// Every row of the table that falls into the step, with its entity's row of the matrix. Of several rows of an
+    /// entity the last one gave the vector; where it has no value at all, the entity is not in the matrix.
+    pub rows: Vec<(usize, Option<usize>)>,
+}
+
 /// The median distance of an entity's neighbouring rows; `None` when no entity has two rows.
 #[must_use]
 pub fn median_step_ms(table: &Table) -> Option<i64> {
@@ -22,11 +32,28 @@ pub fn median_step_ms(table: &Table) -> Option<i64> {
     (!spacings.is_empty()).then(|| *spacings.select_nth_unstable(middle).1)
 }
 
-/// Pushes all rows, ascending in time, through fresh windows of `schema` and hands the inputs to
-/// `each`, with the row of the table behind each row of the inputs.
+/// The rows, ascending in time, as steps of `step_ms`.
 ///
 /// Rows are moved to the nearest step counted from the first row, so that late scrapes do not tear
-/// holes into the windows; a second row of an entity within one step replaces the first there.
+/// holes into the windows.
+pub fn steps(table: &Table, step_ms: i64) -> impl Iterator<Item = TableStep> {
+    let order = table.in_time_order();
+    let start = order.first().map_or(TimestampMs(0), |row| table.rows()[*row].at);
+    let nearest = move |row: usize| {
+        let steps = (table.rows()[row].at.since_ms(start) + step_ms / 2).div_euclid(step_ms);
+        start.plus_ms(steps * step_ms)
+    };
+    let mut rest = 0;
+    std::iter::from_fn(move || {
+        let at = nearest(*order.get(rest)?);
+        let begin = rest;
+        rest += order[begin..].iter().take_while(|row| nearest(**row) == at).count();
+        Some(step(table, at, &order[begin..rest]))
+    })
+}
+
+/// Pushes all [`steps`] through fresh windows of `schema` and hands the inputs to `each`, with the row of the table
+/// that gave each row of the inputs.
 ///
 /// # Errors
 /// Never for a table that was read: its rows are sorted here.
@@ -35,50 +62,39 @@ pub fn replay(
     schema: &FeatureSchema,
     mut each: impl FnMut(&Inputs, &[usize]),
 ) -> Result<(), StepBackwards> {
-    let order = table.in_time_order();
-    let Some(start) = order.first().map(|row| table.rows()[*row].at) else {
-        return Ok(());
-    };
-    let step_ms = schema.step_ms();
-    let nearest = |row: usize| {
-        let steps = (table.rows()[row].at.since_ms(start) + step_ms / 2).div_euclid(step_ms);
-        start.plus_ms(steps * step_ms)
-    };
     let mut windows = FeatureWindows::new(schema);
-    for step in order.chunk_by(|a, b| nearest(*a) == nearest(*b)) {
-        for rows in without_repeats(table, step) {
-            let inputs = windows.push(&matrix(table, nearest(rows[0]), &rows))?;
-            each(&inputs, &rows);
+    for TableStep { matrix, rows } in steps(table, schema.step_ms()) {
+        let inputs = windows.push(&matrix)?;
+        windows.forget_silent();
+        let mut given = vec![0; matrix.entities.len()];
+        // The last of several rows of an entity overwrites those before it.
+        for (row, place) in rows {
+            place.into_iter().for_each(|place| given[place] = row);
         }
+        each(&inputs, &given);
     }
     Ok(())
 }
 
-/// The rows of one step as groups in which every entity occurs once, ascending by its labels.
-fn without_repeats(table: &Table, step: &[usize]) -> Vec<Vec<usize>> {
-    let mut groups: Vec<Vec<usize>> = Vec::new();
-    let labels = |row: &usize| &table.entities()[table.rows()[*row].entity].1;
-    let mut sorted = step.to_vec();
+/// The step `at` of the rows `given`, which ascend in time.
+fn step(table: &Table, at: TimestampMs, given: &[usize]) -> TableStep {
+    let labels = |row: usize| &table.entities()[table.rows()[row].entity].1;
+    let mut sorted = given.to_vec();
     // Stable: several rows of one entity stay in the order of their time.
-    sorted.sort_by(|a, b| labels(a).cmp(labels(b)));
-    for same in sorted.chunk_by(|a, b| labels(a) == labels(b)) {
-        for (occurrence, row) in same.iter().enumerate() {
-            match groups.get_mut(occurrence) {
-                Some(group) => group.push(*row),
-                None => groups.push(vec![*row]),
-            }
-        }
+    sorted.sort_by(|a, b| labels(*a).cmp(labels(*b)));
+    let has_value = |row: &usize| table.values().row(*row).iter().any(|value| value.is_finite());
+    let (mut last, mut rows) = (Vec::new(), Vec::with_capacity(sorted.len()));
+    for same in sorted.chunk_by(|a, b| labels(*a) == labels(*b)) {
+        let vector = same.last().copied().filter(has_value);
+        rows.extend(same.iter().map(|row| (*row, vector.map(|_| last.len()))));
+        last.extend(vector);
     }
-    groups
-}
-
-fn matrix(table: &Table, at: TimestampMs, rows: &[usize]) -> FeatureMatrix {
-    let entity = |row: &usize| table.entities()[table.rows()[*row].entity].1.clone();
-    let values: Array2<f64> = table.values().select(Axis(0), rows);
-    FeatureMatrix {
+    let values: Array2<f64> = table.values().select(Axis(0), &last);
+    let matrix = FeatureMatrix {
         at,
-        entities: rows.iter().map(entity).collect(),
+        entities: last.iter().map(|row| labels(*row).clone()).collect(),
         ambiguous: vec![0; values.ncols()],
         values,
-    }
+    };
+    TableStep { matrix, rows }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// The columns of a file of scores.
-pub const SCORE_COLUMNS: [&str; 7] = [
+pub const SCORE_COLUMNS: [&str; 8] = [
     "timestamp",
     "entity",
     "anomaly_score",
@@ -15,6 +15,7 @@ pub const SCORE_COLUMNS: [&str; 7] = [
     "tail_probability",
     "explanation",
     "raw_score",
+    "alarm",
 ];
 
 /// One row of scores.
@@ -30,6 +31,8 @@ pub struct ScoreRow {
     pub explanation: String,
     /// Before calibration and without the recent past; none in warm-up.
     pub raw_score: Option<f64>,
+    /// Whether somebody is told.
+    pub alarm: bool,
 }
 
 /// A CSV file of scores under way.
@@ -66,6 +69,7 @@ impl ScoreWriter {
             &format!("{:e}", row.tail_probability),
             &row.explanation,
             &row.raw_score.map_or(String::new(), |raw| raw.to_string()),
+            if row.alarm { "1" } else { "0" },
         ];
         self.csv.write_record(cells).map_err(|error| TableError::file(&self.path, error))
     }

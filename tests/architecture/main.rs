@@ -40,6 +40,8 @@ const MODULES: &[Module] = &[
     module("explain", Core, &["series", "score", "features", "calibrate"]),
     module("model", Core, &["series", "score", "features", "calibrate", "explain"]),
     module("train", Core, &["series", "score", "features", "calibrate", "explain", "model"]),
+    // Measures scores of any origin: plain numbers.
+    module("evaluate", Core, &[]),
     module(
         "pipeline",
         Core,

@@ -8,6 +8,12 @@
 mod annotations;
 
 #[cfg(test)]
+mod backtest;
+
+#[cfg(test)]
+mod evaluate_command;
+
+#[cfg(test)]
 mod promql_corpus;
 
 #[cfg(test)]

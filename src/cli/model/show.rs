@@ -1,7 +1,7 @@
 //! `emberwatch model show`: what stands in a model file.
 
-use super::{facts::Facts, svg};
-use crate::cli::read_model;
+use super::facts::Facts;
+use crate::cli::{read_model, svg};
 use anyhow::Context as _;
 use std::{
     fs,

@@ -65,9 +65,12 @@ fn an_entity_is_warm_with_half_of_its_window_and_cold_again_after_a_long_silence
 fn entities_that_vanish_are_dropped() {
     let mut windows = FeatureWindows::new(&schema(1, 4));
     windows.push(&matrix(1, &[("a", &[1.0]), ("b", &[1.0])])).unwrap();
-    windows.push(&matrix(2, &[("b", &[1.0])])).unwrap();
-    windows.forget_before(TimestampMs(2 * STEP_MS));
-    assert_eq!(windows.entity_count(), 1);
+    let held = [5, 6].map(|step| {
+        windows.push(&matrix(step, &[("b", &[1.0])])).unwrap();
+        windows.forget_silent();
+        windows.entity_count()
+    });
+    assert_eq!(held, [2, 1], "four steps without a row, then five");
 }
 
 #[test]
