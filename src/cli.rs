@@ -4,6 +4,8 @@ pub mod check_config;
 
 pub mod demo;
 
+mod forest_args;
+
 pub mod model;
 
 pub mod run;

@@ -130,7 +130,8 @@ pub struct Scored {
     pub entity: LabelSet,
     /// Share of normal operation that looks at least as strange.
     pub tail_probability: f64,
-    /// What a plain forest gave, 0 to 1: scikit-learn's `-score_samples`. Other models have no single one.
+    /// What the one forest of a plain model gave: scored by depth 0 to 1, as scikit-learn's `-score_samples`. Other
+    /// models have no single one.
     pub raw_score: Option<f64>,
     /// The tail probability on the scale from 0 to 1.
     pub anomaly_score: AnomalyScore,

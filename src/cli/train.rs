@@ -1,10 +1,11 @@
 //! `emberwatch train`: a model from CSV files.
 
-use super::{DEFAULT_ENTITY_LABEL, created_at, instant, parse_step_ms, progress, write_file};
+use super::{
+    DEFAULT_ENTITY_LABEL, created_at, forest_args::ForestArgs, instant, parse_step_ms, progress, write_file,
+};
 use crate::{
     features::{FeatureColumn, FeatureSchema, Inputs, SchemaSettings},
     model::PLAIN_WINDOW_STEPS,
-    score::iforest::Hyperparams,
     table::{self, Columns, Table},
     train::{Reservoir, ReservoirSettings, TrainSettings, fit, fit_plain},
 };
@@ -58,17 +59,8 @@ pub struct TrainArgs {
     #[arg(long, default_value_t = 0, value_name = "MINUTES", allow_negative_numbers = true)]
     utc_offset: i32,
 
-    /// Trees in each forest
-    #[arg(long, default_value_t = Hyperparams::default().n_trees, value_name = "N")]
-    trees: usize,
-
-    /// Rows each tree is grown from
-    #[arg(long, default_value_t = Hyperparams::default().subsample_size, value_name = "N")]
-    subsample: usize,
-
-    /// Seed of every random choice: the same files, settings and seed give the same model
-    #[arg(long, default_value_t = Hyperparams::default().seed, value_name = "N")]
-    seed: u64,
+    #[command(flatten)]
+    forest: ForestArgs,
 
     /// Share of the rows believed to be anomalous, which is left out of the calibration
     #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
@@ -92,13 +84,13 @@ pub struct TrainArgs {
 /// # Errors
 /// When a file cannot be read or written, or there is too little to train on.
 pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
+    let settings = settings(args)?;
     let table = table::read(&args.csv, Columns::All, &args.entity_label, &progress(&args.csv))?;
     let schema = schema(args, &table)?;
-    let settings = settings(args)?;
     let (mut reservoir, mut warm_rows) = (
         Reservoir::new(ReservoirSettings {
             max_rows: args.max_rows,
-            seed: args.seed,
+            seed: args.forest.seed,
             ..ReservoirSettings::default()
         }),
         0,
@@ -158,7 +150,7 @@ fn schema(args: &TrainArgs, table: &Table) -> anyhow::Result<FeatureSchema> {
 fn settings(args: &TrainArgs) -> anyhow::Result<TrainSettings> {
     let created_at = created_at(args.created_at)?;
     Ok(TrainSettings {
-        hyperparams: Hyperparams { n_trees: args.trees, subsample_size: args.subsample, seed: args.seed },
+        hyperparams: args.forest.hyperparams()?,
         contamination: args.contamination,
         thresholds: crate::calibrate::Thresholds::default(),
         version: args.model_version.clone().unwrap_or_else(|| instant(created_at)),

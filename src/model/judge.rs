@@ -4,6 +4,7 @@ use super::{Members, Plain};
 use crate::{
     explain::{Contribution, Expected},
     features::InputLayout,
+    score::iforest::Forest,
     series::LabelSet,
 };
 
@@ -44,6 +45,15 @@ impl Judge {
             Self::Members(members) => members.judge(layout, rows),
             Self::Plain(plain) => plain.judge(layout, rows),
         }
+    }
+
+    /// Its forests.
+    pub(super) fn forests(&self) -> impl Iterator<Item = &Forest> {
+        let (members, plain) = match self {
+            Self::Members(members) => (members.members.as_slice(), None),
+            Self::Plain(plain) => (&[][..], Some(&plain.forest)),
+        };
+        members.iter().filter_map(|member| member.forest.as_ref()).chain(plain)
     }
 
     /// The range of a feature in normal operation, where it is known.
