@@ -6,7 +6,8 @@
 //! depth read (see [`Scoring`](super::Scoring)). In reading order:
 //! - [`Hyperplane`], [`HyperplaneTree`]: as they stand in a model file;
 //! - `fit`: growing them, `gain`: the best place to cut;
-//! - `engine`: scoring and credits, row by row. It makes no haste: about ten times a plain forest's time.
+//! - `engine`: scoring and credits, row by row. It makes no haste: about five times a plain
+//!   forest's time.
 
 pub(super) mod engine;
 
