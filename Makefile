@@ -25,9 +25,10 @@ bench-ingest: ## samples per CPU-second beside the peers that are installed (ARG
 bench-forest: ## the Isolation Forest beside the fastest engines for trees (ARGS= is passed on)
 	scripts/bench-forest $(ARGS)
 
-quality-forest: ## AUROC of the plain forest beside scikit-learn and isotree (DATA= a folder of labelled sets)
+quality-forest: ## the forests beside scikit-learn's and isotree's (DATA= a folder of labelled sets)
 	cargo build --release --locked --example forest_scores
-	$${EMBERWATCH_PYTHON:-python3} scripts/quality-forest $(DATA) $(ARGS)
+	$${EMBERWATCH_PYTHON:-python3} scripts/quality-forest peers $(DATA) $(ARGS)
+	$${EMBERWATCH_PYTHON:-python3} scripts/quality-forest splits $(DATA) $(ARGS)
 
 fuzz: ## every fuzz target for SECONDS_EACH=60 seconds (ARGS= names some; needs cargo-fuzz and a nightly Rust)
 	scripts/fuzz $(ARGS)

@@ -8,6 +8,8 @@ pub mod demo;
 
 pub mod evaluate;
 
+mod forest_args;
+
 pub mod model;
 
 pub mod run;

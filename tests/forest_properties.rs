@@ -15,7 +15,11 @@ fn normal_rows(n: usize, d: usize, seed: u64) -> Array2<f32> {
 }
 
 fn fit(rows: &Array2<f32>, n_trees: usize, subsample_size: usize, seed: u64) -> Forest {
-    Hyperparams { n_trees, subsample_size, seed }.check().unwrap().fit(rows.view()).unwrap()
+    Hyperparams { n_trees, subsample_size, seed, ..Hyperparams::default() }
+        .check()
+        .unwrap()
+        .fit(rows.view())
+        .unwrap()
 }
 
 fn scores(forest: &Forest, rows: &Array2<f32>) -> Vec<f64> {

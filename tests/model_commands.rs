@@ -79,6 +79,48 @@ fn show_says_what_stands_in_a_model() {
 }
 
 #[test]
+fn splits_and_scoring_are_shown_compared_and_kept_from_formats_that_cannot_say_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("rows.csv"), table(["cpu", "memory"])).unwrap();
+    let train = |out: &str, more: &[&str]| {
+        let arguments =
+            ["train", "--plain", "--csv", "rows.csv", "--trees", "20", "--model-version", "v", "--out", out];
+        [&arguments[..], more].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let run = |arguments: &[String]| {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        emberwatch(path, &arguments)
+    };
+    assert!(run(&train("plain.ewm", &[])).status.success());
+    let guided = ["--split", "guided", "--split-candidates", "4", "--scoring", "penalized-depth"];
+    assert!(run(&train("guided.ewm", &guided)).status.success());
+
+    let shown = succeeds(path, &["model", "show", "guided.ewm"]);
+    assert!(shown.contains("splits         guided, 2 features, best of 4\n"), "{shown}");
+    let diff = emberwatch(path, &["model", "diff", "plain.ewm", "guided.ewm"]);
+    let diff = String::from_utf8(diff.stdout).unwrap();
+    assert!(diff.contains("splits: plain -> guided, 2 features, best of 4\n"), "{diff}");
+    assert!(diff.contains("scoring: depth -> penalized-depth\n"), "{diff}");
+    for format in ["onnx", "sklearn-json"] {
+        let refused = fails(path, &["model", "export", "guided.ewm", "--format", format, "--out", "out"]);
+        assert!(refused.contains("trained with guided splits, scored by penalized-depth"), "{refused}");
+    }
+
+    for (more, problem) in [
+        (&["--split-features", "2"][..], "plain splits have no number of features"),
+        (
+            &["--split", "extended", "--scoring", "density"][..],
+            "scoring by density needs splits by one feature",
+        ),
+    ] {
+        let refused = run(&train("refused.ewm", more));
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && said.contains(problem), "{said}");
+    }
+}
+
+#[test]
 fn diff_says_what_differs_and_by_its_exit_code_whether_anything_does() {
     let (_folder, path) = folder_of_models(["cpu", "memory"]);
     let same = succeeds(&path, &["model", "diff", "models/node/v1.ewm", "models/node/v1.ewm"]);

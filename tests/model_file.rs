@@ -9,7 +9,7 @@ use emberwatch::{
         Statistic,
     },
     model::{EXACT_BELOW, MAX_EXACT_ROWS, Model, ModelError, Past},
-    score::iforest::Hyperparams,
+    score::iforest::{Hyperparams, Scoring, Splits},
     series::{LabelSet, TimestampMs},
     train::{
         MIN_ROWS, Reservoir, ReservoirSettings, TrainError, TrainSettings, TrainingRows, fit, fit_plain,
@@ -54,7 +54,7 @@ fn replay(steps: usize, fault: impl Fn(usize, &mut [f64]), mut each: impl FnMut(
 
 fn settings(n_trees: usize, subsample_size: usize) -> TrainSettings {
     TrainSettings {
-        hyperparams: Hyperparams { n_trees, subsample_size, seed: 42 },
+        hyperparams: Hyperparams { n_trees, subsample_size, ..Hyperparams::default() },
         contamination: 0.0,
         thresholds: Thresholds::default(),
         version: "test".to_owned(),
@@ -82,6 +82,27 @@ fn train_plain(n_trees: usize, subsample_size: usize) -> Model {
     fit_plain(schema(), &training_rows(), &settings(n_trees, subsample_size)).unwrap()
 }
 
+/// Splits and scorings whose forests are not plain.
+const OTHER_FORESTS: [(Splits, Scoring); 4] = [
+    (Splits::Extended { features: 3 }, Scoring::Depth),
+    (Splits::Guided { features: 2, candidates: 4 }, Scoring::PenalizedDepth),
+    (Splits::Plain, Scoring::Density),
+    (Splits::Guided { features: 1, candidates: 2 }, Scoring::Density),
+];
+
+/// A model of three members or a plain one, whose forests are not plain.
+fn train_other(
+    plain: bool,
+    (splits, scoring): (Splits, Scoring),
+    n_trees: usize,
+    subsample_size: usize,
+) -> Model {
+    let fit = if plain { fit_plain } else { fit };
+    let mut settings = settings(n_trees, subsample_size);
+    settings.hyperparams = Hyperparams { splits, scoring, ..settings.hyperparams };
+    fit(schema(), &training_rows(), &settings).unwrap()
+}
+
 #[test]
 fn training_twice_gives_the_same_bytes_and_decoding_gives_the_same_model() {
     for train in [train, train_plain] {
@@ -90,6 +111,31 @@ fn training_twice_gives_the_same_bytes_and_decoding_gives_the_same_model() {
         let again = Model::decode(&bytes).unwrap();
         assert_eq!(again.encode().unwrap(), bytes);
         assert_eq!(again.schema(), &schema());
+    }
+}
+
+/// A program that knows format 1 alone would find no trees in such a forest; it refuses format 2 by its number.
+#[test]
+fn forests_that_are_not_plain_are_written_in_format_2_and_read_back() {
+    for plain in [false, true] {
+        for other in OTHER_FORESTS {
+            let model = train_other(plain, other, 5, 32);
+            let bytes = model.encode().unwrap();
+            assert_eq!(bytes[8..12], 2_u32.to_le_bytes(), "{other:?}");
+            assert_eq!(bytes, train_other(plain, other, 5, 32).encode().unwrap());
+            let again = Model::decode(&bytes).unwrap();
+            assert_eq!(again.encode().unwrap(), bytes);
+            assert_eq!(again.training().hyperparams, model.training().hyperparams);
+        }
+    }
+}
+
+/// Whatever plain trees can say is written as before: guided splits by one feature are such trees.
+#[test]
+fn plain_forests_are_written_in_format_1() {
+    let guided = train_other(true, (Splits::Guided { features: 1, candidates: 4 }, Scoring::Depth), 5, 32);
+    for model in [train(2, 8), train_plain(2, 8), guided] {
+        assert_eq!(model.encode().unwrap()[8..12], 1_u32.to_le_bytes());
     }
 }
 
@@ -119,8 +165,9 @@ fn every_flipped_bit_is_refused() {
 /// For all flips of one byte of the *payload* under a right checksum, decoding never panics.
 #[test]
 fn no_flip_behind_the_checksum_panics() {
-    for train in [train, train_plain] {
-        let good = train(2, 8).encode().unwrap();
+    let others = OTHER_FORESTS.map(|other| train_other(true, other, 2, 8));
+    for model in [train(2, 8), train_plain(2, 8)].into_iter().chain(others) {
+        let good = model.encode().unwrap();
         let payload = snap::raw::Decoder::new().decompress_vec(&good[16..good.len() - 4]).unwrap();
         for at in 0..payload.len() {
             let mut altered = payload.clone();
@@ -128,6 +175,20 @@ fn no_flip_behind_the_checksum_panics() {
             // Whether this is still a model is not for this test to say.
             let _ = Model::decode(&wrap(&altered));
         }
+    }
+}
+
+/// The inflated feature of the members' model is named first whatever splits their forests.
+#[test]
+fn an_inflated_feature_is_named_first_whatever_the_splits() {
+    for (splits, scoring) in OTHER_FORESTS {
+        let model = train_other(false, (splits, scoring), 50, 128);
+        let mut last = None;
+        let fault = |step: usize, values: &mut [f64]| values[2] += if step >= 60 { 90.0 } else { 0.0 };
+        replay(62, fault, |inputs| last = Some(model.score(inputs, &mut Past::none())));
+        let scored = last.unwrap().swap_remove(0);
+        let first = scored.contributions.first().map(|first| first.feature);
+        assert_eq!(first, Some(2), "{splits}, {scoring}: {scored:?}");
     }
 }
 
@@ -150,7 +211,7 @@ fn each_damage_has_its_own_message() {
         Model::decode(&bytes).unwrap_err().to_string()
     };
     assert!(refuse(&|bytes| bytes[..8].copy_from_slice(b"PK\x03\x04xxxx")).contains("no model file"));
-    assert!(refuse(&|bytes| bytes[8] = 2).contains("model format 2 is not known here"));
+    assert!(refuse(&|bytes| bytes[8] = 3).contains("model format 3 is not known here"));
     assert!(refuse(&|bytes| bytes[40] ^= 1).contains("altered"));
     assert!(refuse(&|bytes| bytes.push(0)).contains("1 bytes behind its end"));
     assert!(refuse(&|bytes| bytes[12..16].copy_from_slice(&[0xff; 4])).contains("at most"));
@@ -182,10 +243,12 @@ fn a_model_of_two_forests_of_100_trees_of_256_rows_is_within_twice_100_kilobytes
     assert!(bytes < 200_000, "{bytes}");
 }
 
-/// A file written by the first release of format 1 is read for ever.
+/// A file written by the first release of format 1 is read for ever, and written again to the same byte.
 #[test]
 fn the_golden_file_loads() {
-    let model = Model::decode(include_bytes!("data/model-v1.ewm")).unwrap();
+    let file = include_bytes!("data/model-v1.ewm");
+    let model = Model::decode(file).unwrap();
+    assert_eq!(model.encode().unwrap(), file);
     assert_eq!(model.version(), "golden");
     assert_eq!(model.training().rows, 1996);
     assert_eq!(model.schema().features()[2].name, "disk");
@@ -195,9 +258,21 @@ fn the_golden_file_loads() {
 /// And so is the first file of a plain model.
 #[test]
 fn the_golden_plain_file_loads() {
-    let model = Model::decode(include_bytes!("data/model-v1-plain.ewm")).unwrap();
+    let file = include_bytes!("data/model-v1-plain.ewm");
+    let model = Model::decode(file).unwrap();
+    assert_eq!(model.encode().unwrap(), file);
     assert_eq!((model.version(), model.is_plain()), ("golden", true));
     assert_eq!(model.training().rows, 1996);
+}
+
+/// And the first one of format 2: guided splits by two features, penalised depth.
+#[test]
+fn the_golden_file_of_format_2_loads() {
+    let file = include_bytes!("data/model-v2.ewm");
+    let model = Model::decode(file).unwrap();
+    assert_eq!(model.encode().unwrap(), file);
+    let Hyperparams { splits, scoring, .. } = model.training().hyperparams;
+    assert_eq!((splits, scoring), OTHER_FORESTS[1]);
 }
 
 /// The values of a plain model are judged whatever the windows of the detector, those of other models are not.
@@ -357,10 +432,16 @@ fn alarming_rows(n: usize) -> Inputs {
 #[test]
 fn the_golden_files_can_be_written_again() {
     let settings = TrainSettings { version: "golden".to_owned(), ..settings(10, 32) };
+    let (splits, scoring) = OTHER_FORESTS[1];
+    let guided = TrainSettings {
+        hyperparams: Hyperparams { splits, scoring, ..settings.hyperparams },
+        ..settings.clone()
+    };
     let rows = training_rows();
     for (model, file) in [
         (fit(schema(), &rows, &settings), "model-v1.ewm"),
         (fit_plain(schema(), &rows, &settings), "model-v1-plain.ewm"),
+        (fit(schema(), &rows, &guided), "model-v2.ewm"),
     ] {
         let bytes = model.unwrap().encode().unwrap();
         if let Ok(folder) = std::env::var("EMBERWATCH_GOLDEN") {

@@ -1,10 +1,11 @@
 //! `emberwatch train`: a model from CSV files.
 
-use super::{DEFAULT_ENTITY_LABEL, created_at, instant, parse_step_ms, progress, write_file};
+use super::{
+    DEFAULT_ENTITY_LABEL, created_at, forest_args::ForestArgs, instant, parse_step_ms, progress, write_file,
+};
 use crate::{
     features::{FeatureColumn, FeatureSchema, Inputs, SchemaSettings},
     model::{Model, PLAIN_WINDOW_STEPS},
-    score::iforest::Hyperparams,
     table::{self, Columns, Table},
     train::{Reservoir, ReservoirSettings, TrainError, TrainSettings, TrainingRows, fit, fit_plain},
 };
@@ -58,17 +59,8 @@ pub struct TrainArgs {
     #[arg(long, default_value_t = 0, value_name = "MINUTES", allow_negative_numbers = true)]
     utc_offset: i32,
 
-    /// Trees in each forest
-    #[arg(long, default_value_t = Hyperparams::default().n_trees, value_name = "N")]
-    trees: usize,
-
-    /// Rows each tree is grown from
-    #[arg(long, default_value_t = Hyperparams::default().subsample_size, value_name = "N")]
-    subsample: usize,
-
-    /// Seed of every random choice: the same files, settings and seed give the same model
-    #[arg(long, default_value_t = Hyperparams::default().seed, value_name = "N")]
-    seed: u64,
+    #[command(flatten)]
+    forest: ForestArgs,
 
     /// Share of the rows believed to be anomalous, which is left out of the calibration
     #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
@@ -92,11 +84,11 @@ pub struct TrainArgs {
 /// # Errors
 /// When a file cannot be read or written, or there is too little to train on.
 pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
+    let settings = settings(args)?;
     let table = table::read(&args.csv, Columns::All, &args.entity_label, &progress(&args.csv))?;
     let schema = schema(args, &table)?;
-    let settings = settings(args)?;
     let reservoir =
-        ReservoirSettings { max_rows: args.max_rows, seed: args.seed, ..ReservoirSettings::default() };
+        ReservoirSettings { max_rows: args.max_rows, seed: args.forest.seed, ..ReservoirSettings::default() };
     let fit = if args.plain { fit_plain } else { fit };
     let Fitted { model, warm_rows, kept_rows } = fit_table(&table, schema, reservoir, &settings, fit)?;
     let bytes = model.encode()?;
@@ -177,7 +169,7 @@ fn schema(args: &TrainArgs, table: &Table) -> anyhow::Result<FeatureSchema> {
 fn settings(args: &TrainArgs) -> anyhow::Result<TrainSettings> {
     let created_at = created_at(args.created_at)?;
     Ok(TrainSettings {
-        hyperparams: Hyperparams { n_trees: args.trees, subsample_size: args.subsample, seed: args.seed },
+        hyperparams: args.forest.hyperparams()?,
         contamination: args.contamination,
         thresholds: crate::calibrate::Thresholds::default(),
         version: args.model_version.clone().unwrap_or_else(|| instant(created_at)),

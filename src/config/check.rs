@@ -6,7 +6,12 @@ use super::{
     section::Section,
     settings::{Config, Models, Storage, Training},
 };
-use crate::{receive, score::iforest::Hyperparams, train::ReservoirSettings, wire::Limits};
+use crate::{
+    receive,
+    score::iforest::{Hyperparams, MAX_FEATURES, MAX_SPLIT_CANDIDATES, Scoring, SplitKind, Splits},
+    train::ReservoirSettings,
+    wire::Limits,
+};
 use std::{path::PathBuf, time::Duration};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -111,17 +116,38 @@ fn training(mut section: Section<'_>) -> Option<Training> {
     let warm_up = section.duration("warm_up", 1800 * SECOND, SECOND..=90 * DAY);
     let max_rows = section.number("max_rows", ReservoirSettings::default().max_rows, 256..=10_000_000);
     let retention = section.duration("retention", 90 * DAY, SECOND..=3650 * DAY);
+    let splits = splits(&mut section, forest.splits);
     let hyperparams = Hyperparams {
         n_trees: section.number("n_trees", forest.n_trees, 1..=10_000),
         subsample_size: section.number("subsample_size", forest.subsample_size, 2..=4096),
         seed: section.number("seed", forest.seed, 0..=u64::MAX),
+        splits,
+        scoring: section.choice(
+            "scoring",
+            &Scoring::ALL.map(|scoring| (scoring.name(), scoring)),
+            forest.scoring,
+        ),
     };
     // The training data is believed to be normal operation unless said otherwise: a share that is
     // left out although it was normal makes the rest look rarer than it is.
     let contamination = section.number("contamination", 0.0, 0.0..=0.4999);
-    let checked = hyperparams.check().map_err(|error| section.note_here(&error.to_string(), "write less"));
+    let checked = hyperparams.check().map_err(|error| {
+        section.note_here(&error.to_string(), "docs/configuration.md says what goes together")
+    });
     section.finish();
     Some(Training { warm_up, max_rows, retention, hyperparams: checked.ok()?, contamination })
+}
+
+fn splits(section: &mut Section<'_>, default: Splits) -> Splits {
+    let kind = section.choice("split", &SplitKind::ALL.map(|kind| (kind.name(), kind)), default.kind());
+    // 0 stands for a number that is not written.
+    let mut number = |key, most| Some(section.number(key, 0, 0..=most)).filter(|number| *number > 0);
+    let (features, candidates) =
+        (number("split_features", MAX_FEATURES), number("split_candidates", MAX_SPLIT_CANDIDATES));
+    Splits::new(kind, features, candidates).unwrap_or_else(|error| {
+        section.note_here(&error.to_string(), "leave the number out, or choose another split");
+        default
+    })
 }
 
 fn external_labels(section: Section<'_>) -> Vec<(String, String)> {

@@ -155,6 +155,29 @@ impl<'a> Section<'a> {
         default
     }
 
+    /// One of some names.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        key: &'static str,
+        choices: &[(&'static str, T)],
+        default: T,
+    ) -> T {
+        let Some(text) = self.text(key) else { return default };
+        let chosen = choices.iter().find(|(name, _)| *name == text.value);
+        chosen.map_or_else(
+            || {
+                let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+                self.note(
+                    &text,
+                    &format!("{:?} is none of the choices", text.value),
+                    &format!("write {}", names.join(", ")),
+                );
+                default
+            },
+            |(_, choice)| *choice,
+        )
+    }
+
     /// `true` or `false`.
     pub(super) fn switch(&mut self, key: &'static str, default: bool) -> bool {
         let Some(text) = self.text(key) else { return default };

@@ -1,5 +1,8 @@
 use super::{Config, parse};
-use crate::calibrate::Severity;
+use crate::{
+    calibrate::Severity,
+    score::iforest::{Scoring, Splits},
+};
 use insta::assert_snapshot;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -66,6 +69,22 @@ external_labels: { site: b, cluster: a }
     assert!(detector.schema.features()[0].expression.contains("my_requests_total"));
     assert_eq!(detector.thresholds.of(Severity::Medium), 0.4);
     assert_eq!(config.external_labels, [("cluster".into(), "a".into()), ("site".into(), "b".into())]);
+}
+
+#[test]
+fn splits_and_scoring_of_the_forests_are_chosen_under_training() {
+    let splits = |training: &str| {
+        let params = valid(&format!("training: {{ {training} }}\n")).training.hyperparams.get();
+        (params.splits, params.scoring)
+    };
+    assert_eq!(splits("seed: 7"), (Splits::Plain, Scoring::Depth));
+    assert_eq!(
+        splits("split: guided, split_features: 1, scoring: density"),
+        (Splits::Guided { features: 1, candidates: 10 }, Scoring::Density)
+    );
+    assert_snapshot!(problems("training: { split: guide, scoring: deep }\n"));
+    assert_snapshot!(problems("training: { split: extended, split_candidates: 3 }\n"));
+    assert_snapshot!(problems("training: { split: extended, scoring: density }\n"));
 }
 
 #[test]

@@ -2,22 +2,27 @@
 
 mod forest;
 
+mod hyperplane;
+
 mod plain;
+
+mod training;
 
 use super::{
     ColumnScale, Judge, MAX_VERSION_BYTES, Member, MemberKind, Members, Model, ModelError, SCALED, Scales,
-    Scaling, SelfTestRow, TrainingSummary, file, self_test,
+    Scaling, SelfTestRow, file, self_test,
 };
 use crate::{
     calibrate::{Severity, Tail, TailParts, Thresholds},
     explain::Expected,
     features::{FeatureColumn, FeatureSchema, InputLayout, SchemaSettings},
-    score::iforest::Hyperparams,
+    score::iforest::Forest,
     series::{LabelSet, TimestampMs},
 };
 use forest::{read_forest, write_forest};
 use plain::{read_plain, write_plain};
 use prost::Message as _;
+use training::{read_training, write_training};
 
 /// Types generated from `proto/model.proto`.
 mod proto {
@@ -33,7 +38,8 @@ impl Model {
     /// # Errors
     /// When it is larger than a file may be.
     pub fn encode(&self) -> Result<Vec<u8>, ModelError> {
-        file::wrap(&self.to_proto().encode_to_vec())
+        let format = if self.judge.forests().all(Forest::is_plain) { file::FIRST } else { file::HYPERPLANES };
+        file::wrap(&self.to_proto().encode_to_vec(), format)
     }
 
     /// Reads a model file: checks the envelope and every part, then runs the self-test.
@@ -50,7 +56,6 @@ impl Model {
     }
 
     fn to_proto(&self) -> proto::Model {
-        let training = self.training;
         let (scaling, members, tail, plain) = match &self.judge {
             Judge::Members(judge) => (
                 Some(write_scaling(&judge.scaling)),
@@ -74,16 +79,7 @@ impl Model {
                 medium: self.thresholds.of(Severity::Medium),
                 high: self.thresholds.of(Severity::High),
             }),
-            training: Some(proto::Training {
-                first_ms: training.first.0,
-                last_ms: training.last.0,
-                rows: training.rows,
-                entities: training.entities,
-                n_trees: training.hyperparams.n_trees as u32,
-                subsample_size: training.hyperparams.subsample_size as u32,
-                seed: training.hyperparams.seed,
-                contamination: training.contamination,
-            }),
+            training: Some(write_training(&self.training)),
             self_test: self.self_test.iter().map(write_self_test_row).collect(),
         }
     }
@@ -310,28 +306,7 @@ fn read_tail(part: &'static str, tail: Option<proto::Tail>) -> Result<Tail, Mode
     .map_err(|error| ModelError::invalid(part, error))
 }
 
-// === summary and self-test ===
-
-fn read_training(training: proto::Training) -> Result<TrainingSummary, ModelError> {
-    let hyperparams = Hyperparams {
-        n_trees: training.n_trees as usize,
-        subsample_size: training.subsample_size as usize,
-        seed: training.seed,
-    };
-    hyperparams.check().map_err(|error| ModelError::invalid("the training summary", error))?;
-    if !(0.0..0.5).contains(&training.contamination) {
-        let problem = format!("contamination {}", training.contamination);
-        return Err(ModelError::invalid("the training summary", problem));
-    }
-    Ok(TrainingSummary {
-        first: TimestampMs(training.first_ms),
-        last: TimestampMs(training.last_ms),
-        rows: training.rows,
-        entities: training.entities,
-        hyperparams,
-        contamination: training.contamination,
-    })
-}
+// === self-test ===
 
 fn write_self_test_row(row: &SelfTestRow) -> proto::SelfTestRow {
     proto::SelfTestRow {

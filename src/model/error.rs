@@ -1,6 +1,7 @@
 //! Why a model file cannot be used.
 
 use super::file::FORMAT_VERSION;
+use crate::score::iforest::{Scoring, SplitKind};
 
 /// What is wrong with a model file, and where.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -12,7 +13,7 @@ pub enum ModelError {
         found: String,
     },
     /// The format is one that this program does not know.
-    #[error("model format {found} is not known here (this program reads format {FORMAT_VERSION})")]
+    #[error("model format {found} is not known here (this program reads formats 1 to {FORMAT_VERSION})")]
     FormatVersion {
         /// The file's format.
         found: u32,
@@ -87,6 +88,17 @@ pub enum ExportError {
          one forest over the features' values, can be exported"
     )]
     NotPlain,
+    /// Its splits are not by one feature each, or its score is not the depth.
+    #[error(
+        "the forest of the model is not plain (trained with {splits} splits, scored by {scoring}), which other formats \
+         cannot say; train it with plain splits and scoring by depth to export it"
+    )]
+    NotPlainForest {
+        /// How it splits.
+        splits: SplitKind,
+        /// What a path says.
+        scoring: Scoring,
+    },
     /// Every score is one half.
     #[error("the trees of the forest were grown from one row each, it has nothing to say")]
     NoOpinion,

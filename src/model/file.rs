@@ -7,8 +7,15 @@ use super::ModelError;
 /// The first eight bytes of every model file.
 pub const MAGIC: [u8; 8] = *b"EMBRWTCH";
 
-/// The format that is written and read.
-pub const FORMAT_VERSION: u32 = 1;
+/// The newest format that is read. A model is written in the oldest one that can say it.
+pub const FORMAT_VERSION: u32 = 2;
+
+/// The first format whose forests may have trees of hyperplanes: programs that know only those before would take
+/// such a forest for one without trees.
+pub(super) const HYPERPLANES: u32 = 2;
+
+/// The first format.
+pub(super) const FIRST: u32 = 1;
 
 /// Magic, format version, length of the packed payload.
 const HEADER_BYTES: usize = 16;
@@ -17,8 +24,8 @@ const CHECKSUM_BYTES: usize = 4;
 /// The most bytes of a payload, packed or not: 10,000 entities with 100 features need half of it.
 const MAX_PAYLOAD_BYTES: usize = 64 << 20;
 
-/// Puts a payload into its envelope.
-pub(super) fn wrap(payload: &[u8]) -> Result<Vec<u8>, ModelError> {
+/// Puts a payload of a format into its envelope.
+pub(super) fn wrap(payload: &[u8], format: u32) -> Result<Vec<u8>, ModelError> {
     check_size(payload.len())?;
     let packed = snap::raw::Encoder::new()
         .compress_vec(payload)
@@ -26,7 +33,7 @@ pub(super) fn wrap(payload: &[u8]) -> Result<Vec<u8>, ModelError> {
     let length = u32::try_from(packed.len()).unwrap_or(u32::MAX);
     let mut bytes = Vec::with_capacity(HEADER_BYTES + packed.len() + CHECKSUM_BYTES);
     bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+    bytes.extend_from_slice(&format.to_le_bytes());
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(&packed);
     bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
@@ -44,7 +51,7 @@ pub(super) fn unwrap(bytes: &[u8]) -> Result<Vec<u8>, ModelError> {
     let (Some(version), Some(length)) = (read_u32(bytes, 8), read_u32(bytes, 12)) else {
         return Err(truncated(HEADER_BYTES + CHECKSUM_BYTES));
     };
-    if version != FORMAT_VERSION {
+    if !(FIRST..=FORMAT_VERSION).contains(&version) {
         return Err(ModelError::FormatVersion { found: version });
     }
     let length = length as usize;

@@ -4,6 +4,7 @@ use super::{Members, Past, Plain};
 use crate::{
     explain::{Contribution, Expected},
     features::InputLayout,
+    score::iforest::Forest,
     series::{LabelSet, TimestampMs},
 };
 
@@ -50,6 +51,15 @@ impl Judge {
             Self::Members(members) => members.judge(layout, rows, at, past),
             Self::Plain(plain) => plain.judge(layout, rows, at, past),
         }
+    }
+
+    /// Its forests.
+    pub(super) fn forests(&self) -> impl Iterator<Item = &Forest> {
+        let (members, plain) = match self {
+            Self::Members(members) => (members.members.as_slice(), None),
+            Self::Plain(plain) => (&[][..], Some(&plain.forest)),
+        };
+        members.iter().filter_map(|member| member.forest.as_ref()).chain(plain)
     }
 
     /// The range of a feature in normal operation, where it is known.

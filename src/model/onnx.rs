@@ -8,7 +8,7 @@
 //! The trees decide as ours do, to the bit: thresholds are single-precision numbers, a value goes left where it is not
 //! above. The sum of the path lengths is single precision in the format, so a score is within 1e-6, not equal.
 
-use super::{ExportError, Judge, Model, Plain};
+use super::{ExportError, Model, Plain};
 use crate::score::iforest::{Forest, Node};
 use prost::Message as _;
 use proto::{
@@ -42,9 +42,9 @@ impl Model {
     /// The model as the bytes of an ONNX file, without its calibration: the output is the raw score.
     ///
     /// # Errors
-    /// When it is no plain model.
+    /// When it is no plain model, or its forest is not plain.
     pub fn to_onnx(&self) -> Result<Vec<u8>, ExportError> {
-        let Judge::Plain(plain) = &self.judge else { return Err(ExportError::NotPlain) };
+        let plain = self.exportable()?;
         if plain.forest.unit() == 0.0 {
             return Err(ExportError::NoOpinion);
         }

@@ -1,10 +1,10 @@
 //! The plain judge: one Isolation Forest over the features' values, as users of other libraries have it.
 
 use super::{
-    ColumnScale, Past,
+    ColumnScale, ExportError, Model, Past,
     attribution::attributions,
     evidence_of,
-    judge::{Judgement, Row},
+    judge::{Judge, Judgement, Row},
     scaling::{ordinary_range, quantile},
     self_test::N_ROWS,
 };
@@ -12,7 +12,7 @@ use crate::{
     calibrate::Tail,
     explain::{Expected, contributions},
     features::{InputLayout, Statistic},
-    score::iforest::{Attribution, Forest, Node, SplitScales, Tree},
+    score::iforest::{Attribution, Forest, SplitScales},
     series::TimestampMs,
 };
 use ndarray::{Array2, ArrayView1};
@@ -91,6 +91,23 @@ impl Plain {
     }
 }
 
+// === impl Model ===
+
+impl Model {
+    /// What can be written in a format of others: one forest over the features' values, whose trees split by one
+    /// feature each and are scored by depth.
+    pub(super) fn exportable(&self) -> Result<&Plain, ExportError> {
+        match &self.judge {
+            Judge::Members(_) => Err(ExportError::NotPlain),
+            Judge::Plain(plain) if plain.forest.is_plain() => Ok(plain),
+            Judge::Plain(plain) => Err(ExportError::NotPlainForest {
+                splits: self.training.hyperparams.splits.kind(),
+                scoring: plain.forest.scoring(),
+            }),
+        }
+    }
+}
+
 /// What `forest` sees of `n` rows with these values (row, feature), and the raw score of each.
 pub(crate) fn raw_scores(
     columns: &[PlainColumn],
@@ -130,19 +147,15 @@ impl PlainColumn {
 /// Inputs from all over the thresholds of the forest, for the self-test: value by value the quantiles of the
 /// feature's thresholds, each feature beginning at another one.
 pub(crate) fn self_test_columns(plain: &Plain, layout: InputLayout) -> Vec<Vec<f64>> {
-    let mut thresholds: Vec<Vec<f64>> = vec![Vec::new(); plain.columns.len()];
-    for node in plain.forest.trees().iter().flat_map(Tree::nodes) {
-        if let Node::Split { feature, threshold, .. } = node {
-            thresholds[usize::from(*feature)].push(f64::from(*threshold));
-        }
-    }
-    thresholds.iter_mut().for_each(|thresholds| thresholds.sort_unstable_by(f64::total_cmp));
+    let mut thresholds = plain.forest.thresholds();
+    thresholds.iter_mut().for_each(|thresholds| thresholds.sort_unstable_by(f32::total_cmp));
     let row = |place: usize| {
         let mut columns = vec![f64::NAN; layout.n_columns()];
         for (feature, (column, thresholds)) in plain.columns.iter().zip(&thresholds).enumerate() {
             let part = (place + feature) % N_ROWS;
             let z = thresholds.get(part * thresholds.len().saturating_sub(1) / (N_ROWS - 1)).unwrap_or(&0.0);
-            columns[layout.column(feature, Statistic::Value)] = z * column.scale.unit + column.scale.center;
+            columns[layout.column(feature, Statistic::Value)] =
+                f64::from(*z) * column.scale.unit + column.scale.center;
         }
         columns
     };

@@ -135,6 +135,7 @@ impl ScikitLearnForest {
                 n_trees: forest.trees().len(),
                 subsample_size: forest.subsample_size(),
                 seed: 0,
+                ..Hyperparams::default()
             },
             contamination: 0.0,
         };

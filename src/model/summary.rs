@@ -68,10 +68,10 @@ impl From<&Member> for Part {
 impl From<&Forest> for ForestSize {
     fn from(forest: &Forest) -> Self {
         Self {
-            n_trees: forest.trees().len(),
+            n_trees: forest.n_trees(),
             subsample_size: forest.subsample_size(),
             n_columns: forest.n_features(),
-            n_nodes: forest.trees().iter().map(|tree| tree.nodes().len()).sum(),
+            n_nodes: forest.n_nodes(),
         }
     }
 }

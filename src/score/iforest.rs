@@ -2,8 +2,8 @@
 //!
 //! A tree splits a small sample of the rows at random until every row stands alone; a strange row
 //! is alone after few splits. In reading order:
-//! - [`Hyperparams`]: what can be chosen; checked before anything is fitted;
-//! - `random`: one generator a tree, from (seed, tree number);
+//! - [`Hyperparams`], [`Splits`], [`Scoring`]: what can be chosen; checked before anything is fitted;
+//! - `random`, `sample`: one generator a tree, from (seed, tree number), and its rows;
 //! - `fit`: growing the trees;
 //! - [`Tree`]: the compact form, as it stands in a model file;
 //! - [`average_path_length()`], c(n);
@@ -12,7 +12,11 @@
 //! - `path_credit`: which feature shortened the path, in microseconds;
 //! - `shap`: the same with the guarantees of Shapley values, in tenths of a millisecond;
 //! - [`SplitScales`]: how far a value is from where the forest splits;
+//! - `hyperplane`: the other splits and scorings, with an engine of their own;
 //! - [`Forest`]: all of it behind one type.
+//!
+//! A *plain* forest is one whose splits are by one feature each and whose score is the depth: all but
+//! `hyperplane` is for it.
 //!
 //! Differences to the paper, on purpose: a feature that is constant in a node is not chosen (the
 //! paper draws from all features, and would put all rows on one side), and c(n) uses exact harmonic
@@ -28,6 +32,8 @@ mod forest;
 
 mod hyperparams;
 
+mod hyperplane;
+
 mod layout;
 
 mod path_credit;
@@ -36,9 +42,13 @@ mod path_length;
 
 mod random;
 
+mod sample;
+
 mod shap;
 
 mod split_scales;
+
+mod splits;
 
 mod sweep;
 
@@ -49,8 +59,10 @@ mod walk;
 pub use fit::FitError;
 pub use forest::{Attribution, BatchMethod, Forest, InvalidForest};
 pub use hyperparams::{CheckedHyperparams, Hyperparams, InvalidHyperparams};
+pub use hyperplane::{Hyperplane, HyperplaneNode, HyperplaneTree, Term};
 pub use path_length::{HarmonicNumbers, average_path_length};
 pub use split_scales::SplitScales;
+pub use splits::{MAX_SPLIT_CANDIDATES, Scoring, SplitKind, Splits};
 pub use sweep::Registers;
 pub use tree::{InvalidTree, Node, Tree};
 

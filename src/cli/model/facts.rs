@@ -113,6 +113,8 @@ fn lines(model: &Model, file_bytes: u64) -> Vec<(&'static str, String)> {
         ("last row", instant(training.last)),
         ("contamination", training.contamination.to_string()),
         ("seed", training.hyperparams.seed.to_string()),
+        ("splits", training.hyperparams.splits.to_string()),
+        ("scoring", training.hyperparams.scoring.to_string()),
     ];
     for part in model.parts() {
         let size = part.forest.map_or_else(

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     features::{InputLayout, Statistic},
     model::{
-        ExportError, Judge, Model, Plain,
+        ExportError, Model, Plain,
         plain::{raw_scores, self_test_columns},
     },
     score::iforest::Tree,
@@ -22,9 +22,9 @@ impl Model {
     /// The forest and its standardisation as JSON, without the calibration; `docs/scikit-learn.md` describes it.
     ///
     /// # Errors
-    /// When it is no plain model.
+    /// When it is no plain model, or its forest is not plain.
     pub fn to_scikit_learn_json(&self) -> Result<Vec<u8>, ExportError> {
-        let Judge::Plain(plain) = &self.judge else { return Err(ExportError::NotPlain) };
+        let plain = self.exportable()?;
         let scales = || plain.columns.iter().map(|column| column.scale);
         let is_scaled = scales().any(|scale| scale.center != 0.0 || scale.unit != 1.0);
         let document = Document {

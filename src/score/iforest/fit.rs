@@ -2,7 +2,12 @@
 
 use ndarray::ArrayView2;
 
-use super::{CheckedHyperparams, Forest, HarmonicNumbers, MAX_FEATURES, Node, Tree, random::TreeRandom};
+use super::{
+    CheckedHyperparams, Forest, HarmonicNumbers, HyperplaneTree, MAX_FEATURES, Node, Scoring, Splits, Tree,
+    hyperplane,
+    random::TreeRandom,
+    sample::{Sample, threshold_between},
+};
 
 /// Why rows cannot be fitted.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
@@ -42,14 +47,26 @@ impl CheckedHyperparams {
         check(rows)?;
         let params = self.get();
         let size = params.subsample_size.min(rows.nrows());
-        let trees = (0..params.n_trees)
-            .map(|tree| {
-                let mut random = TreeRandom::new(params.seed, tree);
-                let sample = random.sample(rows.nrows(), size);
-                Growth::new(rows, &sample, random).grow()
-            })
-            .collect();
-        Ok(Forest::new_unchecked(trees, rows.ncols(), size, HarmonicNumbers::Exact))
+        let samples = (0..params.n_trees).map(|tree| {
+            let mut random = TreeRandom::new(params.seed, tree);
+            let sample = random.sample(rows.nrows(), size);
+            (sample, random)
+        });
+        let forest_of = |trees| Forest::new_unchecked(trees, rows.ncols(), size, HarmonicNumbers::Exact);
+        if (params.splits, params.scoring) == (Splits::Plain, Scoring::Depth) {
+            let grow = |(sample, random): (Vec<usize>, _)| Growth::new(rows, &sample, random).grow();
+            return Ok(forest_of(samples.map(grow).collect()));
+        }
+        let grow =
+            |(sample, random): (Vec<usize>, _)| hyperplane::fit::grow(rows, &sample, random, params.splits);
+        let trees: Vec<HyperplaneTree> = samples.map(grow).collect();
+        // Guided splits by one feature are as good as plain ones to whatever scores and explains.
+        if params.scoring == Scoring::Depth
+            && let Some(trees) = trees.iter().map(HyperplaneTree::to_axis_parallel).collect()
+        {
+            return Ok(forest_of(trees));
+        }
+        Ok(Forest::of_hyperplanes(trees, rows.ncols(), size, params.scoring))
     }
 }
 
@@ -77,9 +94,7 @@ fn check(rows: ArrayView2<'_, f32>) -> Result<(), FitError> {
 /// One tree while it grows.
 struct Growth {
     random: TreeRandom,
-    /// The sample, feature by feature: `columns[feature * size + row]`.
-    columns: Vec<f32>,
-    size: usize,
+    sample: Sample,
     height_limit: u32,
     /// Rows of the sample; a branch owns a part of it and reorders that.
     rows: Vec<u32>,
@@ -100,16 +115,9 @@ struct Split {
 impl Growth {
     fn new(rows: ArrayView2<'_, f32>, sample: &[usize], random: TreeRandom) -> Self {
         let size = sample.len();
-        let mut columns = vec![0.0; size * rows.ncols()];
-        for (to, &from) in sample.iter().enumerate() {
-            for (feature, &value) in rows.row(from).iter().enumerate() {
-                columns[feature * size + to] = value;
-            }
-        }
         Self {
             random,
-            columns,
-            size,
+            sample: Sample::new(rows, sample),
             height_limit: size.next_power_of_two().ilog2(),
             rows: (0..size as u32).collect(),
             candidates: (0..rows.ncols() as u16).collect(),
@@ -118,8 +126,7 @@ impl Growth {
     }
 
     fn grow(mut self) -> Tree {
-        let features = self.candidates.len();
-        self.grow_branch(0, self.size, 0, features);
+        self.grow_branch(0, self.rows.len(), 0, self.candidates.len());
         Tree::new(self.nodes)
     }
 
@@ -154,7 +161,7 @@ impl Growth {
         while *varying > 0 {
             let drawn = self.random.below(*varying);
             let feature = self.candidates[drawn];
-            let (min, max) = self.range(start, end, feature);
+            let (min, max) = self.sample.range(&self.rows[start..end], feature);
             if min < max {
                 let threshold = threshold_between(min, max, self.random.fraction());
                 return Some(Split { feature, threshold });
@@ -165,24 +172,9 @@ impl Growth {
         None
     }
 
-    fn column(&self, feature: u16) -> &[f32] {
-        let from = usize::from(feature) * self.size;
-        &self.columns[from..from + self.size]
-    }
-
-    /// Smallest and largest value of `feature` in a branch.
-    fn range(&self, start: usize, end: usize, feature: u16) -> (f32, f32) {
-        let column = self.column(feature);
-        self.rows[start..end].iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(min, max), &row| {
-            let value = column[row as usize];
-            (min.min(value), max.max(value))
-        })
-    }
-
     /// Brings the rows of a branch that stay left to its front; gives the first that goes right.
     fn partition(&mut self, start: usize, end: usize, feature: u16, threshold: f32) -> usize {
-        let from = usize::from(feature) * self.size;
-        let column = &self.columns[from..from + self.size];
+        let column = self.sample.column(feature);
         let mut middle = start;
         for at in start..end {
             if column[self.rows[at] as usize] <= threshold {
@@ -194,13 +186,6 @@ impl Growth {
     }
 }
 
-/// The point `fraction` of the way from `min` to `max`, with `min <= threshold < max`: so at least one
-/// row goes to each side. Calculated in `f64`, as the difference of two `f32` may overflow.
-fn threshold_between(min: f32, max: f32, fraction: f64) -> f32 {
-    let (low, high) = (f64::from(min), f64::from(max));
-    ((low + fraction * (high - low)) as f32).clamp(min, max.next_down())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,7 +194,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn fit(rows: &Array2<f32>, n_trees: usize, subsample_size: usize) -> Result<Forest, FitError> {
-        Hyperparams { n_trees, subsample_size, seed: 7 }.check().unwrap().fit(rows.view())
+        Hyperparams { n_trees, subsample_size, seed: 7, ..Hyperparams::default() }
+            .check()
+            .unwrap()
+            .fit(rows.view())
     }
 
     #[test]
@@ -237,13 +225,6 @@ mod tests {
             assert!((1.0..2.0).contains(threshold));
             assert_eq!([left, right], [&Node::Leaf { count: 1 }; 2]);
         }
-    }
-
-    #[test]
-    fn neighbouring_numbers_can_be_parted() {
-        let (min, max) = (1.0_f32, 1.0_f32.next_up());
-        assert_eq!(threshold_between(min, max, 0.999_999), min);
-        assert!(threshold_between(f32::MIN, f32::MAX, 0.75).is_finite());
     }
 
     proptest! {

@@ -3,7 +3,9 @@
 use ndarray::{ArrayView2, Axis};
 
 use super::{
-    HarmonicNumbers, InvalidTree, MAX_FEATURES, MAX_SUBSAMPLE_SIZE, MAX_TREES, Tree,
+    HarmonicNumbers, HyperplaneTree, InvalidTree, MAX_FEATURES, MAX_SUBSAMPLE_SIZE, MAX_TREES, Node, Scoring,
+    Tree,
+    hyperplane::engine::HyperplaneTrees,
     layout::{Layout, for_each_depth},
     path_credit::{add_credits, add_importance},
     shap::add_shap_values,
@@ -24,8 +26,6 @@ const BATCH_METHOD: BatchMethod = BatchMethod::Sweep(Registers::Avx2);
 /// A fitted Isolation Forest.
 #[derive(Clone, Debug)]
 pub struct Forest {
-    /// Invariant: each passed [`Tree::check`]; at least one.
-    trees: Vec<Tree>,
     /// Invariant: 1 to [`MAX_FEATURES`].
     n_features: usize,
     /// Rows each tree was grown from. Invariant: 1 to [`MAX_SUBSAMPLE_SIZE`].
@@ -34,6 +34,23 @@ pub struct Forest {
     harmonic_numbers: HarmonicNumbers,
     /// c(psi), which a path length is measured by. Too dear to be worked out for each row.
     unit: f64,
+    engine: Engine,
+}
+
+/// What scores.
+#[derive(Clone, Debug)]
+enum Engine {
+    /// One feature a split, scored by depth.
+    Plain(PlainTrees),
+    /// Everything else.
+    Hyperplanes(HyperplaneTrees),
+}
+
+/// Trees in the forms in which they are scored.
+#[derive(Clone, Debug)]
+struct PlainTrees {
+    /// Invariant: each passed [`Tree::check`]; at least one.
+    trees: Vec<Tree>,
     /// The same trees, to be walked by single rows and small batches.
     layout: Layout,
     /// And to be swept by large ones, where they fit.
@@ -116,15 +133,7 @@ impl Forest {
         subsample_size: usize,
         harmonic_numbers: HarmonicNumbers,
     ) -> Result<Self, InvalidForest> {
-        if !(1..=MAX_TREES).contains(&trees.len()) {
-            return Err(InvalidForest::Trees { given: trees.len() });
-        }
-        if !(1..=MAX_FEATURES).contains(&n_features) {
-            return Err(InvalidForest::Features { given: n_features });
-        }
-        if !(1..=MAX_SUBSAMPLE_SIZE).contains(&subsample_size) {
-            return Err(InvalidForest::SubsampleSize { given: subsample_size });
-        }
+        check_sizes(trees.len(), n_features, subsample_size)?;
         let rows = match harmonic_numbers {
             HarmonicNumbers::Exact => subsample_size..=subsample_size,
             HarmonicNumbers::Approximate => 1..=subsample_size,
@@ -135,6 +144,39 @@ impl Forest {
         Ok(Self::new_unchecked(trees, n_features, subsample_size, harmonic_numbers))
     }
 
+    /// A forest from trees of hyperplanes, as read from a file.
+    ///
+    /// # Errors
+    /// When a number is out of its range or a tree is damaged.
+    pub fn from_hyperplane_trees(
+        trees: Vec<HyperplaneTree>,
+        n_features: usize,
+        subsample_size: usize,
+        scoring: Scoring,
+    ) -> Result<Self, InvalidForest> {
+        check_sizes(trees.len(), n_features, subsample_size)?;
+        for (tree, nodes) in trees.iter().enumerate() {
+            nodes
+                .check(n_features, subsample_size..=subsample_size)
+                .map_err(|source| InvalidForest::Tree { tree, source })?;
+        }
+        Ok(Self::of_hyperplanes(trees, n_features, subsample_size, scoring))
+    }
+
+    /// A forest from trees of hyperplanes that keep the invariants.
+    pub(super) fn of_hyperplanes(
+        trees: Vec<HyperplaneTree>,
+        n_features: usize,
+        subsample_size: usize,
+        scoring: Scoring,
+    ) -> Self {
+        let harmonic_numbers = HarmonicNumbers::Exact;
+        let yardstick = yardstick(harmonic_numbers, subsample_size);
+        let unit = yardstick[subsample_size];
+        let engine = Engine::Hyperplanes(HyperplaneTrees::new(trees, scoring, &yardstick));
+        Self { n_features, subsample_size, harmonic_numbers, unit, engine }
+    }
+
     /// A forest from trees that keep the invariants.
     pub(super) fn new_unchecked(
         trees: Vec<Tree>,
@@ -142,18 +184,75 @@ impl Forest {
         subsample_size: usize,
         harmonic_numbers: HarmonicNumbers,
     ) -> Self {
-        let c = |n| harmonic_numbers.average_path_length(n);
-        let yardstick: Vec<f64> = (0..=subsample_size).map(c).collect();
+        let yardstick = yardstick(harmonic_numbers, subsample_size);
         let layout = Layout::new(&trees, &yardstick);
         let path_length = |depth: u32, rows: u32| f64::from(depth) + yardstick[rows as usize];
         let sweep = Sweep::new(&trees, n_features, &path_length);
-        Self { trees, n_features, subsample_size, harmonic_numbers, unit: c(subsample_size), layout, sweep }
+        let unit = yardstick[subsample_size];
+        let engine = Engine::Plain(PlainTrees { trees, layout, sweep });
+        Self { n_features, subsample_size, harmonic_numbers, unit, engine }
     }
 
-    /// The trees in compact form.
+    /// The trees of a plain forest in compact form; of any other none.
     #[must_use]
     pub fn trees(&self) -> &[Tree] {
-        &self.trees
+        match &self.engine {
+            Engine::Plain(plain) => &plain.trees,
+            Engine::Hyperplanes(_) => &[],
+        }
+    }
+
+    /// The trees of a forest that is not plain; of a plain one none.
+    #[must_use]
+    pub fn hyperplane_trees(&self) -> &[HyperplaneTree] {
+        match &self.engine {
+            Engine::Plain(_) => &[],
+            Engine::Hyperplanes(hyperplanes) => hyperplanes.trees(),
+        }
+    }
+
+    /// Whether its splits are by one feature each and its score is the depth, so that [`Self::trees`] says all of it.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        matches!(self.engine, Engine::Plain(_))
+    }
+
+    /// What a path says of a row.
+    #[must_use]
+    pub fn scoring(&self) -> Scoring {
+        match &self.engine {
+            Engine::Plain(_) => Scoring::Depth,
+            Engine::Hyperplanes(hyperplanes) => hyperplanes.scoring(),
+        }
+    }
+
+    /// Number of trees.
+    #[must_use]
+    pub fn n_trees(&self) -> usize {
+        self.trees().len() + self.hyperplane_trees().len()
+    }
+
+    /// Nodes of all trees, leaves among them.
+    #[must_use]
+    pub fn n_nodes(&self) -> usize {
+        let plain = self.trees().iter().map(|tree| tree.nodes().len());
+        plain.chain(self.hyperplane_trees().iter().map(|tree| tree.nodes().len())).sum()
+    }
+
+    /// For each feature where the forest splits it; a hyperplane of several features does so where the feature crosses it
+    /// while the others are as at the middle of the branch.
+    #[must_use]
+    pub fn thresholds(&self) -> Vec<Vec<f32>> {
+        let mut thresholds = vec![Vec::new(); self.n_features];
+        for node in self.trees().iter().flat_map(Tree::nodes) {
+            if let Node::Split { feature, threshold, .. } = node {
+                thresholds[usize::from(*feature)].push(*threshold);
+            }
+        }
+        for (feature, threshold) in self.hyperplane_trees().iter().flat_map(HyperplaneTree::crossings) {
+            thresholds[usize::from(feature)].push(threshold);
+        }
+        thresholds
     }
 
     /// Number of features of a row.
@@ -180,20 +279,27 @@ impl Forest {
         self.unit
     }
 
-    /// The path length of a row, averaged over the trees: "E(h(x))" in Liu et al. 2008.
+    /// The path length of a row, averaged over the trees: "E(h(x))" in Liu et al. 2008. Scored by density, the
+    /// mean logarithm of the density at the path's end stands in its place here and in all that follows.
     ///
     /// # Panics
     /// When `x` has other than [`Self::n_features`] values.
     #[must_use]
     pub fn path_length(&self, x: &[f32]) -> f64 {
         assert_eq!(x.len(), self.n_features, "values of the row, features of the forest");
-        let sum = for_each_depth!(&self.layout, trees => sum_of_path_lengths(trees, &widen(x)));
-        sum / self.trees.len() as f64
+        let sum = match &self.engine {
+            Engine::Plain(PlainTrees { layout, .. }) => {
+                for_each_depth!(layout, trees => sum_of_path_lengths(trees, &widen(x)))
+            }
+            Engine::Hyperplanes(hyperplanes) => hyperplanes.sum(x),
+        };
+        sum / self.n_trees() as f64
     }
 
     /// The score of a row, "s(x, psi)" in Liu et al. 2008, equation 2: `2^(-path_length / c(psi))`, near 1
     /// for what stands apart, 0.5 for what has the average path. A forest of trees of one row has no
-    /// opinion: always 0.5.
+    /// opinion: always 0.5. Scored by density it is the mean logarithm of the density, with its sign changed:
+    /// 0 where rows lie as densely as on average.
     ///
     /// # Panics
     /// When `x` has other than [`Self::n_features`] values.
@@ -218,7 +324,9 @@ impl Forest {
     pub fn raw_scores_by(&self, method: BatchMethod, rows: ArrayView2<'_, f32>, into: &mut [f64]) {
         assert_eq!(rows.ncols(), self.n_features, "columns of the rows, features of the forest");
         assert_eq!(rows.nrows(), into.len(), "rows, places for scores");
-        let (BatchMethod::Sweep(registers), Some(sweep)) = (method, &self.sweep) else {
+        let (BatchMethod::Sweep(registers), Engine::Plain(PlainTrees { sweep: Some(sweep), .. })) =
+            (method, &self.engine)
+        else {
             return self.walk(rows, into);
         };
         let rest = rows.nrows() % SMALL_ROWS;
@@ -226,7 +334,7 @@ impl Forest {
         let (swept, walked) = rows.split_at(Axis(0), swept);
         let (swept_into, walked_into) = into.split_at_mut(swept.nrows());
         if swept.nrows() > 0 {
-            let n_trees = self.trees.len() as f64;
+            let n_trees = self.n_trees() as f64;
             let finish = |row: usize, sum: f64| swept_into[row] = self.score_of(sum / n_trees);
             sweep.sums_of_path_lengths(registers, swept, finish);
         }
@@ -235,7 +343,8 @@ impl Forest {
 
     /// How much each feature lengthened (positive) or shortened (negative) the path of a row, averaged
     /// over the trees. **Negative credits drive the anomaly.** They sum to [`Self::path_length`] minus
-    /// c(psi), up to rounding. `into` is overwritten.
+    /// c(psi) (by density: minus 0), up to rounding. A split by several features shares its credit among those that
+    /// moved the row past it. `into` is overwritten.
     ///
     /// # Panics
     /// When `x` or `into` has other than [`Self::n_features`] values.
@@ -243,8 +352,13 @@ impl Forest {
         assert_eq!(x.len(), self.n_features, "values of the row, features of the forest");
         assert_eq!(into.len(), self.n_features, "places for credits, features of the forest");
         into.fill(0.0);
-        for_each_depth!(&self.layout, trees => add_credits(trees, &widen(x), into));
-        let n_trees = self.trees.len() as f64;
+        match &self.engine {
+            Engine::Plain(PlainTrees { layout, .. }) => {
+                for_each_depth!(layout, trees => add_credits(trees, &widen(x), into));
+            }
+            Engine::Hyperplanes(hyperplanes) => hyperplanes.add_credits(x, into),
+        }
+        let n_trees = self.n_trees() as f64;
         into.iter_mut().for_each(|credit| *credit /= n_trees);
     }
 
@@ -254,14 +368,20 @@ impl Forest {
     /// up to rounding; a feature that no tree splits by has 0. About a hundred times as dear as a score.
     /// `into` is overwritten.
     ///
+    /// Where a split looks at several features there is no such game: a forest that is not plain gives
+    /// [`Self::path_credit`] here.
+    ///
     /// # Panics
     /// When `x` or `into` has other than [`Self::n_features`] values.
     pub fn shap_values(&self, x: &[f32], into: &mut [f64]) {
         assert_eq!(x.len(), self.n_features, "values of the row, features of the forest");
         assert_eq!(into.len(), self.n_features, "places for values, features of the forest");
+        let Engine::Plain(PlainTrees { trees, layout, .. }) = &self.engine else {
+            return self.path_credit(x, into);
+        };
         into.fill(0.0);
-        for_each_depth!(&self.layout, laid_out => add_shap_values(&self.trees, laid_out, x, into));
-        let n_trees = self.trees.len() as f64;
+        for_each_depth!(layout, laid_out => add_shap_values(trees, laid_out, x, into));
+        let n_trees = trees.len() as f64;
         into.iter_mut().for_each(|value| *value /= n_trees);
     }
 
@@ -278,11 +398,16 @@ impl Forest {
 
     /// How much each feature's splits matter to the rows that the trees were grown from: the change of the
     /// expected path length at a split, without its sign, averaged over rows and trees, as shares that
-    /// sum to 1 (all 0 when nothing is split).
+    /// sum to 1 (all 0 when nothing is split). A split by several features counts for each of them in equal parts.
     #[must_use]
     pub fn importance(&self) -> Vec<f64> {
         let mut shares = vec![0.0; self.n_features];
-        for_each_depth!(&self.layout, laid_out => add_importance(&self.trees, laid_out, &mut shares));
+        match &self.engine {
+            Engine::Plain(PlainTrees { trees, layout, .. }) => {
+                for_each_depth!(layout, laid_out => add_importance(trees, laid_out, &mut shares));
+            }
+            Engine::Hyperplanes(hyperplanes) => hyperplanes.add_importance(&mut shares),
+        }
         let total: f64 = shares.iter().sum();
         if total > 0.0 {
             shares.iter_mut().for_each(|share| *share /= total);
@@ -300,106 +425,42 @@ impl Forest {
             }
             return;
         }
-        let n_trees = self.trees.len() as f64;
+        let n_trees = self.n_trees() as f64;
         let finish = |row: usize, sum: f64| into[row] = self.score_of(sum / n_trees);
-        for_each_depth!(&self.layout, trees => sums_of_path_lengths(trees, rows, finish));
+        match &self.engine {
+            Engine::Hyperplanes(hyperplanes) => hyperplanes.sums(rows, finish),
+            Engine::Plain(PlainTrees { layout, .. }) => {
+                for_each_depth!(layout, trees => sums_of_path_lengths(trees, rows, finish));
+            }
+        }
     }
 
     fn score_of(&self, path_length: f64) -> f64 {
-        if self.unit == 0.0 { 0.5 } else { (-path_length / self.unit).exp2() }
+        match self.scoring() {
+            Scoring::Density => -path_length,
+            Scoring::Depth | Scoring::PenalizedDepth if self.unit == 0.0 => 0.5,
+            Scoring::Depth | Scoring::PenalizedDepth => (-path_length / self.unit).exp2(),
+        }
     }
+}
+
+/// c(n) for each n up to the size of a sample.
+fn yardstick(harmonic_numbers: HarmonicNumbers, subsample_size: usize) -> Vec<f64> {
+    (0..=subsample_size).map(|n| harmonic_numbers.average_path_length(n)).collect()
+}
+
+fn check_sizes(n_trees: usize, n_features: usize, subsample_size: usize) -> Result<(), InvalidForest> {
+    if !(1..=MAX_TREES).contains(&n_trees) {
+        return Err(InvalidForest::Trees { given: n_trees });
+    }
+    if !(1..=MAX_FEATURES).contains(&n_features) {
+        return Err(InvalidForest::Features { given: n_features });
+    }
+    if !(1..=MAX_SUBSAMPLE_SIZE).contains(&subsample_size) {
+        return Err(InvalidForest::SubsampleSize { given: subsample_size });
+    }
+    Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::score::iforest::Node;
-
-    /// Of 4 rows, one is above 0.5 in feature 0; of the other three one is above 2 in feature 1.
-    fn hand_worked() -> Forest {
-        let tree = Tree::new(vec![
-            Node::Split { feature: 0, threshold: 0.5, right: 4 },
-            Node::Split { feature: 1, threshold: 2.0, right: 3 },
-            Node::Leaf { count: 2 },
-            Node::Leaf { count: 1 },
-            Node::Leaf { count: 1 },
-        ]);
-        Forest::from_trees(vec![tree], 2, 4).unwrap()
-    }
-
-    /// Depths 1, 2, 2 plus c(1) = 0, c(1) = 0, c(2) = 1; c(4) = 13/6.
-    #[test]
-    fn path_lengths_and_scores_by_hand() {
-        let forest = hand_worked();
-        for (x, length) in [([0.6, 0.0], 1.0), ([0.5, 2.1], 2.0), ([0.5, 2.0], 3.0)] {
-            assert_eq!(forest.path_length(&x), length);
-            let expected = 2.0_f64.powf(-length * 6.0 / 13.0);
-            assert!((forest.raw_score(&x) - expected).abs() < 1e-15);
-        }
-    }
-
-    /// Expected: 13/6 at the root, 1 + c(3) = 8/3 at the inner node; then 1, 2 and 3 at the ends.
-    #[test]
-    fn credits_by_hand() {
-        let forest = hand_worked();
-        for (x, credits) in [
-            ([0.6, 0.0], [1.0 - 13.0 / 6.0, 0.0]),
-            ([0.5, 2.1], [0.5, 2.0 - 8.0 / 3.0]),
-            ([0.5, 2.0], [0.5, 3.0 - 8.0 / 3.0]),
-        ] {
-            let mut into = [9.0; 2];
-            forest.path_credit(&x, &mut into);
-            assert!(into.iter().zip(credits).all(|(a, b)| (a - b).abs() < 1e-14), "{into:?} {credits:?}");
-        }
-    }
-
-    /// The first split changes 13/6 to 8/3 for three rows and to 1 for one: 3/2 + 7/6 = 8/3. The second
-    /// changes 8/3 to 3 for two rows and to 2 for one: 4/3.
-    #[test]
-    fn importance_by_hand() {
-        let shares = hand_worked().importance();
-        assert!((shares[0] - 2.0 / 3.0).abs() < 1e-14 && (shares[1] - 1.0 / 3.0).abs() < 1e-14);
-    }
-
-    /// By hand for [0.6, 0]: with nothing known 9/4 is expected (lengths 1, 3, 2 of 1, 2, 1 rows), with the
-    /// first feature known 1, with the second known (1 + 3 * 3) / 4 = 10/4, with both 1. So the first
-    /// has the mean of 1 - 9/4 and 1 - 10/4, the second that of 10/4 - 9/4 and 0. For [0.5, 2.1]: 9/4; 8/3; 7/4; 2.
-    #[test]
-    fn shap_values_by_hand() {
-        let forest = hand_worked();
-        for (x, values) in [([0.6, 0.0], [-11.0 / 8.0, 1.0 / 8.0]), ([0.5, 2.1], [1.0 / 3.0, -7.0 / 12.0])] {
-            let mut into = [9.0; 2];
-            forest.shap_values(&x, &mut into);
-            assert!(into.iter().zip(values).all(|(a, b)| (a - b).abs() < 1e-14), "{into:?} {values:?}");
-        }
-    }
-
-    /// NaN is not above any threshold, infinities are on their side of it.
-    #[test]
-    fn values_that_are_not_finite_have_a_side() {
-        let forest = hand_worked();
-        assert_eq!(forest.path_length(&[f32::NAN, f32::NAN]), 3.0);
-        assert_eq!(forest.path_length(&[f32::INFINITY, 0.0]), 1.0);
-        assert_eq!(forest.path_length(&[f32::NEG_INFINITY, f32::INFINITY]), 2.0);
-    }
-
-    #[test]
-    fn a_forest_of_single_rows_has_no_opinion() {
-        let forest = Forest::from_trees(vec![Tree::new(vec![Node::Leaf { count: 1 }])], 1, 1).unwrap();
-        assert_eq!(forest.raw_score(&[5.0]), 0.5);
-    }
-
-    #[test]
-    fn numbers_out_of_range_are_refused() {
-        let leaf = || vec![Tree::new(vec![Node::Leaf { count: 1 }])];
-        let refused = |trees, features, rows| Forest::from_trees(trees, features, rows).unwrap_err();
-        assert_eq!(refused(vec![], 1, 1), InvalidForest::Trees { given: 0 });
-        assert_eq!(refused(leaf(), 0, 1), InvalidForest::Features { given: 0 });
-        assert_eq!(refused(leaf(), 257, 1), InvalidForest::Features { given: 257 });
-        assert_eq!(refused(leaf(), 1, 4097), InvalidForest::SubsampleSize { given: 4097 });
-        assert_eq!(
-            refused(leaf(), 1, 2),
-            InvalidForest::Tree { tree: 0, source: InvalidTree::Count { given: 1, expected: 2 } }
-        );
-    }
-}
+mod tests;

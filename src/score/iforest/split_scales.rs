@@ -6,7 +6,7 @@
 //! rows with one feature 12 standard deviations out, the credits alone name it in 92 to 96 % of cases with 8 features
 //! and in 58 to 70 % with 38; times the squared distance in more than 99 and 97 % (three data sets, 1,000 cases each).
 
-use super::{Forest, Node, Tree};
+use super::Forest;
 
 /// Further away than this is not stranger.
 const FARTHEST: f64 = 200.0;
@@ -27,13 +27,7 @@ impl SplitScales {
     /// The scales of a forest.
     #[must_use]
     pub fn of(forest: &Forest) -> Self {
-        let mut thresholds = vec![Vec::new(); forest.n_features()];
-        for node in forest.trees().iter().flat_map(Tree::nodes) {
-            if let Node::Split { feature, threshold, .. } = node {
-                thresholds[usize::from(*feature)].push(*threshold);
-            }
-        }
-        Self { features: thresholds.into_iter().map(scale).collect() }
+        Self { features: forest.thresholds().into_iter().map(scale).collect() }
     }
 
     /// Multiplies each credit of row `x` (as [`Forest::attribute`] gives them) by the square of the value's distance from the
@@ -72,6 +66,7 @@ fn median(values: &mut [f32]) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::score::iforest::{Node, Tree};
 
     /// Thresholds 1, 2, 4: median 2, distances 0, 1, 2, so the unit is 1.4826. The second feature has one threshold.
     #[test]

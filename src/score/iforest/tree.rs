@@ -78,6 +78,34 @@ pub enum InvalidTree {
         /// The threshold.
         threshold: f32,
     },
+    /// A hyperplane that looks at nothing.
+    #[error("node {node} splits by a hyperplane of no features")]
+    NoTerms {
+        /// The node.
+        node: usize,
+    },
+    /// A part of a hyperplane that is not a number.
+    #[error("node {node} has a feature with center {center} and coefficient {coefficient}")]
+    Term {
+        /// The node.
+        node: usize,
+        /// What is taken off the value.
+        center: f32,
+        /// What the rest is multiplied by.
+        coefficient: f32,
+    },
+    /// A hyperplane outside of the rows that it parts.
+    #[error("node {node} has the threshold {threshold} for projections from {low} to {high}")]
+    Range {
+        /// The node.
+        node: usize,
+        /// The threshold.
+        threshold: f64,
+        /// The smallest projection.
+        low: f64,
+        /// The largest one.
+        high: f64,
+    },
     /// A path that is too long.
     #[error("node {node} is deeper than {MAX_DEPTH} levels")]
     TooDeep {
@@ -117,46 +145,87 @@ impl Tree {
 
     /// Checks the invariant, and that the tree fits a forest of this many features and rows a tree.
     pub(super) fn check(&self, n_features: usize, rows: RangeInclusive<usize>) -> Result<(), InvalidTree> {
-        let mut count = 0;
-        let used = self.check_branch(0, 0, n_features, &mut count)?;
-        if used != self.nodes.len() {
-            return Err(InvalidTree::LeftOver { given: self.nodes.len(), used });
-        }
-        if !(*rows.start() as u64..=*rows.end() as u64).contains(&count) {
-            return Err(InvalidTree::Count { given: count, expected: *rows.end() });
-        }
-        Ok(())
+        let shape = |node: usize| match *self.nodes.get(node)? {
+            Node::Split { right, .. } => Some(Shape::Split { right }),
+            Node::Leaf { count } => Some(Shape::Leaf { count }),
+        };
+        check_shape(self.nodes.len(), shape, rows, |node| match self.nodes[node] {
+            Node::Split { feature, .. } if usize::from(feature) >= n_features => {
+                Err(InvalidTree::Feature { node, feature, n_features })
+            }
+            Node::Split { threshold, .. } if !threshold.is_finite() => {
+                Err(InvalidTree::Threshold { node, threshold })
+            }
+            Node::Split { .. } | Node::Leaf { .. } => Ok(()),
+        })
     }
+}
 
-    /// Checks the branch that starts at `node`, adds its rows to `count`; gives the node behind it. The
-    /// depth of the recursion is bounded by the check of the depth.
-    fn check_branch(
-        &self,
-        node: usize,
-        depth: u32,
-        n_features: usize,
-        count: &mut u64,
-    ) -> Result<usize, InvalidTree> {
-        match self.nodes.get(node) {
-            None => Err(InvalidTree::Truncated { node, nodes: self.nodes.len() }),
-            Some(Node::Leaf { count: 0 }) => Err(InvalidTree::EmptyLeaf { node }),
-            Some(Node::Leaf { count: rows }) => {
-                *count += u64::from(*rows);
+/// A node, whatever it splits by.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shape {
+    /// The left child is the next node.
+    Split {
+        right: u32,
+    },
+    Leaf {
+        count: u32,
+    },
+}
+
+/// Checks that `nodes` nodes are one tree whose leaves hold as many rows as allowed; `shape` gives them by number, none behind
+/// the last, and `check_split` says what is wrong with a split in itself.
+pub(super) fn check_shape(
+    nodes: usize,
+    shape: impl Fn(usize) -> Option<Shape>,
+    rows: RangeInclusive<usize>,
+    check_split: impl Fn(usize) -> Result<(), InvalidTree>,
+) -> Result<(), InvalidTree> {
+    let mut walk = ShapeWalk { nodes, shape, check_split, count: 0 };
+    let used = walk.branch(0, 0)?;
+    if used != nodes {
+        return Err(InvalidTree::LeftOver { given: nodes, used });
+    }
+    if !(*rows.start() as u64..=*rows.end() as u64).contains(&walk.count) {
+        return Err(InvalidTree::Count { given: walk.count, expected: *rows.end() });
+    }
+    Ok(())
+}
+
+/// A check under way.
+struct ShapeWalk<S, C> {
+    nodes: usize,
+    shape: S,
+    check_split: C,
+    /// Rows in the leaves so far.
+    count: u64,
+}
+
+// === impl ShapeWalk ===
+
+impl<S, C> ShapeWalk<S, C>
+where
+    S: Fn(usize) -> Option<Shape>,
+    C: Fn(usize) -> Result<(), InvalidTree>,
+{
+    /// Checks the branch that starts at `node`; gives the node behind it. The depth of the recursion is bounded
+    /// by the check of the depth.
+    fn branch(&mut self, node: usize, depth: u32) -> Result<usize, InvalidTree> {
+        match (self.shape)(node) {
+            None => Err(InvalidTree::Truncated { node, nodes: self.nodes }),
+            Some(Shape::Leaf { count: 0 }) => Err(InvalidTree::EmptyLeaf { node }),
+            Some(Shape::Leaf { count }) => {
+                self.count += u64::from(count);
                 Ok(node + 1)
             }
-            Some(Node::Split { .. }) if depth == MAX_DEPTH => Err(InvalidTree::TooDeep { node }),
-            Some(&Node::Split { feature, threshold, right }) => {
-                if usize::from(feature) >= n_features {
-                    return Err(InvalidTree::Feature { node, feature, n_features });
-                }
-                if !threshold.is_finite() {
-                    return Err(InvalidTree::Threshold { node, threshold });
-                }
-                let expected = self.check_branch(node + 1, depth + 1, n_features, count)?;
+            Some(Shape::Split { .. }) if depth == MAX_DEPTH => Err(InvalidTree::TooDeep { node }),
+            Some(Shape::Split { right }) => {
+                (self.check_split)(node)?;
+                let expected = self.branch(node + 1, depth + 1)?;
                 if right as usize != expected {
                     return Err(InvalidTree::Order { node, right, expected });
                 }
-                self.check_branch(expected, depth + 1, n_features, count)
+                self.branch(expected, depth + 1)
             }
         }
     }
