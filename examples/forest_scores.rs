@@ -12,7 +12,7 @@
 
 use anyhow::Context as _;
 use emberwatch::{
-    calibrate::Thresholds,
+    calibrate::{Memory, Thresholds},
     features::{FeatureColumn, FeatureSchema, Inputs, SchemaSettings},
     model::Past,
     score::iforest::{Hyperparams, Scoring, SplitKind, Splits},
@@ -104,6 +104,7 @@ fn members(train: &Table, test: &Table) -> anyhow::Result<impl Fn(Hyperparams) -
             hyperparams,
             contamination: 0.0,
             thresholds: Thresholds::default(),
+            forget_after: Some(Memory::DEFAULT_FADE),
             version: "quality".to_owned(),
             created_at: TimestampMs(0),
         };

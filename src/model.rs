@@ -1,6 +1,6 @@
 //! One model: everything needed to turn [`Inputs`] into scores, in one file.
 //!
-//! Three members look at each row. The *window* member is an Isolation Forest on level and spread of
+//! Four members look at each row. The *window* member is an Isolation Forest on level and spread of
 //! every feature over its window: it sees long and broad shifts. The *deviation* member is one on
 //! order statistics of the largest robust deviations: it sees a few strange features among many. The
 //! *extreme* member is the largest deviation itself: it sees the single culprit, which forests hardly
@@ -61,7 +61,7 @@ mod summary;
 pub use attribution::{EXACT_BELOW, EXPLAINED_BELOW, MAX_EXACT_ROWS};
 pub use error::{ExportError, ModelError};
 pub use file::{FORMAT_VERSION, MAGIC};
-pub use member::{Member, MemberKind};
+pub use member::{Member, MemberKind, Scorer};
 pub use past::Past;
 pub use scaling::{ColumnScale, SCALED, Scales, Scaling};
 pub use scikit_learn::{Calibration, ImportSettings, ScikitLearnError, ScikitLearnForest, TreeProblem};

@@ -1,6 +1,7 @@
 //! Detectors: from a row of numbers to a number that grows with strangeness.
 //!
-//! Two kinds live here. [`iforest`] is the Isolation Forest of Liu, Ting and Zhou; [`deviation`] turns
+//! Three kinds live here. [`iforest`] is the Isolation Forest of Liu, Ting and Zhou; [`nearest`] the distance to
+//! the nearest of a few ordinary rows; [`deviation`] turns
 //! the robust deviations of all features into a few order statistics, so that a forest sees *one*
 //! extreme feature among many, which it hardly does in the raw row.
 //!
@@ -13,3 +14,5 @@
 pub mod deviation;
 
 pub mod iforest;
+
+pub mod nearest;

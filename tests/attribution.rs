@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops by panicking")]
 
 use emberwatch::{
-    calibrate::Thresholds,
+    calibrate::{Memory, Thresholds},
     features::{FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, Inputs, SchemaSettings},
     model::{Model, Past, Scored},
     score::iforest::Hyperparams,
@@ -85,6 +85,7 @@ impl Scene {
             hyperparams: Hyperparams::default(),
             contamination: 0.0,
             thresholds: Thresholds::default(),
+            forget_after: Some(Memory::DEFAULT_FADE),
             version: "test".to_owned(),
             created_at: TimestampMs(0),
         };

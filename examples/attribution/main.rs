@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use deviations::Deviations;
 use emberwatch::{
-    calibrate::Thresholds,
+    calibrate::{Memory, Thresholds},
     features::{FeatureColumn, FeatureSchema, Inputs, SchemaSettings, Statistic},
     model::{Model, Past},
     score::iforest::Hyperparams,
@@ -146,6 +146,7 @@ fn learn(table: &Table) -> Result<(Model, Deviations)> {
         hyperparams: Hyperparams::default(),
         contamination: 0.0,
         thresholds: Thresholds::default(),
+        forget_after: Some(Memory::DEFAULT_FADE),
         version: "attribution".to_owned(),
         created_at: TimestampMs(0),
     };

@@ -139,6 +139,7 @@ fn trained(args: &BacktestArgs, config: &Config, detector: &Detector) -> anyhow:
         hyperparams,
         contamination: training.contamination,
         thresholds: detector.thresholds,
+        forget_after: detector.forget_after,
         version: "train-csv".to_owned(),
         // Nothing depends on it, and the model is not kept.
         created_at: table.rows().last().map(|row| row.at).unwrap_or_default(),

@@ -4,6 +4,7 @@ use super::{
     DEFAULT_ENTITY_LABEL, created_at, forest_args::ForestArgs, instant, parse_step_ms, progress, write_file,
 };
 use crate::{
+    calibrate::{Memory, Thresholds},
     features::{FeatureColumn, FeatureSchema, Inputs, SchemaSettings},
     model::{Model, PLAIN_WINDOW_STEPS},
     table::{self, Columns, Table},
@@ -171,7 +172,8 @@ fn settings(args: &TrainArgs) -> anyhow::Result<TrainSettings> {
     Ok(TrainSettings {
         hyperparams: args.forest.hyperparams()?,
         contamination: args.contamination,
-        thresholds: crate::calibrate::Thresholds::default(),
+        thresholds: Thresholds::default(),
+        forget_after: Some(Memory::DEFAULT_FADE),
         version: args.model_version.clone().unwrap_or_else(|| instant(created_at)),
         created_at,
     })

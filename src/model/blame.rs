@@ -4,9 +4,9 @@
 //! forest are theirs. The columns of the deviation member belong to places ("the second largest"): a view's
 //! share of the verdict is what its columns shortened the path by, and within a view the features share it by
 //! the squares of their deviations, as they do in the verdict of the extreme member, which has no
-//! forest. `docs/decisions/016-who-is-blamed.md` says how this was chosen.
+//! forest. The nearest member blames each feature by its part in the squares of the distances. `docs/decisions/016-who-is-blamed.md` says how this was chosen.
 
-use super::member::{Member, MemberKind, ScaledRow, VIEWS};
+use super::member::{Member, MemberKind, ScaledRow, Scorer, VIEWS};
 use crate::{
     features::InputLayout,
     score::{
@@ -19,7 +19,7 @@ use crate::{
 
 impl Member {
     /// How much of the member's verdict on a row goes to each feature: shares that sum to 1, or to 0
-    /// when no feature is to blame. `x` is what the forest saw of the row.
+    /// when no feature is to blame. `x` is what the member saw of the row.
     pub(super) fn blame(
         &self,
         layout: InputLayout,
@@ -28,21 +28,28 @@ impl Member {
         attribution: Attribution,
     ) -> Vec<f64> {
         let mut shares = vec![0.0; layout.n_features];
-        match (self.kind, &self.forest) {
-            (MemberKind::Window, Some(forest)) => {
+        match (self.kind, &self.scorer) {
+            (MemberKind::Window, Scorer::Forest(forest)) => {
                 // The columns behind the means and the spreads are the hour's, which is no feature's doing.
                 let drives = drives(forest, x, attribution);
                 for columns in drives.chunks_exact(layout.n_features).take(2) {
                     shares.iter_mut().zip(columns).for_each(|(share, drive)| *share += drive.max(0.0));
                 }
             }
-            (MemberKind::Deviation, Some(forest)) => {
+            (MemberKind::Deviation, Scorer::Forest(forest)) => {
                 let drives = drives(forest, x, attribution);
                 for (statistic, columns) in VIEWS.into_iter().zip(drives.chunks_exact(N_STATISTICS)) {
                     let mut squares = squares(row.view(statistic));
                     normalise(&mut squares);
                     let drive = columns.iter().sum::<f64>().max(0.0);
                     shares.iter_mut().zip(squares).for_each(|(share, square)| *share += drive * square);
+                }
+            }
+            (_, Scorer::Nearest(nearest)) => {
+                let mut credit = vec![0.0; x.len()];
+                nearest.credit(x, &mut credit);
+                for columns in credit.chunks_exact(layout.n_features) {
+                    shares.iter_mut().zip(columns).for_each(|(share, credit)| *share += credit);
                 }
             }
             _ => {

@@ -10,13 +10,13 @@ mod training;
 
 use super::{
     ColumnScale, Judge, MAX_VERSION_BYTES, Member, MemberKind, Members, Model, ModelError, SCALED, Scales,
-    Scaling, SelfTestRow, file, self_test,
+    Scaling, Scorer, SelfTestRow, file, self_test,
 };
 use crate::{
     calibrate::{Severity, Tail, TailParts, Thresholds},
     explain::Expected,
     features::{FeatureColumn, FeatureSchema, InputLayout, SchemaSettings},
-    score::iforest::Forest,
+    score::nearest::Nearest,
     series::{LabelSet, TimestampMs},
 };
 use forest::{read_forest, write_forest};
@@ -38,7 +38,7 @@ impl Model {
     /// # Errors
     /// When it is larger than a file may be.
     pub fn encode(&self) -> Result<Vec<u8>, ModelError> {
-        let format = if self.judge.forests().all(Forest::is_plain) { file::FIRST } else { file::HYPERPLANES };
+        let format = if self.judge.is_of_first_format() { file::FIRST } else { file::SECOND };
         file::wrap(&self.to_proto().encode_to_vec(), format)
     }
 
@@ -235,44 +235,60 @@ fn read_labels(part: &'static str, labels: &[proto::Label]) -> Result<LabelSet, 
 
 // === members ===
 
-fn write_member(member: &Member) -> proto::Member {
-    let kind = match member.kind {
+fn write_kind(kind: MemberKind) -> proto::MemberKind {
+    match kind {
         MemberKind::Window => proto::MemberKind::Window,
         MemberKind::Deviation => proto::MemberKind::Deviation,
+        MemberKind::Nearest => proto::MemberKind::Nearest,
         MemberKind::Extreme => proto::MemberKind::Extreme,
-    };
+    }
+}
+
+fn write_member(member: &Member) -> proto::Member {
     proto::Member {
-        kind: kind.into(),
-        forest: member.forest.as_ref().map(write_forest),
+        kind: write_kind(member.kind).into(),
+        forest: member.scorer.forest().map(write_forest),
         tail: Some(write_tail(&member.tail)),
+        nearest: match &member.scorer {
+            Scorer::Nearest(nearest) => nearest.values().to_vec(),
+            Scorer::Forest(_) | Scorer::Itself => Vec::new(),
+        },
     }
 }
 
 fn read_members(layout: InputLayout, members: Vec<proto::Member>) -> Result<Vec<Member>, ModelError> {
     const PART: &str = "the members";
-    let kinds: Vec<_> = members.iter().map(proto::Member::kind).collect();
-    if kinds != [proto::MemberKind::Window, proto::MemberKind::Deviation, proto::MemberKind::Extreme] {
+    let written: Vec<_> = members.iter().map(proto::Member::kind).collect();
+    let known = [&MemberKind::ALL[..], &MemberKind::FIRST[..]];
+    let kinds =
+        known.into_iter().find(|kinds| kinds.iter().copied().map(write_kind).eq(written.iter().copied()));
+    let Some(kinds) = kinds else {
         return Err(ModelError::invalid(
             PART,
-            format!("{kinds:?} instead of one window, one deviation and one extreme"),
+            format!("{written:?} instead of window, deviation, nearest (or none) and extreme"),
         ));
+    };
+    kinds.iter().zip(members).map(|(kind, member)| read_member(layout, *kind, member)).collect()
+}
+
+fn read_member(layout: InputLayout, kind: MemberKind, member: proto::Member) -> Result<Member, ModelError> {
+    const PART: &str = "a member";
+    let n_columns = kind.n_columns(layout);
+    let forest_is_right =
+        member.forest.is_some() == matches!(kind, MemberKind::Window | MemberKind::Deviation);
+    if !forest_is_right || member.nearest.is_empty() == (kind == MemberKind::Nearest) {
+        let problem = format!("the {kind:?} member has a forest or rows that it must not have, or none");
+        return Err(ModelError::invalid(PART, problem));
     }
-    MemberKind::ALL
-        .into_iter()
-        .zip(members)
-        .map(|(kind, member)| {
-            let forest = match (kind, member.forest) {
-                (MemberKind::Extreme, None) => None,
-                (MemberKind::Extreme, Some(_)) => {
-                    return Err(ModelError::invalid(PART, "a forest in the extreme member, which has none"));
-                }
-                (MemberKind::Window | MemberKind::Deviation, forest) => {
-                    Some(read_forest(required(PART, forest)?, kind.n_columns(layout))?)
-                }
-            };
-            Ok(Member { kind, forest, tail: read_tail("a member's tail", member.tail)? })
-        })
-        .collect()
+    let scorer = match (kind, member.forest) {
+        (MemberKind::Nearest, _) => Scorer::Nearest(
+            Nearest::from_values(member.nearest, n_columns)
+                .map_err(|error| ModelError::invalid(PART, error))?,
+        ),
+        (_, Some(forest)) => Scorer::Forest(read_forest(forest, n_columns)?),
+        (_, None) => Scorer::Itself,
+    };
+    Ok(Member { kind, scorer, tail: read_tail("a member's tail", member.tail)? })
 }
 
 // === tails ===

@@ -10,9 +10,9 @@ pub const MAGIC: [u8; 8] = *b"EMBRWTCH";
 /// The newest format that is read. A model is written in the oldest one that can say it.
 pub const FORMAT_VERSION: u32 = 2;
 
-/// The first format whose forests may have trees of hyperplanes: programs that know only those before would take
-/// such a forest for one without trees.
-pub(super) const HYPERPLANES: u32 = 2;
+/// The format whose forests may have trees of hyperplanes, and whose members may be of the kind nearest. Programs that
+/// know only the first would take such a forest for one without trees.
+pub(super) const SECOND: u32 = 2;
 
 /// The first format.
 pub(super) const FIRST: u32 = 1;

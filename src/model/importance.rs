@@ -12,14 +12,14 @@ impl Model {
     /// The share of each feature in what the window member makes of its training rows (see
     /// [`Forest::importance`](crate::score::iforest::Forest::importance)), level and spread together, largest first;
     /// a feature that was constant in training is not among them. The hour of the day is left out, and so are the
-    /// other two members: they look for the strangest features, whichever these are.
+    /// other members: they look for the strangest features, whichever these are.
     #[must_use]
     pub fn importance(&self) -> Vec<Contribution> {
         let n = self.layout().n_features;
         let forest = match &self.judge {
             Judge::Members(members) => {
                 let window = members.members.iter().find(|member| member.kind == MemberKind::Window);
-                window.and_then(|member| member.forest.as_ref())
+                window.and_then(|member| member.scorer.forest())
             }
             Judge::Plain(plain) => Some(&plain.forest),
         };

@@ -1,10 +1,9 @@
 //! The two ways from inputs to a tail probability.
 
-use super::{Members, Past, Plain};
+use super::{Members, Past, Plain, Scorer};
 use crate::{
     explain::{Contribution, Expected},
     features::InputLayout,
-    score::iforest::Forest,
     series::{LabelSet, TimestampMs},
 };
 
@@ -53,13 +52,16 @@ impl Judge {
         }
     }
 
-    /// Its forests.
-    pub(super) fn forests(&self) -> impl Iterator<Item = &Forest> {
-        let (members, plain) = match self {
-            Self::Members(members) => (members.members.as_slice(), None),
-            Self::Plain(plain) => (&[][..], Some(&plain.forest)),
-        };
-        members.iter().filter_map(|member| member.forest.as_ref()).chain(plain)
+    /// Whether a program that knows only the first format of the file can say it.
+    pub(super) fn is_of_first_format(&self) -> bool {
+        match self {
+            Self::Members(members) => members.members.iter().all(|member| match &member.scorer {
+                Scorer::Forest(forest) => forest.is_plain(),
+                Scorer::Nearest(_) => false,
+                Scorer::Itself => true,
+            }),
+            Self::Plain(plain) => plain.forest.is_plain(),
+        }
     }
 
     /// The range of a feature in normal operation, where it is known.

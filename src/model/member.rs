@@ -7,6 +7,7 @@ use crate::{
     score::{
         deviation::{N_STATISTICS, order_statistics},
         iforest::Forest,
+        nearest::Nearest,
     },
 };
 use ndarray::{Array2, ArrayView2};
@@ -28,6 +29,9 @@ pub enum MemberKind {
     Window,
     /// Order statistics of the scaled values, deviations and spreads of all features.
     Deviation,
+    /// Scaled value and deviation of every feature, on a logarithmic scale. No forest, but the distance to the nearest
+    /// of a few training rows: it sees many features that are each a little off. Models of before it have none.
+    Nearest,
     /// How far the features that are furthest from ordinary are. No forest: a forest cannot tell far
     /// from very far beyond the rows it was grown from, and one feature among many hardly shortens a path.
     Extreme,
@@ -38,11 +42,22 @@ pub enum MemberKind {
 pub struct Member {
     /// What it looks at.
     pub kind: MemberKind,
-    /// Invariant: as many features as the columns of its kind; none for [`MemberKind::Extreme`], whose
-    /// only column is the raw score.
-    pub forest: Option<Forest>,
+    /// What turns the columns of its kind into a raw score. Invariant: of as many columns as its kind has, and of
+    /// the sort that its kind has.
+    pub scorer: Scorer,
     /// From its raw score to a tail probability.
     pub tail: Tail,
+}
+
+/// What turns the columns of a member into a raw score.
+#[derive(Clone, Debug)]
+pub enum Scorer {
+    /// Of [`MemberKind::Window`] and [`MemberKind::Deviation`].
+    Forest(Forest),
+    /// Of [`MemberKind::Nearest`].
+    Nearest(Nearest),
+    /// The only column is the raw score: of [`MemberKind::Extreme`].
+    Itself,
 }
 
 /// One row of inputs, scaled.
@@ -94,25 +109,23 @@ impl ScaledRow {
 // === impl MemberKind ===
 
 impl MemberKind {
-    /// The members of every model, in their order.
-    pub const ALL: [Self; 3] = [Self::Window, Self::Deviation, Self::Extreme];
+    /// The members of a model, in their order.
+    pub const ALL: [Self; 4] = [Self::Window, Self::Deviation, Self::Nearest, Self::Extreme];
 
-    /// Its part in the common verdict. Equal parts: on servers, services and applications no other
-    /// choice was better on all three, so none is preferred.
-    pub(crate) fn weight(self) -> f64 {
-        1.0 / Self::ALL.len() as f64
-    }
+    /// The members of models of format 1.
+    pub const FIRST: [Self; 3] = [Self::Window, Self::Deviation, Self::Extreme];
 
     /// Columns of the forest.
     pub(crate) fn n_columns(self, layout: InputLayout) -> usize {
         match self {
             Self::Window => 2 * layout.n_features + HOUR_COLUMNS,
             Self::Deviation => VIEWS.len() * N_STATISTICS,
+            Self::Nearest => 2 * layout.n_features,
             Self::Extreme => 1,
         }
     }
 
-    /// What the forest sees of `rows`; every number is finite.
+    /// What the member sees of `rows`; every number is finite.
     pub(crate) fn rows(self, layout: InputLayout, rows: &[ScaledRow]) -> Array2<f32> {
         let mut into = Array2::zeros((rows.len(), self.n_columns(layout)));
         for (row, mut into) in rows.iter().zip(into.rows_mut()) {
@@ -137,19 +150,35 @@ impl MemberKind {
                     order_statistics(row.view(statistic), into);
                 }
             }
+            Self::Nearest => {
+                let near = row.view(Statistic::Value).iter().chain(row.view(Statistic::Deviation));
+                into.iter_mut().zip(near).for_each(|(into, z)| *into = signed_log(*z));
+            }
             Self::Extreme => into.fill(extreme(row)),
         }
     }
 }
 
-// === impl Member ===
+// === impl Scorer ===
 
-impl Member {
+impl Scorer {
     /// The raw score of each of `rows`, which are as [`MemberKind::rows`] made them.
-    pub(crate) fn raw_scores(forest: Option<&Forest>, rows: ArrayView2<'_, f32>, into: &mut [f64]) {
-        match forest {
-            Some(forest) => forest.raw_scores(rows, into),
-            None => into.iter_mut().zip(rows.rows()).for_each(|(into, row)| *into = f64::from(row[0])),
+    pub(crate) fn raw_scores(&self, rows: ArrayView2<'_, f32>, into: &mut [f64]) {
+        match self {
+            Self::Forest(forest) => forest.raw_scores(rows, into),
+            Self::Nearest(nearest) => nearest.distances(rows, into),
+            Self::Itself => {
+                into.iter_mut().zip(rows.rows()).for_each(|(into, row)| *into = f64::from(row[0]))
+            }
+        }
+    }
+
+    /// Its forest, where it has one.
+    #[must_use]
+    pub fn forest(&self) -> Option<&Forest> {
+        match self {
+            Self::Forest(forest) => Some(forest),
+            Self::Nearest(_) | Self::Itself => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The product's own judge: several members, and what they say together.
 
 use super::{
-    Member, MemberKind, Past, ScaledRow, Scaling,
+    Member, Past, ScaledRow, Scaling,
     attribution::attributions,
     judge::{Judgement, Row},
 };
@@ -15,7 +15,7 @@ use ndarray::{Array2, ArrayView1};
 #[derive(Clone, Debug)]
 pub(crate) struct Members {
     pub(crate) scaling: Scaling,
-    /// Invariant: one of each kind, in the order of [`MemberKind::ALL`].
+    /// Invariant: of the kinds of [`MemberKind::ALL`] or, in models of format 1, of [`MemberKind::FIRST`], in this order.
     pub(crate) members: Vec<Member>,
     /// From the weighted evidence of the members to the tail probability.
     pub(crate) tail: Tail,
@@ -66,7 +66,7 @@ impl Members {
         for (index, member) in self.members.iter().enumerate() {
             let member_rows = member.kind.rows(layout, rows);
             let mut raw = vec![0.0; rows.len()];
-            Member::raw_scores(member.forest.as_ref(), member_rows.view(), &mut raw);
+            member.scorer.raw_scores(member_rows.view(), &mut raw);
             for (row, score) in raw.into_iter().enumerate() {
                 evidence[[row, index]] = evidence_of(member.tail.probability(score));
             }
@@ -90,7 +90,7 @@ impl Members {
         {
             let x = forest_rows.row(index).to_vec();
             for (share, blame) in shares.iter_mut().zip(member.blame(layout, row, &x, attribution)) {
-                *share += blame * member.kind.weight() * evidence;
+                *share += blame * evidence;
             }
         }
         let total: f64 = shares.iter().sum();
@@ -119,7 +119,9 @@ pub(crate) fn evidence_of(tail_probability: f64) -> f64 {
     -tail_probability.max(1e-12).log10()
 }
 
-/// The members' evidence, in their order, as one number.
-pub(crate) fn weighted(evidence: impl Iterator<Item = f64>) -> f64 {
-    MemberKind::ALL.iter().zip(evidence).map(|(kind, evidence)| kind.weight() * evidence).sum()
+/// The members' evidence as one number: their mean. Equal parts: on servers, services and applications no other
+/// choice was better on all three, so none is preferred.
+pub(crate) fn weighted(evidence: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let part = 1.0 / evidence.len() as f64;
+    evidence.map(|evidence| part * evidence).sum()
 }

@@ -54,7 +54,7 @@ impl Past {
 
     /// Turns the evidence that `entity` gives at the step `at`, in factors of ten, into what remains of it beside
     /// its recent past, and remembers it.
-    pub(super) fn judge(&mut self, entity: &LabelSet, at: TimestampMs, evidence: &mut [f64]) {
+    pub(crate) fn judge(&mut self, entity: &LabelSet, at: TimestampMs, evidence: &mut [f64]) {
         let Some(memory) = self.memory else { return };
         if !self.entities.contains_key(entity) {
             let fresh = vec![Recent::new(memory); evidence.len()];

@@ -8,7 +8,7 @@ use crate::{explain::Expected, score::iforest::Forest, series::LabelSet};
 pub struct Part {
     /// What it is called in the documentation of the model file.
     pub name: &'static str,
-    /// Its forest; none for the largest deviation.
+    /// Its forest; none for the largest deviation and the nearest rows.
     pub forest: Option<ForestSize>,
 }
 
@@ -59,9 +59,10 @@ impl From<&Member> for Part {
         let name = match member.kind {
             MemberKind::Window => "window",
             MemberKind::Deviation => "deviation",
+            MemberKind::Nearest => "nearest",
             MemberKind::Extreme => "extreme",
         };
-        Self { name, forest: member.forest.as_ref().map(ForestSize::from) }
+        Self { name, forest: member.scorer.forest().map(ForestSize::from) }
     }
 }
 

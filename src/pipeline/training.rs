@@ -8,6 +8,7 @@ use crate::{
     series::{LabelSet, TimestampMs},
     train::{self, MIN_ROWS, Reservoir, ReservoirSettings, TrainError, TrainSettings, TrainingRows},
 };
+use std::time::Duration;
 
 /// A detector whose data has grown tenfold knows little more; from here on it trains at this distance.
 const LONGEST_DISTANCE_MS: i64 = 7 * 86_400_000;
@@ -85,6 +86,7 @@ impl Trainer {
         live: Option<&Model>,
         schema: &FeatureSchema,
         thresholds: Thresholds,
+        forget_after: Option<Duration>,
     ) -> Option<TrainingJob> {
         let span = at.since_ms(self.first?);
         let seen = live.map_or(0, |model| model.training().last.since_ms(model.training().first));
@@ -103,6 +105,7 @@ impl Trainer {
             hyperparams: self.policy.hyperparams,
             contamination: self.policy.contamination,
             thresholds,
+            forget_after,
             version: version(at),
             created_at: at,
         };
@@ -186,7 +189,7 @@ mod tests {
             let values = Array2::from_shape_fn((n, 1), |(n, _)| ((step * 7 + n as i64) % 11) as f64);
             let matrix = FeatureMatrix { at, entities: entities(n), values, ambiguous: vec![0] };
             self.trainer.gather(&self.windows.push(&matrix).unwrap(), |_| false);
-            self.trainer.due(at, live, &self.schema, Thresholds::default())
+            self.trainer.due(at, live, &self.schema, Thresholds::default(), None)
         }
 
         /// The next model that comes due, with `n` entities.

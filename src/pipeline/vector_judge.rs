@@ -76,6 +76,10 @@ impl VectorJudge {
             model.version().clone_into(&mut step.model_version);
             self.score(model, inputs, &mut step);
         }
+        if let Some(fade) = self.settings.forget_after {
+            let fade_ms = i64::try_from(fade.as_millis()).unwrap_or(i64::MAX);
+            self.past.forget_before(inputs.at.plus_ms(-fade_ms));
+        }
         step.warming_up = inputs.entities.len() - step.verdicts.len();
         step.gone = self.drop_unscored(&step.verdicts);
         let in_incident =
@@ -89,7 +93,7 @@ impl VectorJudge {
     /// What is to be trained after step `at`, given the model in use.
     pub fn training_due(&mut self, at: TimestampMs, live: Option<&Model>) -> Option<TrainingJob> {
         let settings = &self.settings;
-        self.trainer.as_mut()?.due(at, live, &settings.schema, settings.thresholds)
+        self.trainer.as_mut()?.due(at, live, &settings.schema, settings.thresholds, settings.forget_after)
     }
 
     fn score(&mut self, model: &Model, inputs: &Inputs, step: &mut DetectorStep) {

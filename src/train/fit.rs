@@ -2,16 +2,20 @@
 
 use super::TrainingRows;
 use crate::{
-    calibrate::{Tail, TailError, Thresholds},
+    calibrate::{Memory, Tail, TailError, Thresholds},
     features::{FeatureSchema, InputLayout},
     model::{
-        Judge, MAX_VERSION_BYTES, Member, MemberKind, Members, Model, N_SELF_TEST_ROWS, ScaledRow, Scaling,
-        SelfTestRow, TrainingSummary, evidence_of, weighted,
+        Judge, MAX_VERSION_BYTES, Member, MemberKind, Members, Model, N_SELF_TEST_ROWS, Past, ScaledRow,
+        Scaling, Scorer, SelfTestRow, TrainingSummary, evidence_of, weighted,
     },
-    score::iforest::{CheckedHyperparams, FitError, Hyperparams, InvalidHyperparams},
+    score::{
+        iforest::{CheckedHyperparams, FitError, Hyperparams, InvalidHyperparams},
+        nearest::{InvalidSample, Nearest},
+    },
     series::TimestampMs,
 };
 use ndarray::{ArrayView2, Axis, Slice};
+use std::time::Duration;
 
 /// Fewer rows than this are not trained on: 64 in each block of the cross-fit.
 pub const MIN_ROWS: usize = 256;
@@ -35,6 +39,9 @@ pub struct TrainSettings {
     pub contamination: f64,
     /// From which scores on a row is of low, medium and high severity.
     pub thresholds: Thresholds,
+    /// After how long the recent past of the entities will fade that scores are judged against, as
+    /// [`Past`]; `None` when they will be judged by the training alone.
+    pub forget_after: Option<Duration>,
     /// What the model calls itself; not empty.
     pub version: String,
     /// The present time.
@@ -72,6 +79,9 @@ pub enum TrainError {
     /// A forest cannot be grown.
     #[error("the forest cannot be fitted: {0}")]
     Forest(#[from] FitError),
+    /// No sample of ordinary rows can be drawn.
+    #[error("no sample of rows can be drawn: {0}")]
+    Sample(#[from] InvalidSample),
     /// Scores cannot be calibrated.
     #[error("the scores cannot be calibrated: {0}")]
     Tail(#[from] TailError),
@@ -100,36 +110,63 @@ pub fn fit(
         .collect();
     let (n, origins) = (scaled.len(), with_faults(layout, &mut scaled, settings.hyperparams.seed));
     let member_rows = MemberKind::ALL.map(|kind| match kind {
-        MemberKind::Window | MemberKind::Extreme => kind.rows(layout, &scaled[..n]),
+        MemberKind::Window | MemberKind::Nearest | MemberKind::Extreme => kind.rows(layout, &scaled[..n]),
         MemberKind::Deviation => kind.rows(layout, &scaled),
     });
+    let scorers =
+        MemberKind::ALL.map(|kind| move |rows: ArrayView2<'_, f32>| scorer(kind, &hyperparams, rows));
     let raw = member_rows
         .iter()
-        .zip(MemberKind::ALL)
-        .map(|(rows, kind)| match kind {
-            MemberKind::Extreme => Ok(rows.iter().map(|score| f64::from(*score)).collect()),
-            MemberKind::Window | MemberKind::Deviation => {
-                cross_fitted_scores(&hyperparams, rows.view(), n, &origins)
-            }
-        })
+        .zip(&scorers)
+        .map(|(rows, fit)| cross_fitted_scores(rows.view(), n, &origins, fit))
         .collect::<Result<Vec<_>, _>>()?;
     let normal = normal_rows(&raw, settings.contamination)?;
     let tails = raw.iter().map(|raw| Tail::fit(&pick(raw, &normal))).collect::<Result<Vec<_>, _>>()?;
     let evidence = combined(&raw, &tails);
-    let tail = Tail::fit(&pick(&evidence, &normal))?;
+    // What will be judged beside a recent past is calibrated beside one.
+    let beside_past = beside_past(&raw, &tails, rows, past(rows, settings));
+    let tail = Tail::fit(&pick(&beside_past, &normal))?;
     let members = MemberKind::ALL
         .into_iter()
-        .zip(&member_rows)
+        .zip(member_rows.iter().zip(&scorers))
         .zip(tails)
-        .map(|((kind, rows), tail)| {
-            let forest = match kind {
-                MemberKind::Extreme => None,
-                MemberKind::Window | MemberKind::Deviation => Some(hyperparams.fit(rows.view())?),
-            };
-            Ok(Member { kind, forest, tail })
-        })
-        .collect::<Result<Vec<_>, FitError>>()?;
+        .map(|((kind, (rows, fit)), tail)| Ok(Member { kind, scorer: fit(rows.view())?, tail }))
+        .collect::<Result<Vec<_>, TrainError>>()?;
     Ok(model_of(schema, Judge::Members(Members { scaling, members, tail }), rows, settings, &evidence))
+}
+
+/// An empty past for the walk through the training rows. Where they are a sample, each stands for several steps.
+fn past(rows: &TrainingRows, settings: &TrainSettings) -> Past {
+    let (Some(first), Some(last), Some(fade)) = (rows.at.first(), rows.at.last(), settings.forget_after)
+    else {
+        return Past::none();
+    };
+    let rows_of_entity = rows.at.len() / rows.entities.len().max(1);
+    Past::new(Memory::new(fade, last.since_ms(*first) / rows_of_entity.max(1) as i64))
+}
+
+/// The weighted evidence of the members for each row, beside what its entity showed before it.
+fn beside_past(raw: &[Vec<f64>], tails: &[Tail], rows: &TrainingRows, mut past: Past) -> Vec<f64> {
+    let judge = |(row, entity): (usize, &usize)| {
+        let evidence = |(raw, tail): (&Vec<f64>, &Tail)| evidence_of(tail.probability(raw[row]));
+        let mut evidence: Vec<f64> = raw.iter().zip(tails).map(evidence).collect();
+        past.judge(&rows.entities[*entity], rows.at[row], &mut evidence);
+        weighted(evidence.into_iter())
+    };
+    rows.entity_of.iter().enumerate().map(judge).collect()
+}
+
+/// What a member makes of `rows`, which are as [`MemberKind::rows`] made them.
+fn scorer(
+    kind: MemberKind,
+    hyperparams: &CheckedHyperparams,
+    rows: ArrayView2<'_, f32>,
+) -> Result<Scorer, TrainError> {
+    Ok(match kind {
+        MemberKind::Window | MemberKind::Deviation => Scorer::Forest(hyperparams.fit(rows)?),
+        MemberKind::Nearest => Scorer::Nearest(Nearest::fit(rows, hyperparams.get().seed)?),
+        MemberKind::Extreme => Scorer::Itself,
+    })
 }
 
 /// The model of a judge that was trained on `rows`; `evidence` says how strange it found each of them.
@@ -195,19 +232,19 @@ fn with_faults(layout: InputLayout, rows: &mut Vec<ScaledRow>, seed: u64) -> Vec
     (0..n).chain(copied).collect()
 }
 
-/// Scores the first `n` rows, each by a forest that was grown from the other blocks of time.
+/// Scores the first `n` rows, each by what `fit` made of the other blocks of time.
 pub(super) fn cross_fitted_scores(
-    hyperparams: &CheckedHyperparams,
     rows: ArrayView2<'_, f32>,
     n: usize,
     origins: &[usize],
-) -> Result<Vec<f64>, FitError> {
+    fit: impl Fn(ArrayView2<'_, f32>) -> Result<Scorer, TrainError>,
+) -> Result<Vec<f64>, TrainError> {
     let mut scores = vec![0.0; n];
     for block in 0..BLOCKS {
         let own = n * block / BLOCKS..n * (block + 1) / BLOCKS;
         let others: Vec<usize> = (0..rows.nrows()).filter(|row| !own.contains(&origins[*row])).collect();
-        let forest = hyperparams.fit(rows.select(Axis(0), &others).view())?;
-        forest.raw_scores(rows.slice_axis(Axis(0), Slice::from(own.clone())), &mut scores[own]);
+        let scorer = fit(rows.select(Axis(0), &others).view())?;
+        scorer.raw_scores(rows.slice_axis(Axis(0), Slice::from(own.clone())), &mut scores[own]);
     }
     Ok(scores)
 }

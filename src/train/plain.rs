@@ -7,9 +7,9 @@ use super::{
 use crate::{
     calibrate::Tail,
     features::{FeatureSchema, InputLayout, Statistic},
-    model::{ColumnScale, Judge, Model, Plain, PlainColumn},
+    model::{ColumnScale, Judge, Model, Plain, PlainColumn, Scorer},
 };
-use ndarray::{Array2, ArrayView1};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 
 /// Trains a plain model on `rows`: one forest over the values of the features, whatever their windows hold.
 ///
@@ -29,7 +29,8 @@ pub fn fit_plain(
         columns[feature].input(values(feature)[row])
     });
     let origins: Vec<usize> = (0..n).collect();
-    let raw = [cross_fitted_scores(&hyperparams, x.view(), n, &origins)?];
+    let fit = |rows: ArrayView2<'_, f32>| Ok(Scorer::Forest(hyperparams.fit(rows)?));
+    let raw = [cross_fitted_scores(x.view(), n, &origins, fit)?];
     let normal = normal_rows(&raw, settings.contamination)?;
     let tail = Tail::fit(&pick(&raw[0], &normal))?;
     let forest = hyperparams.fit(x.view())?;
