@@ -22,6 +22,9 @@ use tokio::runtime::Runtime;
 
 pub(crate) const N_ENTITIES: usize = 8;
 
+/// Steps that the windows of the features look back on.
+const WINDOW: usize = 10;
+
 /// One of the entities; its pressure runs away in the steps that are said to be anomalous.
 pub(crate) const TROUBLED: &str = "boiler-1";
 
@@ -33,6 +36,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A sidecar that scores once a second of data time, and whoever takes its scores.
 pub(crate) struct Bench {
+    warm_up: usize,
     pub(crate) sidecar: Process,
     pub(crate) address: SocketAddr,
     /// The folder of the detector's models.
@@ -59,16 +63,21 @@ impl Bench {
             .arg("--web.enable-lifecycle");
         let mut sidecar = Process::spawn("sidecar", command, folder);
         sidecar.wait_until_ready(address, "/-/ready");
-        Self { sidecar, address, models, sink, runtime }
+        Self { warm_up, sidecar, address, models, sink, runtime }
     }
 
-    /// Sends steps until a model is there; returns the first step that is not sent yet.
+    /// Sends what a first model takes and waits for it; returns the first step that is not sent yet.
+    ///
+    /// It is the same step however busy the machine is: whoever sends until a model is seen has sent
+    /// the data for the next one too when the sidecar is slow.
     pub(crate) fn train(&self) -> usize {
-        let sent = (0..).find(|step| {
-            send(self.address, *step, false);
-            self.version().is_some()
-        });
-        sent.unwrap_or_default() + 1
+        // The warm-up begins with the first row, and there are rows when the windows are full, or before.
+        let first_unsent = self.warm_up + WINDOW + 1;
+        for step in 0..first_unsent {
+            send(self.address, step, false);
+        }
+        wait_for("a model is trained", PATIENCE, || self.version());
+        first_unsent
     }
 
     pub(crate) fn metrics(&self) -> Metrics {
@@ -106,6 +115,21 @@ impl Bench {
     /// `POST /-/reload`.
     pub(crate) fn post_reload(&self) -> Response {
         http::post(self.address, "/-/reload", &[], &[]).unwrap()
+    }
+
+    /// Waits until `number` lines of the log say that `version` was reloaded.
+    pub(crate) fn wait_for_reload(&self, version: &str, number: usize) {
+        let says_so = |line: &&str| line.contains("reloaded the model") && line.contains(version);
+        wait_for("the reload is logged", PATIENCE, || {
+            (self.sidecar.log().lines().filter(says_so).count() >= number).then_some(())
+        });
+    }
+
+    /// Waits until `version` is the one in `emberwatch_model_info`, which follows the scores of a step.
+    pub(crate) fn wait_for_version(&self, version: &str) {
+        wait_for("the metric names the version", PATIENCE, || {
+            (self.version().as_deref() == Some(version)).then_some(())
+        });
     }
 
     pub(crate) fn last_reload_successful(&self) -> bool {
@@ -191,7 +215,7 @@ training:
   seed: {seed}
 detectors:
   - name: boiler
-    window: 10s
+    window: {WINDOW}s
     features:
       celsius: max by (instance) (boiler_celsius)
       pascals: max by (instance) (boiler_pascals)
