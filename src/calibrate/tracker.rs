@@ -10,7 +10,7 @@
 //! A step without a score counts as below every threshold: it supports nothing, and an entity that falls
 //! silent is normal again after `clear_after` steps. (That it is silent is not for a score to say.)
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
 use super::{AnomalyScore, Severity, Thresholds};
 use crate::series::TimestampMs;
@@ -89,17 +89,6 @@ impl Default for Persistence {
 }
 
 impl Persistence {
-    /// What detectors have where nothing else is said: a level is entered when two of the last three minutes reached
-    /// it, in at least one and at most three of five steps. At five minutes a step is a long time already.
-    #[must_use]
-    pub fn of_step(step: Duration) -> Self {
-        let steps = |minutes: u128| {
-            usize::try_from((minutes * 60_000).div_ceil(step.as_millis().max(1))).unwrap_or(usize::MAX)
-        };
-        let default = Self::default();
-        Self { n: steps(2).min(default.n), m: steps(3).min(default.m), ..default }
-    }
-
     /// Checks the ranges.
     ///
     /// # Errors
@@ -220,19 +209,6 @@ mod tests {
 
     fn tracker() -> SeverityTracker {
         SeverityTracker::new(Thresholds::default(), CheckedPersistence::default())
-    }
-
-    #[test]
-    fn the_default_is_two_of_three_minutes_in_few_steps() {
-        let of_step = |seconds| {
-            let persistence = Persistence::of_step(Duration::from_secs(seconds));
-            persistence.check().unwrap();
-            (persistence.n, persistence.m)
-        };
-        assert_eq!(
-            [1, 15, 60, 120, 300, 3600].map(of_step),
-            [(3, 5), (3, 5), (2, 3), (1, 2), (1, 1), (1, 1)]
-        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{progress, read_model, scoring, write_scores};
 use crate::{
-    calibrate::{Memory, Persistence, Severity},
+    calibrate::{CheckedPersistence, Memory, Severity},
     pipeline::{Backtest, DetectorSettings},
     table::{self, Columns},
 };
@@ -11,7 +11,6 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
-    time::Duration,
 };
 
 /// Score the rows of wide CSV files, in order.
@@ -42,11 +41,10 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
     let names: Vec<String> = model.schema().features().iter().map(|feature| feature.name.clone()).collect();
     let entity_label = model.schema().by().first().map_or("instance", String::as_str);
     let table = table::read(&args.csv, Columns::Only(&names), entity_label, &progress(&args.csv))?;
-    let step = Duration::from_millis(model.schema().step_ms().unsigned_abs());
     let settings = DetectorSettings {
         schema: model.schema().clone(),
         thresholds: model.thresholds(),
-        persistence: Persistence::of_step(step).check()?,
+        persistence: CheckedPersistence::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
         training: None,
     };

@@ -64,7 +64,7 @@ fn default_detector(step: Duration) -> Option<Detector> {
         schema: FeatureSchema::new(settings).ok()?,
         model: None,
         thresholds: Thresholds::default(),
-        persistence: Persistence::of_step(step).check().ok()?,
+        persistence: CheckedPersistence::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
     })
 }
@@ -80,7 +80,7 @@ fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<De
     };
     let model = section.text("model").map(|text| PathBuf::from(text.value));
     let thresholds = thresholds(section.section("thresholds"));
-    let persistence = persistence(section.section("persistence"), step);
+    let persistence = persistence(section.section("persistence"));
     let forget_after = section.duration("forget_after", Memory::DEFAULT_FADE, Duration::ZERO..=MAX_FADE);
     // An empty list has been noted with what to write; other findings are the schema's own.
     let schema = match FeatureSchema::new(settings.clone()) {
@@ -233,8 +233,8 @@ fn thresholds(mut section: Section<'_>) -> Option<Thresholds> {
     checked.ok()
 }
 
-fn persistence(mut section: Section<'_>, step: Duration) -> Option<CheckedPersistence> {
-    let default = Persistence::of_step(step);
+fn persistence(mut section: Section<'_>) -> Option<CheckedPersistence> {
+    let default = Persistence::default();
     let m = section.number("m", default.m, 1..=1000);
     let persistence = Persistence {
         n: section.number("n", default.n.min(m), 1..=1000),
