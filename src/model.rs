@@ -3,10 +3,11 @@
 //! Four members look at each row. The *window* member is an Isolation Forest on level and spread of
 //! every feature over its window: it sees long and broad shifts. The *deviation* member is one on
 //! order statistics of the largest robust deviations: it sees a few strange features among many. The
-//! *extreme* member is the largest deviation itself: it sees the single culprit, which forests hardly
-//! do, and how far out it is. Each raw score becomes a tail probability; the mean of their -log10
-//! becomes one again. So the result
-//! has the same meaning for every detector: the share of normal operation that looks as strange.
+//! *nearest* member is the distance to the nearest of a few ordinary rows: it sees many features that are each a
+//! little off. The *extreme* member is the largest deviation itself: it sees the single culprit, which forests hardly
+//! do, and how far out it is. Each raw score becomes a tail probability, held against what the entity showed lately
+//! ([`Past`]); the mean of their -log10 becomes one again. So the result has the same meaning for every detector: the
+//! share of normal operation that looks as strange.
 //!
 //! A *plain* model is one Isolation Forest over the features' values instead, standardised or not: what
 //! users of other libraries have, so that they can bring it along and compare like with like.

@@ -4,7 +4,8 @@
 //! forest are theirs. The columns of the deviation member belong to places ("the second largest"): a view's
 //! share of the verdict is what its columns shortened the path by, and within a view the features share it by
 //! the squares of their deviations, as they do in the verdict of the extreme member, which has no
-//! forest. The nearest member blames each feature by its part in the squares of the distances. `docs/decisions/016-who-is-blamed.md` says how this was chosen.
+//! forest, and of the nearest member: by their part in its distances, which are on a logarithmic scale, a blamed
+//! feature came first less often. `docs/decisions/016-who-is-blamed.md` says how this was chosen.
 
 use super::member::{Member, MemberKind, ScaledRow, Scorer, VIEWS};
 use crate::{
@@ -43,13 +44,6 @@ impl Member {
                     normalise(&mut squares);
                     let drive = columns.iter().sum::<f64>().max(0.0);
                     shares.iter_mut().zip(squares).for_each(|(share, square)| *share += drive * square);
-                }
-            }
-            (_, Scorer::Nearest(nearest)) => {
-                let mut credit = vec![0.0; x.len()];
-                nearest.credit(x, &mut credit);
-                for columns in credit.chunks_exact(layout.n_features) {
-                    shares.iter_mut().zip(columns).for_each(|(share, credit)| *share += credit);
                 }
             }
             _ => {

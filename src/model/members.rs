@@ -15,7 +15,7 @@ use ndarray::{Array2, ArrayView1};
 #[derive(Clone, Debug)]
 pub(crate) struct Members {
     pub(crate) scaling: Scaling,
-    /// Invariant: of the kinds of [`MemberKind::ALL`] or, in models of format 1, of [`MemberKind::FIRST`], in this order.
+    /// Invariant: of the kinds of `MemberKind::ALL` or, in models of format 1, of `MemberKind::FIRST`, in this order.
     pub(crate) members: Vec<Member>,
     /// From the weighted evidence of the members to the tail probability.
     pub(crate) tail: Tail,

@@ -98,7 +98,7 @@ impl Nearest {
     #[must_use]
     pub fn distance(&self, x: &[f32]) -> f64 {
         let nearest = self.nearest(x);
-        nearest.iter().map(|(square, _)| f64::from(*square).sqrt()).sum::<f64>() / nearest.len() as f64
+        nearest.iter().map(|square| f64::from(*square).sqrt()).sum::<f64>() / nearest.len() as f64
     }
 
     /// The [`Self::distance`] of every row.
@@ -114,31 +114,14 @@ impl Nearest {
         into.iter_mut().zip(rows.rows()).for_each(|(into, row)| *into = distance(row));
     }
 
-    /// What each column adds to the squares of the distances, averaged over the nearest rows. `into` is overwritten.
-    ///
-    /// # Panics
-    /// When `x` or `into` has other than [`Self::n_columns`] values.
-    pub fn credit(&self, x: &[f32], into: &mut [f64]) {
-        assert_eq!(into.len(), self.n_columns, "places for credits, columns of the sample");
-        into.fill(0.0);
-        let nearest = self.nearest(x);
-        for (_, row) in &nearest {
-            let row = &self.values[row * self.n_columns..(row + 1) * self.n_columns];
-            for (into, (x, y)) in into.iter_mut().zip(x.iter().zip(row)) {
-                *into += f64::from(x - y).powi(2) / nearest.len() as f64;
-            }
-        }
-    }
-
-    /// The nearest rows with the squares of their distances, ascending; of equally near ones the first.
-    fn nearest(&self, x: &[f32]) -> Vec<(f32, usize)> {
+    /// The squares of the distances to the nearest rows, ascending.
+    fn nearest(&self, x: &[f32]) -> Vec<f32> {
         assert_eq!(x.len(), self.n_columns, "values of the row, columns of the sample");
-        let mut nearest: Vec<(f32, usize)> = Vec::with_capacity(NEIGHBOURS + 1);
-        for (row, y) in self.values.chunks_exact(self.n_columns).enumerate() {
+        let mut nearest = Vec::with_capacity(NEIGHBOURS + 1);
+        for y in self.values.chunks_exact(self.n_columns) {
             let square = square_distance(x, y);
-            if nearest.len() < NEIGHBOURS || nearest.last().is_some_and(|(last, _)| square < *last) {
-                let place = nearest.partition_point(|(other, _)| *other <= square);
-                nearest.insert(place, (square, row));
+            if nearest.len() < NEIGHBOURS || nearest.last().is_some_and(|last| square < *last) {
+                nearest.insert(nearest.partition_point(|other| *other <= square), square);
                 nearest.truncate(NEIGHBOURS);
             }
         }
@@ -174,10 +157,6 @@ mod tests {
         let sample = vec![3.0, 4.0, 1.0, 0.0, 5.0, 12.0, 0.0, -2.0];
         let nearest = Nearest::from_values(sample, 2).unwrap();
         assert!((nearest.distance(&[0.0, 0.0]) - (1.0 + 2.0 + 5.0) / 3.0).abs() < 1e-6);
-        let mut credit = [0.0; 2];
-        nearest.credit(&[0.0, 0.0], &mut credit);
-        assert!((credit[0] - (1.0 + 0.0 + 9.0) / 3.0).abs() < 1e-6);
-        assert!((credit[1] - (0.0 + 4.0 + 16.0) / 3.0).abs() < 1e-6);
         let one = Nearest::from_values(vec![3.0, 4.0], 2).unwrap();
         assert!((one.distance(&[0.0, 0.0]) - 5.0).abs() < 1e-6);
     }
@@ -226,9 +205,6 @@ mod tests {
             let expected = plain.iter().sum::<f64>() / plain.len() as f64;
             let nearest = Nearest::from_values(values, 19).unwrap();
             prop_assert!((nearest.distance(&x) - expected).abs() <= 1e-4 * expected.max(1.0));
-            let mut credit = vec![0.0; 19];
-            nearest.credit(&x, &mut credit);
-            prop_assert!(credit.iter().all(|credit| *credit >= 0.0));
         }
     }
 }

@@ -10,8 +10,7 @@ pub struct TableError {
     pub path: PathBuf,
     /// The line, counted from 1, where there is one.
     pub line: Option<u64>,
-    /// What is wrong.
-    #[source]
+    /// What is wrong. Not named as a source: the message says it already.
     pub problem: Problem,
 }
 
