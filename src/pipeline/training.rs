@@ -78,8 +78,8 @@ impl Trainer {
     }
 
     /// A job when the gathered rows are worth a model: the first one after the warm-up, the next when
-    /// the data spans twice what the live model saw (a young detector learns quickly, an old one
-    /// weekly), and one as soon as there are rows enough of an entity that the live model does not know.
+    /// as much time has passed since as the live model saw (a young detector learns quickly, an old one
+    /// weekly, for ever: what the retention drops does not count against it), and one as soon as there are rows enough of an entity that the live model does not know.
     pub(super) fn due(
         &mut self,
         at: TimestampMs,
@@ -89,14 +89,18 @@ impl Trainer {
         forget_after: Option<Duration>,
     ) -> Option<TrainingJob> {
         let span = at.since_ms(self.first?);
-        let seen = live.map_or(0, |model| model.training().last.since_ms(model.training().first));
         let warm_up_ms = self.policy.warm_up_ms.max(schema.step_ms().saturating_mul(MIN_ENTITY_ROWS as i64));
         // A job that failed, or changed nothing, is not tried again at every step.
         let rested = self.last_job.is_none_or(|last| at.since_ms(last) >= warm_up_ms);
         if !rested || self.reservoir.len() < MIN_ROWS {
             return None;
         }
-        let grown = span >= warm_up_ms.max(seen.saturating_mul(2).min(seen + LONGEST_DISTANCE_MS));
+        let grown = span >= warm_up_ms
+            && live.is_none_or(|model| {
+                let training = model.training();
+                let seen = training.last.since_ms(training.first);
+                at.since_ms(training.last) >= seen.min(LONGEST_DISTANCE_MS)
+            });
         if !grown && !live.is_some_and(|live| self.knows_more_than(live)) {
             return None;
         }
@@ -194,7 +198,7 @@ mod tests {
 
         /// The next model that comes due, with `n` entities.
         fn model(&mut self, n: usize, live: Option<&Model>) -> Model {
-            (0..200).find_map(|_| self.due(n, live)).unwrap().run().unwrap()
+            (0..400).find_map(|_| self.due(n, live)).unwrap().run().unwrap()
         }
     }
 
@@ -228,6 +232,22 @@ mod tests {
         assert_eq!(steps, Some(MIN_ENTITY_ROWS));
         let second = watched.trainer.reservoir.rows();
         assert_eq!(second.entities, entities(6));
+    }
+
+    /// A detector as old as its retention goes on learning: its data spans no more than before, but is newer.
+    #[test]
+    fn a_detector_that_outgrew_its_retention_still_learns() {
+        let mut watched = Watched::new(1000);
+        watched.trainer.policy.retention_ms = 200 * 60_000;
+        let mut live = watched.model(5, None);
+        for _ in 0..6 {
+            let trained_at = live.created_at();
+            live = watched.model(5, Some(&live));
+            let passed = live.created_at().since_ms(trained_at) / 60_000;
+            assert!((30..=200).contains(&passed), "{passed} minutes after the one before");
+        }
+        let training = live.training();
+        assert!(training.last.since_ms(training.first) > 190 * 60_000);
     }
 
     #[test]
