@@ -12,6 +12,8 @@
 
 mod anomaly_score;
 
+mod dependent;
+
 mod pareto;
 
 mod recent;
@@ -23,6 +25,7 @@ mod tail;
 mod tracker;
 
 pub use anomaly_score::AnomalyScore;
+pub use dependent::tail_of_means;
 pub use recent::{Memory, Recent};
 pub use severity::{InvalidThresholds, Severity, Thresholds};
 pub use tail::{InvalidTail, Tail, TailError, TailParts};

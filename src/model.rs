@@ -132,9 +132,9 @@ pub struct Scored {
     /// Share of normal operation that looks at least as strange, where normal is what was so in the training or is so
     /// of late.
     pub tail_probability: f64,
-    /// What the model gave before calibration and without the recent past. Of a plain model what its forest gave,
-    /// scored by depth 0 to 1, as scikit-learn's `-score_samples`; of others the mean evidence of their members, in
-    /// factors of ten.
+    /// What the model gave before calibration, not held against the recent past. Of a plain model what its forest
+    /// gave, scored by depth 0 to 1, as scikit-learn's `-score_samples`; of others the mean evidence of their members,
+    /// in factors of ten, averaged with the largest such mean of the last five steps where there is a [`Past`].
     pub raw_score: f64,
     /// The tail probability on the scale from 0 to 1.
     pub anomaly_score: AnomalyScore,

@@ -71,6 +71,12 @@ impl Memory {
         Self { fade, step_ms: step_ms.max(1) }
     }
 
+    /// The length of `n` steps in milliseconds.
+    #[must_use]
+    pub fn steps_ms(self, n: usize) -> i64 {
+        self.step_ms.saturating_mul(i64::try_from(n).unwrap_or(i64::MAX))
+    }
+
     fn fade_ms(self) -> f64 {
         self.fade.as_secs_f64() * 1_000.0
     }

@@ -138,6 +138,16 @@ impl Tail {
         Ok(Self { knots, pareto, excesses, n_scores: sorted.len() as u64 })
     }
 
+    /// A tail that was not counted: its body `knots` and what is above the last of them. Invariants as of the fields.
+    pub(super) fn of_law(
+        knots: Vec<(f64, f64)>,
+        pareto: GeneralisedPareto,
+        excesses: u32,
+        n_scores: u64,
+    ) -> Self {
+        Self { knots, pareto, excesses, n_scores }
+    }
+
     /// The probability of a score at least this high under normal operation: within
     /// 1 / (50 n)..=1 for n scores, never higher for a higher score, continuous and strictly falling
     /// (to the accuracy of the number type) from the lowest score on. NaN has probability 1.

@@ -81,10 +81,10 @@ struct Step {
 
 // === impl Persistence ===
 
-/// 3 of 5 steps to enter, 3 in a row to leave; the margin of 0.05 is half of a factor of two in rarity.
+/// 2 of 3 steps to enter, 3 in a row to leave; the margin of 0.05 is half of a factor of two in rarity.
 impl Default for Persistence {
     fn default() -> Self {
-        Self { n: 3, m: 5, clear_after: 3, margin: 0.05 }
+        Self { n: 2, m: 3, clear_after: 3, margin: 0.05 }
     }
 }
 
@@ -207,8 +207,10 @@ mod tests {
         scores.iter().enumerate().map(step).collect()
     }
 
+    /// A severity needs three of the last five steps.
     fn tracker() -> SeverityTracker {
-        SeverityTracker::new(Thresholds::default(), CheckedPersistence::default())
+        let persistence = Persistence { n: 3, m: 5, ..Persistence::default() };
+        SeverityTracker::new(Thresholds::default(), persistence.check().unwrap())
     }
 
     #[test]

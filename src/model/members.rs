@@ -38,12 +38,13 @@ impl Members {
             .collect();
         let mut batch = self.evidence(layout, &scaled);
         let together = |evidence: ArrayView1<'_, f64>| weighted(evidence.iter().copied());
-        let raw_scores: Vec<f64> = batch.evidence.rows().into_iter().map(together).collect();
-        for (row, mut evidence) in rows.iter().zip(batch.evidence.rows_mut()) {
+        let mut raw_scores: Vec<f64> = batch.evidence.rows().into_iter().map(together).collect();
+        for ((row, mut evidence), raw) in rows.iter().zip(batch.evidence.rows_mut()).zip(&mut raw_scores) {
             // Rows of a fresh array are contiguous.
             if let Some(evidence) = evidence.as_slice_mut() {
                 past.judge(row.entity, at, evidence);
             }
+            *raw = past.hold(row.entity, at, *raw);
         }
         let tail_probability = |evidence| self.tail.probability(together(evidence));
         let tail_probabilities: Vec<f64> = batch.evidence.rows().into_iter().map(tail_probability).collect();

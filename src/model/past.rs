@@ -4,7 +4,10 @@ use crate::{
     calibrate::{Memory, Recent},
     series::{LabelSet, TimestampMs},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Steps over which a raw score is held.
+pub(super) const HELD_STEPS: usize = 5;
 
 /// What the entities of a detector showed lately, see [`Recent`]. It belongs to one model: the next one was
 /// trained on newer rows and begins anew.
@@ -14,8 +17,16 @@ pub struct Past {
     memory: Option<Memory>,
     /// The model that gave the evidence: its version and when it was trained.
     of: Option<(String, TimestampMs)>,
-    /// Entities by labels: when they were last judged, and a memory for each kind of evidence.
-    entities: BTreeMap<LabelSet, (TimestampMs, Vec<Recent>)>,
+    entities: BTreeMap<LabelSet, Entity>,
+}
+
+#[derive(Clone, Debug)]
+struct Entity {
+    last: TimestampMs,
+    /// A memory for each kind of evidence.
+    recent: Vec<Recent>,
+    /// Raw scores of the last steps, oldest first; at most [`HELD_STEPS`].
+    raw: VecDeque<(TimestampMs, f64)>,
 }
 
 // === impl Past ===
@@ -35,7 +46,7 @@ impl Past {
 
     /// Forgets the entities that were not judged since `oldest`.
     pub fn forget_before(&mut self, oldest: TimestampMs) {
-        self.entities.retain(|_, (last, _)| *last >= oldest);
+        self.entities.retain(|_, entity| entity.last >= oldest);
     }
 
     /// Number of entities that are remembered.
@@ -57,13 +68,61 @@ impl Past {
     pub(crate) fn judge(&mut self, entity: &LabelSet, at: TimestampMs, evidence: &mut [f64]) {
         let Some(memory) = self.memory else { return };
         if !self.entities.contains_key(entity) {
-            let fresh = vec![Recent::new(memory); evidence.len()];
-            self.entities.insert(entity.clone(), (at, fresh));
+            let recent = vec![Recent::new(memory); evidence.len()];
+            self.entities.insert(entity.clone(), Entity { last: at, recent, raw: VecDeque::new() });
         }
-        let Some((last, recent)) = self.entities.get_mut(entity) else { return };
-        *last = at;
-        for (evidence, recent) in evidence.iter_mut().zip(recent) {
+        let Some(entity) = self.entities.get_mut(entity) else { return };
+        entity.last = at;
+        for (evidence, recent) in evidence.iter_mut().zip(&mut entity.recent) {
             *evidence = recent.judge(*evidence, at);
         }
+    }
+
+    /// The mean of `raw` and the largest raw score of the last [`HELD_STEPS`] steps, this one among them: what was
+    /// strange a moment ago has not become ordinary. Of an entity that is not remembered, `raw` itself.
+    pub(crate) fn hold(&mut self, entity: &LabelSet, at: TimestampMs, raw: f64) -> f64 {
+        let (Some(memory), Some(entity)) = (self.memory, self.entities.get_mut(entity)) else { return raw };
+        let oldest = at.plus_ms(-memory.steps_ms(HELD_STEPS - 1));
+        entity.raw.push_back((at, raw));
+        while entity.raw.front().is_some_and(|(at, _)| *at < oldest) {
+            entity.raw.pop_front();
+        }
+        let largest = entity.raw.iter().map(|(_, raw)| *raw).fold(raw, f64::max);
+        0.5 * (raw + largest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_raw_score_is_held_for_five_steps_and_no_longer() {
+        let entity = LabelSet::empty();
+        let mut past = Past::new(Memory::new(Duration::from_secs(3_600), 1_000));
+        let raw_at = |second: i64| if second == 0 { 4.0 } else { 1.0 };
+        let mut held = |second: i64| {
+            let at = TimestampMs(1_000 * second);
+            past.judge(&entity, at, &mut [0.0]);
+            past.hold(&entity, at, raw_at(second))
+        };
+        let seen: Vec<f64> = (0..6).map(&mut held).collect();
+        assert_eq!(seen, [4.0, 2.5, 2.5, 2.5, 2.5, 1.0]);
+    }
+
+    #[test]
+    fn a_gap_ends_what_is_held_and_without_a_memory_nothing_is() {
+        let entity = LabelSet::empty();
+        let mut past = Past::new(Memory::new(Duration::from_secs(3_600), 1_000));
+        for (second, raw, expected) in [(0, 4.0, 4.0), (4, 1.0, 2.5), (60, 1.0, 1.0)] {
+            let at = TimestampMs(1_000 * second);
+            past.judge(&entity, at, &mut [0.0]);
+            assert_eq!(past.hold(&entity, at, raw), expected, "second {second}");
+        }
+        let mut none = Past::none();
+        none.judge(&entity, TimestampMs(0), &mut [0.0]);
+        assert_eq!(none.hold(&entity, TimestampMs(0), 4.0), 4.0);
+        assert_eq!(none.hold(&entity, TimestampMs(1_000), 1.0), 1.0);
     }
 }

@@ -119,7 +119,7 @@ impl ColumnScale {
         let unit = robust.into_iter().find(|unit| *unit > 0.0).unwrap_or(1.0);
         // What occurs every night is ordinary, however far it is from the median: the outermost 1 %
         // begins no earlier than where that of a normal distribution would.
-        let tails = (quantile(values, 0.995) - center).max(center - quantile(values, 0.005)) / Z_995;
+        let tails = quantile(&distances, 0.99) / Z_995;
         let unit = unit.max(tails).max(0.01 * range).max(0.001 * center.abs());
         // Values at the end of the number range can overflow all of the above.
         if unit.is_finite() { Self { center, unit } } else { Self { center, unit: f64::MAX } }

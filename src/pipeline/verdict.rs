@@ -39,7 +39,7 @@ pub struct Verdict {
     pub anomaly_score: AnomalyScore,
     /// Share of normal windows that look at least this odd.
     pub tail_probability: f64,
-    /// Before calibration and without the recent past, see [`crate::model::Scored::raw_score`].
+    /// Before calibration and not held against the recent past, see [`crate::model::Scored::raw_score`].
     pub raw_score: f64,
     /// After persistence and hysteresis.
     pub severity: Severity,

@@ -9,7 +9,7 @@ use ndarray::{ArrayView1, ArrayView2};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Rows in the sample.
-pub const SAMPLE_SIZE: usize = 256;
+pub const SAMPLE_SIZE: usize = 1024;
 
 /// Nearest rows whose distances count.
 pub const NEIGHBOURS: usize = 3;
@@ -163,7 +163,9 @@ mod tests {
 
     #[test]
     fn what_is_no_sample_is_refused() {
-        for (values, columns) in [(vec![], 2), (vec![1.0; 3], 2), (vec![1.0; 2], 0), (vec![1.0; 257], 1)] {
+        for (values, columns) in
+            [(vec![], 2), (vec![1.0; 3], 2), (vec![1.0; 2], 0), (vec![1.0; SAMPLE_SIZE + 1], 1)]
+        {
             let n = values.len();
             assert_eq!(
                 Nearest::from_values(values, columns),

@@ -2,7 +2,7 @@
 
 use super::TrainingRows;
 use crate::{
-    calibrate::{Memory, Tail, TailError, Thresholds},
+    calibrate::{Memory, Tail, TailError, Thresholds, tail_of_means},
     features::{FeatureSchema, InputLayout},
     model::{
         Judge, MAX_VERSION_BYTES, Member, MemberKind, Members, Model, N_SELF_TEST_ROWS, Past, ScaledRow,
@@ -125,7 +125,7 @@ pub fn fit(
     let evidence = combined(&raw, &tails);
     // What will be judged beside a recent past is calibrated beside one.
     let beside_past = beside_past(&raw, &tails, rows, past(rows, settings));
-    let tail = Tail::fit(&pick(&beside_past, &normal))?;
+    let tail = tail_of_means(&pick(&beside_past, &normal))?;
     let members = MemberKind::ALL
         .into_iter()
         .zip(member_rows.iter().zip(&scorers))
