@@ -26,4 +26,4 @@ pub use anomaly_score::AnomalyScore;
 pub use recent::{Memory, Recent};
 pub use severity::{InvalidThresholds, Severity, Thresholds};
 pub use tail::{InvalidTail, Tail, TailError, TailParts};
-pub use tracker::{CheckedPersistence, InvalidPersistence, Persistence, SeverityTracker};
+pub use tracker::{CheckedPersistence, InvalidPersistence, Peak, Persistence, SeverityTracker};
