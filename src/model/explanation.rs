@@ -22,7 +22,7 @@ pub struct History<'a> {
 /// Why a row is anomalous.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// In plain English, see [`explain::sentence`].
+    /// In plain English, see [`explain::sentence()`].
     pub sentence: String,
     /// The criteria that the named features meet, each once, in their order. Empty where none is unusual by itself, and
     /// for a plain model, which knows no ordinary variation.
