@@ -27,5 +27,5 @@ mod sentence;
 pub use change::{Aspect, Change, Recent};
 pub use contributions::{Contribution, contributions};
 pub use criterion::{AnomalyType, Criterion};
-pub use reason::{BEYOND, Ordinary, Reason, Usual};
+pub use reason::{BEYOND, FeatureScales, Reason, Scale};
 pub use sentence::{Driver, Evidence, Expected, MAX_EXAMINED, sentence};

@@ -11,7 +11,7 @@
 //! When it changed is said only where the window shows it: where one step from level to level explains at least half of
 //! the window's squares (of a spread: a third of those of the distances from the median).
 
-use super::{BEYOND, Usual};
+use super::{BEYOND, FeatureScales};
 use crate::{features::SHORT_STEPS, series::TimestampMs};
 
 /// The most steps that a spike has.
@@ -40,7 +40,7 @@ pub struct Recent<'a> {
 impl Recent<'_> {
     /// The median before the last three steps, where these have left it by more than their ordinary variation.
     #[must_use]
-    pub fn left(&self, usual: &Usual) -> Option<f64> {
+    pub fn left(&self, usual: &FeatureScales) -> Option<f64> {
         let (before, more) = moved(self.values)?;
         (usual.deviation.distance(more).abs() > 1.0).then_some(before)
     }
@@ -71,7 +71,7 @@ pub struct Change {
 }
 
 /// The change of behaviour that the window shows, if it shows one. Eight values are the least that can show one.
-pub(super) fn change(recent: &Recent<'_>, usual: &Usual) -> Option<Change> {
+pub(super) fn change(recent: &Recent<'_>, usual: &FeatureScales) -> Option<Change> {
     let all = present(recent.values);
     if all.len() < 2 * MIN_SIDE {
         return None;
@@ -89,7 +89,7 @@ pub(super) fn change(recent: &Recent<'_>, usual: &Usual) -> Option<Change> {
 }
 
 /// Whether the last three steps lie farther from the window before them than is ordinary. A spike does that too.
-pub(super) fn jump(recent: &Recent<'_>, usual: &Usual) -> Option<Change> {
+pub(super) fn jump(recent: &Recent<'_>, usual: &FeatureScales) -> Option<Change> {
     let distance = usual.deviation.distance(moved(recent.values)?.1);
     (distance.abs() > BEYOND).then_some(Change { aspect: Aspect::Jump, upwards: distance > 0.0, since: None })
 }
@@ -116,7 +116,7 @@ struct Found {
 
 /// A line that a step does not explain better. No scale of slopes is known: over a window that a line crosses, the mean
 /// of the last steps is half the way from the mean before them, so twice the ordinary variation of that is taken.
-fn trend(fits: &[Fit; 2], usual: &Usual, steps: f64) -> Option<Found> {
+fn trend(fits: &[Fit; 2], usual: &FeatureScales, steps: f64) -> Option<Found> {
     let limit = 2.0 * BEYOND * usual.deviation.unit;
     let upwards = agreed(fits.map(|fit| fit.slope * steps / limit))?;
     fits.iter().all(|fit| fit.line_gain >= fit.step_gain).then_some(Found {
@@ -126,7 +126,7 @@ fn trend(fits: &[Fit; 2], usual: &Usual, steps: f64) -> Option<Found> {
     })
 }
 
-fn level(fits: &[Fit; 2], usual: &Usual) -> Option<Found> {
+fn level(fits: &[Fit; 2], usual: &FeatureScales) -> Option<Found> {
     let upwards = agreed(fits.map(|fit| usual.level.distance(fit.mean) / BEYOND))?;
     let stepped = fits[0].told(TOLD_LEVEL);
     if stepped && (fits[0].jump > 0.0) != upwards {
@@ -136,7 +136,7 @@ fn level(fits: &[Fit; 2], usual: &Usual) -> Option<Found> {
     Some(Found { aspect: Aspect::Level, upwards, place: stepped.then_some(fits[0].place) })
 }
 
-fn spread(fits: &[Fit; 2], all: &[Point], usual: &Usual) -> Option<Found> {
+fn spread(fits: &[Fit; 2], all: &[Point], usual: &FeatureScales) -> Option<Found> {
     let wider = agreed(fits.map(|fit| usual.spread.distance(fit.spread_about_fit()) / BEYOND)) == Some(true);
     // About the mean alone, as what is ordinary was measured: the closest of several fits makes every spread narrow.
     let narrower = agreed(fits.map(|fit| usual.spread.distance(fit.spread()) / BEYOND)) == Some(false);

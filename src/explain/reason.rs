@@ -11,7 +11,7 @@ pub const BEYOND: f64 = 3.0;
 
 /// Ordinary level and variation of a statistic.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ordinary {
+pub struct Scale {
     /// Its median.
     pub center: f64,
     /// Its ordinary variation, above 0. In normal data the standard deviation; at least what puts the outermost 1 % of the training
@@ -21,15 +21,15 @@ pub struct Ordinary {
 
 /// What is ordinary for one feature of one entity.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Usual {
+pub struct FeatureScales {
     /// Of its value.
-    pub value: Ordinary,
+    pub value: Scale,
     /// Of the mean of its window.
-    pub level: Ordinary,
+    pub level: Scale,
     /// Of the standard deviation of its window.
-    pub spread: Ordinary,
+    pub spread: Scale,
     /// Of the mean of its last three steps against the window before them.
-    pub deviation: Ordinary,
+    pub deviation: Scale,
     /// The range of all but 5 % of its values.
     pub range: Expected,
     /// Whether its value never varied.
@@ -52,9 +52,9 @@ pub enum Reason {
     Change(Change),
 }
 
-// === impl Ordinary ===
+// === impl Scale ===
 
-impl Ordinary {
+impl Scale {
     /// How many units `x` is above the center.
     #[must_use]
     pub fn distance(self, x: f64) -> f64 {
@@ -67,7 +67,7 @@ impl Ordinary {
 impl Reason {
     /// All reasons for which a feature with these last steps is unusual.
     #[must_use]
-    pub fn find(recent: &Recent<'_>, usual: &Usual) -> Vec<Self> {
+    pub fn find(recent: &Recent<'_>, usual: &FeatureScales) -> Vec<Self> {
         let outlier = outlier(recent, usual);
         let change = change::change(recent, usual);
         // A leap within the usual range is news, one out of it is the outlier itself.
@@ -86,7 +86,7 @@ impl Reason {
 }
 
 /// The last value, or else the farther one of the two before it: the members of a model look at the last three.
-fn outlier(recent: &Recent<'_>, usual: &Usual) -> Option<Reason> {
+fn outlier(recent: &Recent<'_>, usual: &FeatureScales) -> Option<Reason> {
     let newest_first = recent.values.iter().rev().take(SHORT_STEPS).zip(0_i64..);
     let mut outliers = newest_first.filter_map(|(value, ago)| {
         let sigmas = sigmas(*value, usual);
@@ -102,7 +102,7 @@ fn outlier(recent: &Recent<'_>, usual: &Usual) -> Option<Reason> {
 }
 
 /// How far a value is out; NaN for none.
-fn sigmas(value: f64, usual: &Usual) -> f64 {
+fn sigmas(value: f64, usual: &FeatureScales) -> f64 {
     if !usual.constant {
         return usual.value.distance(value);
     }

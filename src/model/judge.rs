@@ -2,7 +2,7 @@
 
 use super::{Members, Past, Plain, Scorer};
 use crate::{
-    explain::{Contribution, Expected, Usual},
+    explain::{Contribution, Expected, FeatureScales},
     features::InputLayout,
     series::{LabelSet, TimestampMs},
 };
@@ -73,7 +73,7 @@ impl Judge {
     }
 
     /// What is ordinary for a feature, where that is known.
-    pub(super) fn usual(&self, entity: &LabelSet, feature: usize) -> Option<Usual> {
+    pub(super) fn usual(&self, entity: &LabelSet, feature: usize) -> Option<FeatureScales> {
         match self {
             Self::Members(members) => members.scaling.of(entity).usual(feature),
             Self::Plain(_) => None,

@@ -10,11 +10,11 @@ const AT: TimestampMs = TimestampMs(1_795_271_880_000);
 /// What white noise of mean 10 and standard deviation 1 ordinarily does over 30 steps: the mean of a window has the
 /// standard deviation 1 / sqrt(30) = 0.18, its spread 1 / sqrt(60) = 0.13 about 1, three steps against thirty
 /// sqrt(1/3 + 1/30) = 0.61.
-const NOISE: Usual = Usual {
-    value: Ordinary { center: 10.0, unit: 1.0 },
-    level: Ordinary { center: 10.0, unit: 0.18 },
-    spread: Ordinary { center: 1.0, unit: 0.13 },
-    deviation: Ordinary { center: 0.0, unit: 0.61 },
+const NOISE: FeatureScales = FeatureScales {
+    value: Scale { center: 10.0, unit: 1.0 },
+    level: Scale { center: 10.0, unit: 0.18 },
+    spread: Scale { center: 1.0, unit: 0.13 },
+    deviation: Scale { center: 0.0, unit: 0.61 },
     range: Expected { low: 8.0, high: 12.0 },
     constant: false,
 };
@@ -94,8 +94,8 @@ fn a_spike_of_the_last_three_steps_is_named_with_its_time() {
 /// Level and spread of this one are ordinarily restless.
 #[test]
 fn a_leap_within_the_usual_range_is_a_change() {
-    let restless = Ordinary { center: 10.0, unit: 1.0 };
-    let usual = Usual { level: restless, spread: Ordinary { center: 1.0, unit: 1.0 }, ..NOISE };
+    let restless = Scale { center: 10.0, unit: 1.0 };
+    let usual = FeatureScales { level: restless, spread: Scale { center: 1.0, unit: 1.0 }, ..NOISE };
     let values: Vec<f64> = (0..30).map(|step| if step >= 27 { 8.25 } else { 11.75 }).collect();
     let recent = Recent { values: &values, at: AT, step_ms: STEP_MS };
     let jump = Change { aspect: Aspect::Jump, upwards: false, since: None };
@@ -153,7 +153,7 @@ fn a_value_that_stands_still_is_a_narrower_spread() {
 
 #[test]
 fn what_never_varied_is_an_outlier_as_soon_as_it_does() {
-    let constant = Usual { constant: true, value: Ordinary { center: 0.0, unit: 1.0 }, ..NOISE };
+    let constant = FeatureScales { constant: true, value: Scale { center: 0.0, unit: 1.0 }, ..NOISE };
     let find = |value| Reason::find(&Recent { values: &[value], at: AT, step_ms: STEP_MS }, &constant);
     assert_eq!(find(0.02), [Reason::Outlier { value: 0.02, at: AT, sigmas: f64::INFINITY }]);
     assert_eq!(find(-0.02), [Reason::Outlier { value: -0.02, at: AT, sigmas: f64::NEG_INFINITY }]);
@@ -186,8 +186,8 @@ proptest! {
         let values: Vec<f64> = noise().into_iter().enumerate().map(|(n, x)| 10.0 + x + if n >= at { shift } else { 0.0 }).collect();
         // Powers of two and small whole numbers: no rounding.
         let (zero, factor) = (f64::from(zero), 2.0_f64.powi(power));
-        let of = |o: Ordinary, zero: f64| Ordinary { center: (o.center + zero) * factor, unit: o.unit * factor };
-        let usual = Usual {
+        let of = |o: Scale, zero: f64| Scale { center: (o.center + zero) * factor, unit: o.unit * factor };
+        let usual = FeatureScales {
             value: of(NOISE.value, zero),
             level: of(NOISE.level, zero),
             spread: of(NOISE.spread, 0.0),
