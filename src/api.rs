@@ -8,6 +8,7 @@
 //! | `GET /-/ready` | 200 when it takes and judges data, else 503 |
 //! | `POST /-/reload`, `PUT` | reloads the models; 403 unless `--web.enable-lifecycle` |
 //! | `GET /api/v1/anomalies` | the anomalies of the last evaluated step, as JSON |
+//! | `GET /api/v1/incidents` | the incidents that are open, and the last that ended |
 //! | [`prometheus`] | the series, by Prometheus' HTTP API |
 //! | `emberwatch.v1.Anomalies/List` | the same, by gRPC |
 //! | `grpc.health.v1.Health` | `SERVING` when it takes and judges data, else `NOT_SERVING` |
@@ -23,8 +24,8 @@ mod lifecycle;
 pub mod prometheus;
 
 use crate::telemetry::{self, Exposition, HandlerCodeLabels, HandlerLabel, Metrics};
-use anomalies::anomalies;
 pub use anomalies::{AnomalyReport, AnomalySnapshot, ContributionReport};
+use anomalies::{anomalies, incidents};
 use arc_swap::ArcSwap;
 use axum::{
     Router,
@@ -44,6 +45,7 @@ Emberwatch: anomaly detection for Prometheus
 
 POST /api/v1/write       Remote-Write receiver, 1.0 and 2.0
 GET  /api/v1/anomalies   current anomalies, as JSON
+GET  /api/v1/incidents   incidents, open and ended
 GET  /api/v1/query       Prometheus' HTTP API: also query_range, series, labels,
                          label/<name>/values, metadata, status/buildinfo
 GET  /metrics            metrics of this process
@@ -77,6 +79,7 @@ pub fn router(api: Api) -> Router {
         .route("/-/ready", get(lifecycle::ready))
         .route("/-/reload", axum::routing::post(lifecycle::reload).put(lifecycle::reload))
         .route("/api/v1/anomalies", get(anomalies))
+        .route("/api/v1/incidents", get(incidents))
         .with_state(api)
         .merge(grpc)
         .fallback(grpc::unknown_path)

@@ -29,4 +29,4 @@ pub use dependent::tail_of_means;
 pub use recent::{Memory, Recent};
 pub use severity::{InvalidThresholds, Severity, Thresholds};
 pub use tail::{InvalidTail, Tail, TailError, TailParts};
-pub use tracker::{CheckedPersistence, InvalidPersistence, Persistence, SeverityTracker};
+pub use tracker::{CheckedPersistence, InvalidPersistence, Peak, Persistence, SeverityTracker};

@@ -38,7 +38,7 @@ use faults::Fault;
 use fleet::{Fleet, NodeView};
 use judge::{HIGH, MEDIUM, Severities, Verdicts};
 use pace::Pace;
-use screen::{Frame, Phase, Row, Screen, Totals, Why};
+use screen::{Frame, Phase, Row, Screen, Totals};
 use sender::{SendError, Sender};
 use sink::{Received, Sink};
 use std::{
@@ -297,10 +297,7 @@ impl Show {
 fn row(view: NodeView, received: &Received, anomalies: &[Anomaly]) -> Row {
     let severities = received.severities(&view.instance);
     let worst = anomalies::worst(anomalies, &view);
-    let why = worst.map(|anomaly| Why {
-        tail_probability: anomaly.tail_probability,
-        sentence: anomaly.explanation.clone(),
-    });
+    let why = worst.map(|anomaly| anomaly.explanation.clone());
     Row {
         score: received.latest(&view.instance).map(|latest| latest.score),
         severity: severities.last_key_value().and_then(|(_, severity)| *severity),

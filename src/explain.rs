@@ -1,6 +1,8 @@
 //! Why a window is anomalous, in numbers and in words.
 //!
+//! - [`Criterion`], [`AnomalyType`]: by what it is anomalous, and what kind of trouble that is;
 //! - [`contributions()`]: the credits of a forest's input columns -> the share of each feature;
+//! - [`Reason`]: value and window of a feature, what is ordinary for them -> the criteria it meets, with the numbers;
 //! - [`Evidence`], [`sentence()`]: what is known about one anomaly -> one line of plain English.
 //!
 //! Only what made the window stranger is named; a feature that made it more ordinary is no part of an
@@ -8,11 +10,22 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod anomaly_type;
+
+mod change;
+
 mod contributions;
+
+mod criterion;
 
 mod quantity;
 
+mod reason;
+
 mod sentence;
 
+pub use change::{Aspect, Change, Recent};
 pub use contributions::{Contribution, contributions};
-pub use sentence::{Driver, Evidence, Expected, sentence};
+pub use criterion::{AnomalyType, Criterion};
+pub use reason::{BEYOND, FeatureScales, Reason, Scale};
+pub use sentence::{Driver, Evidence, Expected, MAX_EXAMINED, sentence};

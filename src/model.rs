@@ -17,6 +17,7 @@
 //! - `plain`: the plain forest;
 //! - [`Past`]: what the entities showed lately, which takes from the evidence what has become ordinary;
 //! - `scaling`: what is ordinary for a feature of an entity;
+//! - `explanation`: from there to a sentence;
 //! - `blame`: which features a member blames; `attribution`: how exactly, row by row; `importance`: which features a model looks at most;
 //! - `scikit_learn`: forests that were grown there; `onnx`: plain models for other programs;
 //! - `self_test`: rows with their known scores; `summary`: what a person wants to know of a model;
@@ -34,6 +35,8 @@ mod blame;
 mod encoding;
 
 mod error;
+
+mod explanation;
 
 mod file;
 
@@ -61,6 +64,7 @@ mod summary;
 
 pub use attribution::{EXACT_BELOW, EXPLAINED_BELOW, MAX_EXACT_ROWS};
 pub use error::{ExportError, ModelError};
+pub use explanation::{Explanation, History};
 pub use file::{FORMAT_VERSION, MAGIC};
 pub use member::{Member, MemberKind, Scorer};
 pub use past::Past;
@@ -71,7 +75,7 @@ pub use summary::{ForestSize, Part};
 
 use crate::{
     calibrate::{AnomalyScore, Thresholds},
-    explain::{self, Contribution, Driver, Evidence},
+    explain::Contribution,
     features::{FeatureSchema, InputLayout, Inputs, SchemaDifference, Statistic},
     score::iforest::Hyperparams,
     series::{LabelSet, TimestampMs},
@@ -239,37 +243,6 @@ impl Model {
             missing: self.missing(inputs.values.view(), row),
         };
         warm.into_iter().zip(judgements).map(scored).collect()
-    }
-
-    /// One line of plain English about a row that was scored; `since` is the start of its episode.
-    #[must_use]
-    pub fn explain(&self, inputs: &Inputs, scored: &Scored, since: Option<TimestampMs>) -> String {
-        let features = self.schema.features();
-        let drivers: Vec<Driver<'_>> = scored
-            .contributions
-            .iter()
-            .map(|contribution| {
-                let feature = contribution.feature;
-                let column = self.layout().column(feature, Statistic::Value);
-                let seen = inputs.values.get([scored.row, column]).copied();
-                Driver {
-                    name: &features[feature].name,
-                    seen: seen.filter(|seen| !seen.is_nan()),
-                    expected: self.judge.expected(&scored.entity, feature),
-                    share: contribution.share,
-                }
-            })
-            .collect();
-        let missing: Vec<&str> =
-            scored.missing.iter().map(|feature| features[*feature].name.as_str()).collect();
-        explain::sentence(&Evidence {
-            drivers: &drivers,
-            tail_probability: scored.tail_probability,
-            floor: self.judge.floor(),
-            at: inputs.at,
-            since,
-            missing: &missing,
-        })
     }
 
     fn layout(&self) -> InputLayout {

@@ -21,6 +21,8 @@ mod detector;
 
 mod evaluator;
 
+mod incident;
+
 mod judge;
 
 mod leaves;
@@ -37,6 +39,7 @@ pub use backtest::{Backtest, Judged};
 pub use clock::{ClockConfig, StepCause, StepClock, Tick, merge_progress};
 pub use detector::{CompiledFeature, Detector, DetectorSettings, InvalidDetector, compile_feature};
 pub use evaluator::Evaluator;
+pub use incident::{Incident, IncidentChanges, IncidentId, Incidents, KEPT_INCIDENTS};
 pub use judge::Judge;
 pub use leaves::{LeafMemory, LeafPlaces, LeafTable, SlicedEvaluation};
 pub use replay::Replay;

@@ -18,7 +18,7 @@ pub mod writeback;
 pub use exposition::{Exposition, encode};
 pub use labels::{
     BuildLabels, DetectorLabel, DetectorSeverityLabels, HandlerCodeLabels, HandlerLabel, MessageCodeLabels,
-    MessageLabel, ModelLabels, ReasonLabel, ShardLabel, StepCauseLabel, TrainingStateLabels,
+    MessageLabel, ModelLabels, ReasonLabel, SeverityLabel, ShardLabel, StepCauseLabel, TrainingStateLabels,
 };
 pub use log::{LogFormat, LogSettings, UnknownLogFormat, init as init_log};
 pub use metrics::{MetricRow, Metrics, TRAINING_STATES};

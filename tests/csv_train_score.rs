@@ -91,6 +91,9 @@ fn a_planted_fault_is_found_explained_and_nothing_else() {
         "explanation",
         "raw_score",
         "alarm",
+        "incident",
+        "criterion",
+        "type",
     ];
     assert_eq!(header, expected);
     let rows: Vec<csv::StringRecord> = csv.records().map(Result::unwrap).collect();
@@ -105,7 +108,18 @@ fn a_planted_fault_is_found_explained_and_nothing_else() {
     // The machine's rows are the even ones. Three of five steps raise a level.
     let during: Vec<u8> = (200..220).map(|step| severity(2 * step)).collect();
     assert!(during[3..].iter().all(|severity| *severity >= 2), "{during:?}");
-    assert!(rows[2 * 205][5].starts_with("cpu 0.95, expected 0.2"), "{}", &rows[2 * 205][5]);
+    let said = &rows[2 * 205];
+    assert!(
+        said[5].starts_with("cpu is 0.95, ") && said[5].contains(" sigma above its usual 0.2"),
+        "{}",
+        &said[5]
+    );
+    assert!(said[9].starts_with("statistical_outlier") && &said[10] == "resource", "{said:?}");
+    let incident = |row: usize| rows[row][8].to_owned();
+    assert!(
+        incident(2 * 205).len() == 16
+            && (200..220).all(|step| severity(2 * step) == 0 || incident(2 * step) == incident(2 * 205))
+    );
     let false_alarms = (0..600).filter(|row| !(row % 2 == 0 && *row >= 400) && severity(*row) >= 2).count();
     assert_eq!(false_alarms, 0);
 }
@@ -121,7 +135,7 @@ fn a_plain_model_shows_its_raw_scores() {
     assert!(emberwatch(&["train", "--plain", "--csv", &train, "--out", &model]).status.success());
     assert!(emberwatch(&["score", "--model", &model, "--csv", &test, "--out", &scores]).status.success());
     let mut csv = csv::Reader::from_path(scores).unwrap();
-    assert_eq!(csv.headers().unwrap().iter().next_back(), Some("alarm"));
+    assert_eq!(csv.headers().unwrap().iter().next_back(), Some("type"));
     let raw: Vec<f64> = csv.records().map(|row| row.unwrap()[6].parse().unwrap()).collect();
     let higher = raw.iter().filter(|raw_score| **raw_score > raw[160]).count();
     assert!(raw.len() == 200 && higher < 20, "{higher} of {} are above {}", raw.len(), raw[160]);

@@ -1,7 +1,11 @@
-//! `GET /api/v1/anomalies`: what is anomalous now, and why.
+//! `GET /api/v1/anomalies`: what is anomalous now, and why. `GET /api/v1/incidents`: what is and what was.
 
 use super::Api;
-use crate::series::{LabelSet, TimestampMs};
+use crate::{
+    explain::{AnomalyType, Criterion},
+    pipeline::Incident,
+    series::{LabelSet, TimestampMs},
+};
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
@@ -9,6 +13,7 @@ use axum::{
 };
 use http::StatusCode;
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use std::sync::Arc;
 
 /// Severities in ascending order, as they stand in answers and in the `severity` parameter.
 const SEVERITIES: [&str; 4] = ["normal", "low", "medium", "high"];
@@ -21,6 +26,9 @@ pub struct AnomalySnapshot {
     pub at: Option<TimestampMs>,
     /// Anomalous entities, in the order in which they are to be shown.
     pub anomalies: Vec<AnomalyReport>,
+    /// The open incidents, then those that ended, the newest first; listed by themselves.
+    #[serde(skip)]
+    pub incidents: Vec<Arc<Incident>>,
 }
 
 /// One anomalous entity.
@@ -47,6 +55,14 @@ pub struct AnomalyReport {
     /// The step that was judged.
     #[serde(serialize_with = "time")]
     pub at: TimestampMs,
+    /// Name of the incident that it belongs to.
+    pub incident: String,
+    /// What is unusual about the features that drove it; may be empty.
+    #[serde(serialize_with = "names")]
+    pub criteria: Vec<Criterion>,
+    /// What kind of trouble it is, by the features that drove it; none when nothing did.
+    #[serde(rename = "type", serialize_with = "type_name")]
+    pub anomaly_type: Option<AnomalyType>,
     /// Why, in words.
     pub explanation: String,
     /// Which features drove it, the strongest first.
@@ -91,16 +107,64 @@ pub(super) struct Filter {
     severity: Option<String>,
 }
 
+/// Query parameters of the list of incidents.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct IncidentFilter {
+    /// Only those that this detector took part in.
+    detector: Option<String>,
+    /// Only those that reached this severity.
+    severity: Option<String>,
+    /// `open` or `ended`: only these.
+    state: Option<String>,
+}
+
+/// What the list of incidents answers with.
+#[derive(Serialize)]
+struct IncidentList<'a> {
+    #[serde(serialize_with = "optional_time")]
+    at: Option<TimestampMs>,
+    incidents: Vec<IncidentReport<'a>>,
+}
+
+/// One incident.
+#[derive(Serialize)]
+struct IncidentReport<'a> {
+    id: String,
+    #[serde(serialize_with = "label_map")]
+    entity: &'a LabelSet,
+    severity: &'static str,
+    detectors: &'a [String],
+    #[serde(serialize_with = "time")]
+    start: TimestampMs,
+    #[serde(serialize_with = "optional_time")]
+    end: Option<TimestampMs>,
+    peak: PeakReport,
+    #[serde(serialize_with = "names")]
+    criteria: &'a [Criterion],
+    #[serde(rename = "type", serialize_with = "type_name")]
+    anomaly_type: Option<AnomalyType>,
+    explanation: &'a str,
+}
+
+/// The strangest step of an incident.
+#[derive(Serialize)]
+struct PeakReport {
+    #[serde(serialize_with = "time")]
+    at: TimestampMs,
+    anomaly_score: f64,
+}
+
 /// The envelope of Prometheus' HTTP API.
 #[derive(Serialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
-enum Envelope<'a> {
+enum Envelope<T> {
     Success {
-        data: AnomalySnapshot,
+        data: T,
     },
     Error {
         #[serde(rename = "errorType")]
-        error_type: &'a str,
+        error_type: &'static str,
         error: String,
     },
 }
@@ -113,19 +177,71 @@ pub(super) async fn anomalies(
         Ok(Query(filter)) => filter,
         Err(rejection) => return bad_data(rejection.body_text()),
     };
-    let least =
-        match filter.severity.as_deref().map(|word| SEVERITIES.iter().position(|known| *known == word)) {
-            None => 0,
-            Some(Some(position)) => position,
-            Some(None) => return bad_data(format!("severity must be one of {}", SEVERITIES[1..].join(", "))),
-        };
+    let least = match least(filter.severity.as_deref()) {
+        Ok(least) => least,
+        Err(refusal) => return bad_data(refusal),
+    };
     let snapshot = api.anomalies.load();
-    let found = snapshot.select(filter.detector.as_deref(), least).cloned().collect();
-    Json(Envelope::Success { data: AnomalySnapshot { at: snapshot.at, anomalies: found } }).into_response()
+    let anomalies = snapshot.select(filter.detector.as_deref(), least).cloned().collect();
+    success(AnomalySnapshot { at: snapshot.at, anomalies, incidents: Vec::new() })
+}
+
+pub(super) async fn incidents(
+    State(api): State<Api>,
+    filter: Result<Query<IncidentFilter>, QueryRejection>,
+) -> Response {
+    let filter = match filter {
+        Ok(Query(filter)) => filter,
+        Err(rejection) => return bad_data(rejection.body_text()),
+    };
+    let least = match least(filter.severity.as_deref()) {
+        Ok(least) => least,
+        Err(refusal) => return bad_data(refusal),
+    };
+    let ended = match filter.state.as_deref() {
+        None => None,
+        Some("open") => Some(false),
+        Some("ended") => Some(true),
+        Some(_) => return bad_data("state must be open or ended".to_owned()),
+    };
+    let chosen = |incident: &&Arc<Incident>| {
+        usize::from(incident.severity.number()) >= least
+            && ended.is_none_or(|ended| incident.end.is_some() == ended)
+            && filter.detector.as_ref().is_none_or(|name| incident.detectors.contains(name))
+    };
+    let snapshot = api.anomalies.load();
+    let incidents = snapshot.incidents.iter().filter(chosen).map(|incident| report(incident)).collect();
+    success(IncidentList { at: snapshot.at, incidents })
+}
+
+fn report(incident: &Incident) -> IncidentReport<'_> {
+    IncidentReport {
+        id: incident.id.to_string(),
+        entity: &incident.entity,
+        severity: incident.severity.name(),
+        detectors: &incident.detectors,
+        start: incident.start,
+        end: incident.end,
+        peak: PeakReport { at: incident.peak.at, anomaly_score: incident.peak.score.value() },
+        criteria: &incident.criteria,
+        anomaly_type: incident.anomaly_type,
+        explanation: &incident.explanation,
+    }
+}
+
+/// The number of the severity that is asked for at least.
+fn least(severity: Option<&str>) -> Result<usize, String> {
+    let Some(word) = severity else { return Ok(0) };
+    let found = SEVERITIES.iter().position(|known| *known == word);
+    found.ok_or_else(|| format!("severity must be one of {}", SEVERITIES[1..].join(", ")))
+}
+
+fn success(data: impl Serialize) -> Response {
+    Json(Envelope::Success { data }).into_response()
 }
 
 fn bad_data(error: String) -> Response {
-    let body = Json(Envelope::Error { error_type: "bad_data", error });
+    let body = Json(Envelope::<()>::Error { error_type: "bad_data", error });
     (StatusCode::BAD_REQUEST, body).into_response()
 }
 
@@ -153,6 +269,14 @@ fn label_map<S: Serializer>(labels: &LabelSet, serializer: S) -> Result<S::Ok, S
         map.serialize_entry(label.name, label.value)?;
     }
     map.end()
+}
+
+fn names<S: Serializer>(criteria: impl AsRef<[Criterion]>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(criteria.as_ref().iter().map(|criterion| criterion.name()))
+}
+
+fn type_name<S: Serializer>(kind: &Option<AnomalyType>, serializer: S) -> Result<S::Ok, S::Error> {
+    kind.map(AnomalyType::name).serialize(serializer)
 }
 
 fn severity_word<S: Serializer>(severity: &u8, serializer: S) -> Result<S::Ok, S::Error> {

@@ -97,6 +97,9 @@ impl From<&AnomalyReport> for Anomaly {
             contributions: report.contributions.iter().map(contribution).collect(),
             missing_features: report.missing_features.clone(),
             model_version: report.model_version.clone(),
+            incident: report.incident.clone(),
+            criteria: report.criteria.iter().map(ToString::to_string).collect(),
+            r#type: report.anomaly_type.map(|kind| kind.to_string()).unwrap_or_default(),
         }
     }
 }

@@ -3,9 +3,9 @@
 use crate::{
     api::{AnomalyReport, AnomalySnapshot, ContributionReport},
     calibrate::{Severity, Thresholds},
-    pipeline::{DetectorStep, Judge, StepCause, Verdict},
+    pipeline::{DetectorStep, Incidents, Judge, StepCause, Verdict},
     series::{LabelSet, STALE_NAN, TimestampMs},
-    telemetry::{DetectorLabel, DetectorSeverityLabels, Metrics, ModelLabels, StepCauseLabel},
+    telemetry::{DetectorLabel, DetectorSeverityLabels, Metrics, ModelLabels, SeverityLabel, StepCauseLabel},
     writeback::{Handle, StepSeries},
 };
 use arc_swap::ArcSwap;
@@ -45,8 +45,14 @@ impl Outlet {
         Self { detectors, external_labels, writeback, snapshot, metrics, shown_versions, last_step: None }
     }
 
-    /// Hands on the verdicts of step `at`, one element a detector. Gives the series that are written back.
-    pub(super) fn publish(&mut self, at: TimestampMs, steps: &[DetectorStep]) -> Vec<(LabelSet, f64)> {
+    /// Hands on the verdicts of step `at`, one element a detector, and the incidents after it. Gives the series that are
+    /// written back.
+    pub(super) fn publish(
+        &mut self,
+        at: TimestampMs,
+        steps: &[DetectorStep],
+        incidents: &Incidents,
+    ) -> Vec<(LabelSet, f64)> {
         let mut series = Vec::new();
         let mut anomalies = Vec::new();
         for (detector, step) in self.detectors.iter().zip(steps) {
@@ -54,7 +60,10 @@ impl Outlet {
             let anomalous = step.verdicts.iter().filter(|verdict| verdict.severity > Severity::Normal);
             anomalies.extend(anomalous.map(|verdict| report(&detector.name, verdict, &step.model_version)));
             self.count_detector(&detector.name, step);
-            log_changes(&self.snapshot.load(), &detector.name, step);
+            for entity in &step.gone {
+                let (detector, entity) = (&detector.name, entity.to_string());
+                tracing::info!(detector, entity, "entity is gone; its score series ended");
+            }
         }
         let series = self.complete(series);
         self.enqueue(at, series.clone());
@@ -62,7 +71,11 @@ impl Outlet {
         anomalies.sort_by(|a, b| {
             (b.severity, b.score).partial_cmp(&(a.severity, a.score)).unwrap_or(a.at.cmp(&b.at))
         });
-        self.snapshot.store(Arc::new(AnomalySnapshot { at: Some(at), anomalies }));
+        self.count_incidents(incidents);
+        log_incidents(incidents);
+        let open = incidents.open().cloned().map(Arc::new);
+        let incidents = open.chain(incidents.ended().cloned()).collect();
+        self.snapshot.store(Arc::new(AnomalySnapshot { at: Some(at), anomalies, incidents }));
         self.last_step = Some(at);
         series
     }
@@ -132,16 +145,22 @@ impl Outlet {
         let entities = step.verdicts.len() + step.warming_up;
         self.metrics.entities.get_or_create(&label).set(entities as i64);
         self.metrics.entities_warming_up.get_or_create(&label).set(step.warming_up as i64);
-        for (severity, word) in
-            [(Severity::Low, "low"), (Severity::Medium, "medium"), (Severity::High, "high")]
-        {
-            let labels = DetectorSeverityLabels { detector: detector.to_owned(), severity: word };
+        for severity in Severity::LEVELS {
+            let labels = DetectorSeverityLabels { detector: detector.to_owned(), severity: severity.name() };
             let count = step.verdicts.iter().filter(|verdict| verdict.severity == severity).count();
             self.metrics.anomalies.get_or_create(&labels).set(count as i64);
         }
         self.metrics.feature_failures.get_or_create(&label).inc_by(step.failed_features.len() as u64);
         for (feature, reason) in &step.failed_features {
             tracing::debug!(detector, feature, reason, "a feature has no value at this step");
+        }
+    }
+
+    fn count_incidents(&self, incidents: &Incidents) {
+        self.metrics.incidents_open.set(incidents.open().len() as i64);
+        for incident in &incidents.changes().ended {
+            let labels = SeverityLabel { severity: incident.severity.name() };
+            self.metrics.incidents.get_or_create(&labels).inc();
         }
     }
 }
@@ -156,6 +175,9 @@ fn report(detector: &str, verdict: &Verdict, model_version: &str) -> AnomalyRepo
         one_in: 1.0 / verdict.tail_probability,
         since: verdict.since.unwrap_or(verdict.at),
         at: verdict.at,
+        incident: verdict.incident.map(|id| id.to_string()).unwrap_or_default(),
+        criteria: verdict.criteria.clone(),
+        anomaly_type: verdict.anomaly_type,
         explanation: verdict.explanation.clone(),
         contributions: verdict
             .contributions
@@ -167,24 +189,21 @@ fn report(detector: &str, verdict: &Verdict, model_version: &str) -> AnomalyRepo
     }
 }
 
-/// One line when an entity becomes anomalous (medium or above), one when it no longer is.
-fn log_changes(before: &AnomalySnapshot, detector: &str, step: &DetectorStep) {
-    let level_before = |entity: &LabelSet| {
-        let report = before.anomalies.iter().find(|r| r.detector == detector && r.entity == *entity);
-        report.map_or(0, |report| report.severity)
-    };
-    let alarming = Severity::Medium.number();
-    for verdict in &step.verdicts {
-        let (was, is) = (level_before(&verdict.entity), verdict.severity.number());
-        let entity = verdict.entity.to_string();
-        if was < alarming && is >= alarming {
-            let severity = verdict.severity.to_string();
-            tracing::info!(detector, entity, severity, why = verdict.explanation, "anomaly began");
-        } else if was >= alarming && is < alarming {
-            tracing::info!(detector, entity, "anomaly ended");
-        }
-    }
-    for entity in &step.gone {
-        tracing::info!(detector, entity = entity.to_string(), "entity is gone; its score series ended");
+/// One line when an incident becomes alarming (medium or above), one when such a one ends.
+fn log_incidents(incidents: &Incidents) {
+    let changes = incidents.changes();
+    let ended = changes.ended.iter().filter(|incident| incident.severity >= Severity::Medium);
+    let lines = changes.alarming.iter().map(|incident| ("incident began", incident));
+    for (event, incident) in lines.chain(ended.map(|incident| ("incident ended", incident))) {
+        let minutes = incident.end.map(|end| end.since_ms(incident.start) / 60_000);
+        tracing::info!(
+            incident = %incident.id,
+            entity = %incident.entity,
+            detectors = incident.detectors.join(","),
+            severity = incident.severity.name(),
+            minutes,
+            why = incident.explanation,
+            "{event}"
+        );
     }
 }

@@ -105,7 +105,7 @@ impl Stepper {
         let (parts, next_sample) = self.gather(at).await?;
         let Judged { steps, empty } = self.judge(at, parts).await;
         self.metrics.step_evaluation_duration.observe(begun.elapsed().as_secs_f64());
-        let series = self.outlet.publish(at, &steps);
+        let series = self.outlet.publish(at, &steps, self.evaluator.incidents());
         self.outlet.count(cause, at, last_arrival);
         self.keep(at, &series).await?;
         self.show_models();

@@ -22,6 +22,12 @@ impl AnomalyScore {
         Self((-p.log10() / DECADES).clamp(0.0, 1.0) + 0.0)
     }
 
+    /// The probability that it stands for; of 1, which stands for all that is rarer as well, the largest.
+    #[must_use]
+    pub fn tail_probability(self) -> f64 {
+        10.0_f64.powf(-DECADES * self.0)
+    }
+
     /// The number, within 0..=1.
     #[must_use]
     pub fn value(self) -> f64 {
@@ -36,7 +42,9 @@ mod tests {
     #[test]
     fn a_sixth_is_a_factor_of_ten() {
         for (p, score) in [(1.0, 0.0), (0.01, 2.0 / 6.0), (1e-3, 0.5), (1e-6, 1.0), (1e-9, 1.0), (0.0, 1.0)] {
-            assert!((AnomalyScore::from_tail_probability(p).value() - score).abs() < 1e-12, "{p}");
+            let of_p = AnomalyScore::from_tail_probability(p);
+            assert!((of_p.value() - score).abs() < 1e-12, "{p}");
+            assert!((of_p.tail_probability() / p.max(1e-6) - 1.0).abs() < 1e-12, "{p}");
         }
         assert!(AnomalyScore::from_tail_probability(1.0).value().is_sign_positive());
     }

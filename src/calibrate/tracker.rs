@@ -70,6 +70,17 @@ pub struct SeverityTracker {
     severity: Severity,
     /// First step of the present episode; none while normal.
     since: Option<TimestampMs>,
+    /// Invariant: stands exactly while `since` does.
+    peak: Option<Peak>,
+}
+
+/// The strangest step of an episode, of equal ones the first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Peak {
+    /// The step.
+    pub at: TimestampMs,
+    /// Its score.
+    pub score: AnomalyScore,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +126,8 @@ impl SeverityTracker {
     #[must_use]
     pub fn new(thresholds: Thresholds, persistence: CheckedPersistence) -> Self {
         let CheckedPersistence(persistence) = persistence;
-        Self { thresholds, persistence, steps: VecDeque::new(), severity: Severity::Normal, since: None }
+        let (steps, severity) = (VecDeque::new(), Severity::Normal);
+        Self { thresholds, persistence, steps, severity, since: None, peak: None }
     }
 
     /// Takes the score of the step `at` (none when the entity has none at that step); gives the severity of
@@ -140,6 +152,7 @@ impl SeverityTracker {
             level => self.since.or_else(|| self.first_support(level)),
         };
         self.severity = severity;
+        self.peak = self.since.and_then(|since| self.peak_from(since));
         severity
     }
 
@@ -154,6 +167,23 @@ impl SeverityTracker {
     #[must_use]
     pub fn since(&self) -> Option<TimestampMs> {
         self.since
+    }
+
+    /// The strangest step of the present episode, those before it was found out included. None while normal.
+    #[must_use]
+    pub fn peak(&self) -> Option<Peak> {
+        self.peak
+    }
+
+    /// The peak of the remembered steps from `since` on, or the one before it.
+    fn peak_from(&self, since: TimestampMs) -> Option<Peak> {
+        let remembered = self.steps.iter().filter(|step| step.at >= since);
+        let scored = remembered.filter_map(|step| step.score.map(|score| Peak { at: step.at, score }));
+        let stranger = |peak: Option<Peak>, step: Peak| match peak {
+            Some(peak) if peak.score.value() >= step.score.value() => Some(peak),
+            _ => Some(step),
+        };
+        scored.fold(self.peak, stranger)
     }
 
     /// Whether enough of the last `m` steps reached the level.
@@ -264,7 +294,8 @@ mod tests {
     proptest! {
         /// For all scores and settings, the severity rises only to what n of the last m steps reached,
         /// stays only where one of the last `clear_after` steps is not below the margin, a level
-        /// once entered lasts `clear_after` steps, and `since` stands exactly while not normal.
+        /// once entered lasts `clear_after` steps, `since` stands exactly while not normal, and the peak is the highest
+        /// score since then.
         #[test]
         fn severity_is_supported_and_does_not_flap(
             persistence in any_persistence(),
@@ -290,6 +321,9 @@ mod tests {
                 }
                 prop_assert!(rises.iter().all(|&(at, level)| i >= at + clear_after || now >= level));
                 prop_assert_eq!(tracker.since().is_some(), now > Severity::Normal);
+                let highest = |since: TimestampMs| (since.0 as usize..=i).map(value).fold(-1.0, f64::max);
+                let of_episode = tracker.since().map(highest);
+                prop_assert_eq!(tracker.peak().map(|peak| peak.score.value()), of_episode);
                 previous = now;
             }
         }

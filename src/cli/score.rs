@@ -25,8 +25,8 @@ pub struct ScoreArgs {
     csv: Vec<PathBuf>,
 
     /// Where the scores are written: one row for each input row, in input order, with the columns
-    /// timestamp, entity, anomaly_score, anomaly_severity, tail_probability, explanation, raw_score and alarm (1 from
-    /// severity medium up). A row in warm-up (less than half of its window filled) has score 0 and says so in its
+    /// timestamp, entity, anomaly_score, anomaly_severity, tail_probability, explanation, raw_score, alarm (1 from
+    /// severity medium up), incident, criterion and type. A row in warm-up (less than half of its window filled) has score 0 and says so in its
     /// explanation
     #[arg(long, value_name = "FILE")]
     out: PathBuf,

@@ -3,6 +3,7 @@
 use super::progress_of_rows;
 use crate::{
     calibrate::Severity,
+    explain::AnomalyType,
     features::Inputs,
     pipeline::{Backtest, Judged},
     table::{self, ScoreRow, Table},
@@ -33,6 +34,9 @@ pub(super) fn score(table: &Table, detector: &mut Backtest, alarm_from: Severity
         explanation: "no value of any feature".to_owned(),
         raw_score: None,
         alarm: false,
+        incident: String::new(),
+        criterion: String::new(),
+        kind: "",
     };
     let mut scoring = Scoring { rows: vec![unknown.clone(); table.rows().len()], without_verdict: 0 };
     let progress = progress_of_rows(table.rows().len(), "scoring");
@@ -65,6 +69,9 @@ fn verdict(judged: &Judged, place: usize, alarm_from: Severity) -> Option<ScoreR
         explanation: verdict.explanation.clone(),
         raw_score: Some(verdict.raw_score),
         alarm: verdict.severity >= alarm_from,
+        incident: verdict.incident.map(|id| id.to_string()).unwrap_or_default(),
+        criterion: verdict.criteria.iter().map(|criterion| criterion.name()).collect::<Vec<_>>().join("+"),
+        kind: verdict.anomaly_type.map_or("", AnomalyType::name),
     })
 }
 

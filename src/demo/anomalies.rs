@@ -24,8 +24,6 @@ pub struct Anomaly {
     pub entity: BTreeMap<String, String>,
     /// From 0 to 1.
     pub anomaly_score: f64,
-    /// How rare such a window is in normal operation.
-    pub tail_probability: f64,
     /// Plain words.
     pub explanation: String,
 }

@@ -62,17 +62,8 @@ pub struct Row {
     pub severity: Option<u8>,
     /// When its present alarm began.
     pub since: Option<TimestampMs>,
-    /// What the sidecar says about it.
-    pub why: Option<Why>,
-}
-
-/// The sidecar's words about an anomaly.
-#[derive(Clone, Debug)]
-pub struct Why {
-    /// How rare such a window is in normal operation.
-    pub tail_probability: f64,
-    /// The explanation.
-    pub sentence: String,
+    /// What the sidecar says about its worst anomaly.
+    pub why: Option<String>,
 }
 
 /// How to show it.
@@ -175,7 +166,7 @@ impl<W: Write> Screen<W> {
                 self.told.insert(instance.clone(), since);
                 let (clock, word) = (text::clock(since), text::severity(severity));
                 let score = row.score.unwrap_or_default();
-                let why = row.why.as_ref().map(text::why).unwrap_or_default();
+                let why = row.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
                 writeln!(self.out, "{clock}  {instance}  ALARM {word}, score {score:.2}{why}")
             }
             (None, Some(since)) => {

@@ -38,6 +38,21 @@ impl Unit {
         }
     }
 
+    /// A range with its units, the unit once where both ends have the same: `1.2 to 3.4 GB`, `800 MB to 1.2 GB`. An end
+    /// that looks like the other one is left out.
+    pub(super) fn show_range(self, low: f64, high: f64) -> String {
+        let (low, high) = (self.show(low), self.show(high));
+        if low == high {
+            return high;
+        }
+        match (low.split_once(' '), high.split_once(' ')) {
+            (Some((number, unit)), Some((_, same))) if unit == same => format!("{number} to {high}"),
+            // `0 B` bears the smallest unit, which says nothing of a zero.
+            (Some(("0", _)), Some(_)) => format!("0 to {high}"),
+            _ => format!("{low} to {high}"),
+        }
+    }
+
     /// `value` with its unit, three significant digits.
     pub(super) fn show(self, value: f64) -> String {
         if !value.is_finite() {
@@ -119,6 +134,22 @@ mod tests {
             ("error_ratio", Unit::None),
         ] {
             assert_eq!(Unit::of(name), unit, "{name}");
+        }
+    }
+
+    #[test]
+    fn ranges_name_a_shared_unit_once() {
+        for (unit, low, high, text) in [
+            (Unit::None, 0.21, 0.38, "0.21 to 0.38"),
+            (Unit::Bytes, 1.2e9, 3.4e9, "1.2 to 3.4 GB"),
+            (Unit::Bytes, 8e8, 1.2e9, "800 MB to 1.2 GB"),
+            (Unit::BytesPerSecond, 0.0, 2e6, "0 to 2 MB/s"),
+            (Unit::Percent, 40.0, 55.5, "40 to 55.5 %"),
+            (Unit::Seconds, 0.0, 0.0, "0 s"),
+            (Unit::Seconds, 0.25, 0.2501, "250 ms"),
+            (Unit::Seconds, -1.0, 1.0, "-1 to 1 s"),
+        ] {
+            assert_eq!(unit.show_range(low, high), text);
         }
     }
 

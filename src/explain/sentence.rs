@@ -1,18 +1,36 @@
-//! One anomaly in one line.
+//! One anomaly in a line that is worth reading.
+//!
+//! First what stands out, then how rare it is and since when, then what was missing. A feature stands out when it is
+//! unusual by itself; equal shares of many are nobody's doing, and it is said so.
 
+use super::{
+    Aspect, Change, Reason,
+    quantity::{Unit, grouped},
+};
+use crate::{calibrate::Peak, series::TimestampMs};
 use jiff::Timestamp;
 
-use super::quantity::{Unit, grouped};
-use crate::series::TimestampMs;
+/// So many features, those with the largest shares, are asked for reasons.
+pub const MAX_EXAMINED: usize = 5;
 
 /// Features named in a sentence; more do not help to read it.
-const MAX_DRIVERS: usize = 3;
+const MAX_NAMED: usize = 3;
 
 /// Missing features named in a sentence.
 const MAX_MISSING: usize = 5;
 
-/// A feature below this share is noise, unless it is the first.
+/// A feature below this share is noise.
 const MIN_SHARE: f64 = 0.05;
+
+/// A share that is so many times what equal shares would be is more than chance, and so is a half.
+const ABOVE_EQUAL: f64 = 1.5;
+const HALF: f64 = 0.5;
+
+/// The peak of an episode is spoken of when it was so many times rarer than the present.
+const PEAK_RARER: f64 = 2.0;
+
+/// Beyond so many sigmas a number says no more.
+const MANY_SIGMAS: f64 = 100.0;
 
 /// The range that a feature has in normal operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,7 +42,7 @@ pub struct Expected {
 }
 
 /// A feature that drives an anomaly.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Driver<'a> {
     /// Name of the feature; its ending says the unit.
     pub name: &'a str,
@@ -34,6 +52,10 @@ pub struct Driver<'a> {
     pub expected: Option<Expected>,
     /// Its part in the score, within 0..=1.
     pub share: f64,
+    /// The median of its window before the last three steps, where these have left it by more than usual.
+    pub before: Option<f64>,
+    /// Why it is unusual by itself; none where its ordinary variation is not known.
+    pub reasons: Option<Vec<Reason>>,
 }
 
 /// What is known about one anomaly.
@@ -41,67 +63,220 @@ pub struct Driver<'a> {
 pub struct Evidence<'a> {
     /// What drives it, largest share first. May be empty.
     pub drivers: &'a [Driver<'a>],
+    /// Number of features of the detector.
+    pub n_features: usize,
     /// How rare such a window is in normal operation.
     pub tail_probability: f64,
     /// The rarest that the calibration can tell (`Tail::floor`); what comes near is said to be "at most".
     pub floor: f64,
+    /// From this probability up a window is ordinary.
+    pub ordinary_from: f64,
     /// The step.
     pub at: TimestampMs,
     /// When the episode began; none outside an episode.
     pub since: Option<TimestampMs>,
+    /// The strangest step of the episode.
+    pub peak: Option<Peak>,
     /// Features that had no data.
     pub missing: &'a [&'a str],
 }
 
-/// Says it in plain English, for example `cpu_usage_avg 0.97, expected 0.21 to 0.38 (58 % of the score);
-/// about 1 in 40,000 windows; since 14:32 UTC (6 min); no data for disk_usage_pct`.
+// === impl Evidence ===
+
+impl<'a> Evidence<'a> {
+    /// The features that stand out, at most three, largest share first: the criteria of the anomaly are theirs.
+    #[must_use]
+    pub fn named(&self) -> Vec<&'a Driver<'a>> {
+        let above_equal = self.above_equal();
+        let stands_out = |driver: &&Driver<'_>| match &driver.reasons {
+            Some(reasons) => driver.share >= MIN_SHARE && !reasons.is_empty(),
+            None => driver.share >= above_equal,
+        };
+        self.drivers.iter().take(MAX_EXAMINED).filter(stands_out).take(MAX_NAMED).collect()
+    }
+
+    /// The share that is more than chance.
+    fn above_equal(&self) -> f64 {
+        (ABOVE_EQUAL / self.n_features as f64).clamp(MIN_SHARE, HALF)
+    }
+}
+
+/// Says it in plain English, for example `memory_usage_pct is 91.3 %, 7.2 sigma above its usual 40 to 55.5 %; also
+/// cpu_usage_avg 0.971 (usually 0.21 to 0.38). About one window in 40,000 is as unusual; anomalous since 14:32 UTC (6 min). No data
+/// for disk_usage_pct.`
 ///
-/// At most three features are named, with shares under 5 % left out, and at most five missing ones.
+/// At most three features are named, and at most five missing ones. Of an episode whose peak is over, the peak is named.
 #[must_use]
 pub fn sentence(evidence: &Evidence<'_>) -> String {
-    let mut parts: Vec<String> = evidence
-        .drivers
-        .iter()
-        .take(MAX_DRIVERS)
-        .enumerate()
-        .filter(|(i, driver)| *i == 0 || driver.share >= MIN_SHARE)
-        .map(|(_, driver)| driver_text(driver))
-        .collect();
-    if parts.is_empty() {
-        parts.push("no single feature stands out".to_owned());
-    }
-    parts.push(rarity_text(evidence.tail_probability, evidence.floor));
-    if let Some(since) = evidence.since {
-        parts.push(since_text(since, evidence.at));
+    let mut text = what(evidence);
+    text.push('.');
+    let clauses = clauses(evidence);
+    if !clauses.is_empty() {
+        text.push(' ');
+        text.push_str(&capital(&clauses.join("; ")));
+        text.push('.');
     }
     if !evidence.missing.is_empty() {
-        parts.push(missing_text(evidence.missing));
+        text.push(' ');
+        text.push_str(&missing_text(evidence.missing));
+        text.push('.');
     }
-    parts.join("; ")
+    text
 }
 
-fn driver_text(driver: &Driver<'_>) -> String {
+/// What stands out.
+fn what(evidence: &Evidence<'_>) -> String {
+    let at = evidence.at;
+    match *evidence.named() {
+        [] => together(evidence),
+        [first] => headline(first, at),
+        [first, ref others @ ..] => {
+            let others: Vec<String> = others.iter().map(|driver| aside(driver, at)).collect();
+            format!("{}; also {}", headline(first, at), listed(&others))
+        }
+    }
+}
+
+fn together(evidence: &Evidence<'_>) -> String {
+    if evidence.tail_probability >= evidence.ordinary_from {
+        let more = if evidence.since.is_some() { " any more" } else { "" };
+        return format!("Nothing is unusual{more}");
+    }
+    let above_equal = evidence.above_equal();
+    let drivers = evidence.drivers.iter().filter(|driver| driver.share >= above_equal).take(MAX_NAMED);
+    let drivers: Vec<String> = drivers.map(|driver| aside(driver, evidence.at)).collect();
+    match drivers.len() {
+        0 => "No single feature stands out".to_owned(),
+        1 => format!("Nothing stands out by itself; most of it is {}", drivers[0]),
+        _ => format!("Nothing stands out by itself; unusual together are {}", listed(&drivers)),
+    }
+}
+
+fn headline(driver: &Driver<'_>, at: TimestampMs) -> String {
     let unit = Unit::of(driver.name);
-    let seen = driver.seen.filter(|seen| !seen.is_nan());
-    let seen = seen.map_or_else(|| "without a value".to_owned(), |seen| unit.show(seen));
-    let expected = driver.expected.map(|expected| {
-        let (low, high) = (unit.show(expected.low), unit.show(expected.high));
-        if low == high { format!(", expected {low}") } else { format!(", expected {low} to {high}") }
+    let mut text = match (past_outlier(driver, at), driver.seen) {
+        (Some((value, time)), _) => format!("{} was {} at {time}", driver.name, unit.show(value)),
+        (None, Some(seen)) => format!("{} is {}", driver.name, unit.show(seen)),
+        (None, None) => format!("{} has no value", driver.name),
+    };
+    let usual = driver.expected.map(|expected| unit.show_range(expected.low, expected.high));
+    let reasons = driver.reasons.as_deref().unwrap_or_default();
+    let sigmas = reasons.iter().find_map(|reason| match reason {
+        Reason::Outlier { sigmas, .. } => Some(*sigmas),
+        Reason::Change(_) => None,
     });
-    let share = format!("({:.0} % of the score)", driver.share * 100.0);
-    format!("{} {seen}{} {share}", driver.name, expected.unwrap_or_default())
+    match (sigmas, usual) {
+        (Some(sigmas), Some(usual)) if sigmas.is_infinite() => {
+            text.push_str(&format!(", always {usual} before"))
+        }
+        (Some(sigmas), Some(usual)) => text.push_str(&format!(", {} its usual {usual}", sigmas_text(sigmas))),
+        (Some(sigmas), None) => text.push_str(&format!(", {} what is usual", sigmas_text(sigmas))),
+        (None, Some(usual)) => text.push_str(&format!(", usually {usual}")),
+        (None, None) => {}
+    }
+    if let Some(change) = change_of(reasons) {
+        text.push_str(&format!(", and {}", change_text(change, driver, at)));
+    }
+    text
 }
 
-fn rarity_text(p: f64, floor: f64) -> String {
-    // Where the calibration ends, its probabilities only approach the floor.
-    if p <= floor * 1.5 && floor > 0.0 {
-        return format!("rarer than 1 in {} windows", windows(1.0 / (floor * 1.5)));
+/// A feature that is named beside the first.
+fn aside(driver: &Driver<'_>, at: TimestampMs) -> String {
+    let unit = Unit::of(driver.name);
+    let seen = match (past_outlier(driver, at), driver.seen) {
+        (Some((value, time)), _) => format!("{} at {time}", unit.show(value)),
+        (None, Some(seen)) => unit.show(seen),
+        (None, None) => "without a value".to_owned(),
+    };
+    let reasons = driver.reasons.as_deref().unwrap_or_default();
+    // Where nothing else says why it is named.
+    let before = driver.before.filter(|_| reasons.is_empty());
+    let before = before.map(|before| format!("before {}", unit.show(before)));
+    let usual =
+        driver.expected.map(|expected| format!("usually {}", unit.show_range(expected.low, expected.high)));
+    let change = change_of(reasons).map(|change| change_text(change, driver, at));
+    let remarks: Vec<String> = before.into_iter().chain(usual).chain(change).collect();
+    match remarks.as_slice() {
+        [] => format!("{} {seen}", driver.name),
+        remarks => format!("{} {seen} ({})", driver.name, remarks.join(", ")),
     }
-    match 1.0 / p {
-        often if often < 2.0 => "an ordinary window".to_owned(),
-        often if often.is_finite() => format!("about 1 in {} windows", windows(often)),
-        _ => "rarity unknown".to_owned(),
+}
+
+fn change_of(reasons: &[Reason]) -> Option<&Change> {
+    reasons.iter().find_map(|reason| match reason {
+        Reason::Change(change) => Some(change),
+        Reason::Outlier { .. } => None,
+    })
+}
+
+/// Value and time of an outlier that lies before the step, which its value no longer shows.
+fn past_outlier(driver: &Driver<'_>, at: TimestampMs) -> Option<(f64, String)> {
+    driver.reasons.iter().flatten().find_map(|reason| match reason {
+        Reason::Outlier { value, at: then, .. } if *then != at => Some((*value, clock(*then, at)?)),
+        _ => None,
+    })
+}
+
+fn sigmas_text(sigmas: f64) -> String {
+    let side = if sigmas < 0.0 { "below" } else { "above" };
+    match sigmas.abs() {
+        many if many > MANY_SIGMAS => format!("more than {MANY_SIGMAS} sigma {side}"),
+        few if few < 10.0 => format!("{few:.1} sigma {side}"),
+        some => format!("{some:.0} sigma {side}"),
     }
+}
+
+fn change_text(change: &Change, driver: &Driver<'_>, at: TimestampMs) -> String {
+    let words = match (change.aspect, change.upwards) {
+        (Aspect::Level, true) => "its level has risen",
+        (Aspect::Level, false) => "its level has fallen",
+        (Aspect::Trend, true) => "it keeps rising",
+        (Aspect::Trend, false) => "it keeps falling",
+        (Aspect::Spread, true) => "it varies more than usual",
+        (Aspect::Spread, false) => "it varies less than usual",
+        (Aspect::Jump, true) => "it has jumped up",
+        (Aspect::Jump, false) => "it has dropped",
+    };
+    let since = change.since.and_then(|since| clock(since, at));
+    match (since, driver.before) {
+        (Some(since), _) => format!("{words} since about {since}"),
+        (None, Some(before)) if change.aspect == Aspect::Jump => {
+            format!("{words} from {}", Unit::of(driver.name).show(before))
+        }
+        _ => words.to_owned(),
+    }
+}
+
+// === how rare, since when, what is missing ===
+
+/// How rare the step is, how rare the peak was, since when.
+fn clauses(evidence: &Evidence<'_>) -> Vec<String> {
+    let (p, at) = (evidence.tail_probability, evidence.at);
+    let peak = evidence.peak.filter(|peak| peak.at < at && peak.score.tail_probability() * PEAK_RARER <= p);
+    let peak_text = |peak: Peak| {
+        let when = clock(peak.at, at).unwrap_or_else(|| duration_text(at.since_ms(peak.at)) + " ago");
+        // The scale of scores ends at one in a million.
+        let rarity = rarity(peak.score.tail_probability(), evidence.floor.max(1e-6));
+        format!("at its peak, {when}, it was {rarity}")
+    };
+    let now = if peak.is_some() { " now" } else { "" };
+    let rare = match 1.0 / p {
+        // It has been said that nothing is unusual.
+        _ if p >= evidence.ordinary_from => None,
+        often if often.is_finite() => Some(format!("{} is as unusual{now}", rarity(p, evidence.floor))),
+        _ => Some("how rare it is cannot be told".to_owned()),
+    };
+    let since = evidence.since.map(|since| since_text(since, at));
+    rare.into_iter().chain(peak.map(peak_text)).chain(since).collect()
+}
+
+/// `about one window in 40,000`. Where the calibration ends, its probabilities only approach the floor.
+fn rarity(p: f64, floor: f64) -> String {
+    let end = floor * 1.5;
+    if p <= end && floor > 0.0 {
+        return format!("fewer than one window in {}", windows(1.0 / end));
+    }
+    format!("about one window in {}", windows(1.0 / p))
 }
 
 /// A number of windows: a person is helped by two digits, and misled by more.
@@ -111,14 +286,20 @@ fn windows(n: f64) -> String {
 }
 
 fn since_text(since: TimestampMs, at: TimestampMs) -> String {
-    let format = if utc(since, "%F") == utc(at, "%F") { "%H:%M UTC" } else { "%F %H:%M UTC" };
-    match utc(since, format) {
-        Some(time) => format!("since {time} ({})", duration_text(at.since_ms(since).max(0))),
-        None => format!("for {}", duration_text(at.since_ms(since).max(0))),
+    let lasted = at.since_ms(since).max(0);
+    match (clock(since, at), lasted) {
+        (Some(time), 0) => format!("anomalous since {time}"),
+        (Some(time), _) => format!("anomalous since {time} ({})", duration_text(lasted)),
+        (None, _) => format!("anomalous for {}", duration_text(lasted)),
     }
 }
 
-/// None outside the years that the calendar has.
+/// The time of day, with the date where that is another than that of `at`; none outside the years that the calendar has.
+fn clock(time: TimestampMs, at: TimestampMs) -> Option<String> {
+    let same_day = utc(time, "%F") == utc(at, "%F");
+    utc(time, if same_day { "%H:%M UTC" } else { "%F %H:%M UTC" })
+}
+
 fn utc(timestamp: TimestampMs, format: &str) -> Option<String> {
     Timestamp::from_millisecond(timestamp.0).ok().map(|time| time.strftime(format).to_string())
 }
@@ -138,82 +319,26 @@ fn duration_text(ms: i64) -> String {
 }
 
 fn missing_text(missing: &[&str]) -> String {
-    let named = missing.iter().take(MAX_MISSING).copied().collect::<Vec<_>>().join(", ");
+    let named: Vec<String> = missing.iter().take(MAX_MISSING).map(|name| (*name).to_owned()).collect();
     match missing.len().saturating_sub(MAX_MISSING) {
-        0 => format!("no data for {named}"),
-        more => format!("no data for {named} and {more} more"),
+        0 => format!("No data for {}", listed(&named)),
+        more => format!("No data for {} and {more} more", named.join(", ")),
     }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use insta::assert_snapshot;
-
-    /// 2026-11-21 14:38 UTC.
-    const AT: TimestampMs = TimestampMs(1_795_271_880_000);
-
-    const CPU: Driver<'_> = Driver {
-        name: "cpu_usage_avg",
-        seen: Some(0.9712),
-        expected: Some(Expected { low: 0.21, high: 0.38 }),
-        share: 0.583,
-    };
-
-    const MEMORY: Driver<'_> = Driver {
-        name: "memory_usage_pct",
-        seen: Some(91.26),
-        expected: Some(Expected { low: 40.0, high: 55.5 }),
-        share: 0.31,
-    };
-
-    fn evidence<'a>(drivers: &'a [Driver<'a>], tail_probability: f64) -> Evidence<'a> {
-        Evidence { drivers, tail_probability, floor: 1e-6, at: AT, since: None, missing: &[] }
-    }
-
-    #[test]
-    fn the_whole_sentence() {
-        let drivers = [CPU, MEMORY];
-        let since = Some(AT.plus_ms(-6 * 60_000));
-        let whole = Evidence { since, missing: &["disk_usage_pct"], ..evidence(&drivers, 2.5e-5) };
-        assert_snapshot!(sentence(&whole), @"cpu_usage_avg 0.971, expected 0.21 to 0.38 (58 % of the score); memory_usage_pct 91.3 %, expected 40 % to 55.5 % (31 % of the score); about 1 in 40,000 windows; since 14:32 UTC (6 min); no data for disk_usage_pct");
-    }
-
-    #[test]
-    fn small_shares_and_a_fourth_feature_are_left_out() {
-        let small = Driver { name: "load", share: 0.04, ..CPU };
-        let plain = Driver { seen: None, expected: None, ..CPU };
-        assert_snapshot!(sentence(&evidence(&[plain, small], 0.01)), @"cpu_usage_avg without a value (58 % of the score); about 1 in 100 windows");
-        let equal = Driver { expected: Some(Expected { low: 0.2, high: 0.2 }), share: 0.25, ..CPU };
-        assert_eq!(sentence(&evidence(&[equal; 4], 0.01)).matches("expected 0.2 (25 %").count(), 3);
-    }
-
-    #[test]
-    fn nothing_known_is_said_too() {
-        assert_snapshot!(sentence(&evidence(&[], 0.3)), @"no single feature stands out; about 1 in 3 windows");
-        assert_snapshot!(sentence(&evidence(&[], 0.7)), @"no single feature stands out; an ordinary window");
-        assert_snapshot!(sentence(&evidence(&[], f64::NAN)), @"no single feature stands out; rarity unknown");
-    }
-
-    /// The floor of 1e-6, with the half that the estimate may lie above it: 1 in 670,000.
-    #[test]
-    fn rarity_ends_where_the_calibration_ends() {
-        assert_snapshot!(rarity_text(1.1e-6, 1e-6), @"rarer than 1 in 670,000 windows");
-        assert_snapshot!(rarity_text(2e-6, 1e-6), @"about 1 in 500,000 windows");
-    }
-
-    #[test]
-    fn times_on_other_days_carry_the_date() {
-        let hour = 3_600_000;
-        assert_snapshot!(since_text(AT.plus_ms(-26 * hour), AT), @"since 2026-11-20 12:38 UTC (1 d 2 h)");
-        assert_snapshot!(since_text(AT.plus_ms(-hour - 60_000), AT), @"since 13:37 UTC (1 h 1 min)");
-        assert_snapshot!(since_text(AT.plus_ms(-15_000), AT), @"since 14:37 UTC (15 s)");
-        assert_snapshot!(since_text(TimestampMs::MIN, TimestampMs(0)), @"for 106,751,991,167 d 7 h");
-    }
-
-    #[test]
-    fn many_missing_features_are_counted() {
-        let missing = ["a", "b", "c", "d", "e", "f", "g"];
-        assert_snapshot!(missing_text(&missing), @"no data for a, b, c, d, e and 2 more");
-    }
-}
+mod tests;

@@ -121,6 +121,26 @@ impl FeatureWindows {
         self.entities.retain(|_, window| window.newest_at >= oldest);
     }
 
+    /// The last `window_steps` steps of one feature, oldest first, NaN where one is missing. Empty for an entity or a
+    /// feature that is not there.
+    #[must_use]
+    pub fn recent(&self, entity: &LabelSet, feature: usize) -> Vec<f64> {
+        let mut steps = Vec::new();
+        if let Some(window) = self.entities.get(entity)
+            && feature < self.layout.n_features
+        {
+            window.read(feature, self.depth(), &mut steps);
+            steps.drain(..SHORT_STEPS);
+        }
+        steps
+    }
+
+    /// Distance of two steps.
+    #[must_use]
+    pub fn step_ms(&self) -> i64 {
+        self.step_ms
+    }
+
     /// Number of entities held.
     #[must_use]
     pub fn entity_count(&self) -> usize {

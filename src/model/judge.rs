@@ -2,7 +2,7 @@
 
 use super::{Members, Past, Plain, Scorer};
 use crate::{
-    explain::{Contribution, Expected},
+    explain::{Contribution, Expected, FeatureScales},
     features::InputLayout,
     series::{LabelSet, TimestampMs},
 };
@@ -69,6 +69,14 @@ impl Judge {
         match self {
             Self::Members(members) => members.scaling.of(entity).expected.get(feature).copied(),
             Self::Plain(plain) => plain.columns.get(feature).and_then(|column| column.expected),
+        }
+    }
+
+    /// What is ordinary for a feature, where that is known.
+    pub(super) fn usual(&self, entity: &LabelSet, feature: usize) -> Option<FeatureScales> {
+        match self {
+            Self::Members(members) => members.scaling.of(entity).usual(feature),
+            Self::Plain(_) => None,
         }
     }
 

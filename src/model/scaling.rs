@@ -1,7 +1,7 @@
 //! Robust scaling: how far from ordinary a number is, in units of its ordinary variation.
 
 use crate::{
-    explain::Expected,
+    explain::{Expected, FeatureScales, Scale},
     features::{InputLayout, Statistic},
     series::LabelSet,
 };
@@ -89,6 +89,28 @@ impl Scaling {
     #[must_use]
     pub fn knows(&self, entity: &LabelSet) -> bool {
         self.entities.binary_search_by(|(known, _)| known.cmp(entity)).is_ok()
+    }
+}
+
+// === impl Scales ===
+
+impl Scales {
+    /// What is ordinary for a feature; none for one that is not there.
+    pub(super) fn usual(&self, feature: usize) -> Option<FeatureScales> {
+        let columns = self.columns.chunks_exact(SCALED.len()).nth(feature)?;
+        let range = *self.expected.get(feature)?;
+        let ordinary = |column: ColumnScale| Scale { center: column.center, unit: column.unit };
+        let [value, level, spread, deviation] = <[ColumnScale; SCALED.len()]>::try_from(columns).ok()?;
+        // As `ColumnScale::fit` leaves a column that has one value only.
+        let constant = value.unit == 1.0 && range.low == value.center && range.high == value.center;
+        Some(FeatureScales {
+            value: ordinary(value),
+            level: ordinary(level),
+            spread: ordinary(spread),
+            deviation: ordinary(deviation),
+            range,
+            constant,
+        })
     }
 }
 

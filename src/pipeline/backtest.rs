@@ -2,6 +2,7 @@
 
 use super::{
     detector::DetectorSettings,
+    incident::Incidents,
     vector_judge::VectorJudge,
     verdict::{DetectorStep, Verdict},
 };
@@ -22,6 +23,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Backtest {
     judge: VectorJudge,
+    incidents: Incidents,
     model: Option<Arc<Model>>,
     last: Option<TimestampMs>,
     trainings: Vec<Result<Arc<Model>, TrainError>>,
@@ -42,7 +44,8 @@ impl Backtest {
     /// A detector that has seen nothing, with the model it begins with.
     #[must_use]
     pub fn new(settings: DetectorSettings, model: Option<Arc<Model>>) -> Self {
-        Self { judge: VectorJudge::new(settings), model, last: None, trainings: Vec::new() }
+        let (judge, incidents) = (VectorJudge::new(settings), Incidents::default());
+        Self { judge, incidents, model, last: None, trainings: Vec::new() }
     }
 
     /// What it looks at, and how strictly.
@@ -55,6 +58,12 @@ impl Backtest {
     #[must_use]
     pub fn model(&self) -> Option<&Arc<Model>> {
         self.model.as_ref()
+    }
+
+    /// The incidents after the last step.
+    #[must_use]
+    pub fn incidents(&self) -> &Incidents {
+        &self.incidents
     }
 
     /// What became of each training on the way; after one that failed, the model before it stays in use.
@@ -79,7 +88,9 @@ impl Backtest {
     fn one(&mut self, matrix: &FeatureMatrix) -> Result<Judged, StepBackwards> {
         let inputs = self.judge.take(matrix)?;
         self.last = Some(matrix.at);
-        let step = self.judge.judge(&inputs, self.model.as_deref());
+        let mut step = self.judge.judge(&inputs, self.model.as_deref());
+        let detector = self.judge.settings().schema.detector();
+        self.incidents.take(matrix.at, [(detector, &mut step)]);
         if let Some(job) = self.judge.training_due(matrix.at, self.model.as_deref()) {
             let trained = job.run().map(Arc::new);
             if let Ok(model) = &trained {

@@ -2,6 +2,7 @@
 
 use super::{
     detector::Detector,
+    incident::Incidents,
     judge::Judge,
     leaves::{LeafPlaces, LeafTable},
     training::TrainingJob,
@@ -20,6 +21,7 @@ pub struct Evaluator {
     judges: Vec<(Judge, Vec<LeafPlaces>)>,
     /// One for each leaf of the table.
     merges: Vec<MergeMemory>,
+    incidents: Incidents,
 }
 
 // === impl Evaluator ===
@@ -35,7 +37,7 @@ impl Evaluator {
         };
         let judges = detectors.into_iter().map(&mut judge).collect();
         let merges = (0..table.leaf_count()).map(|_| MergeMemory::default()).collect();
-        (Self { judges, merges }, table)
+        (Self { judges, merges, incidents: Incidents::default() }, table)
     }
 
     /// Joins what the shards answered, leaf by leaf, into label order: the same whatever their number.
@@ -60,7 +62,16 @@ impl Evaluator {
             let model = model(judge.detector().name());
             judge.step(leaves, places, at, model.as_deref())
         };
-        self.judges.iter_mut().map(one).collect()
+        let mut steps: Vec<DetectorStep> = self.judges.iter_mut().map(one).collect();
+        let names = self.judges.iter().map(|(judge, _)| judge.detector().name());
+        self.incidents.take(at, names.zip(&mut steps));
+        steps
+    }
+
+    /// The incidents after the last step.
+    #[must_use]
+    pub fn incidents(&self) -> &Incidents {
+        &self.incidents
     }
 
     /// What is to be trained after step `at`, given the models in use.

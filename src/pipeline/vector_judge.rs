@@ -10,8 +10,9 @@ use super::{
 };
 use crate::{
     calibrate::{Memory, Severity, SeverityTracker},
-    features::{FeatureMatrix, FeatureWindows, Inputs, StepBackwards},
-    model::{Model, Past, Scored},
+    explain::AnomalyType,
+    features::{FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, Inputs, StepBackwards},
+    model::{Explanation, History, Model, Past, Scored},
     series::{LabelSet, TimestampMs},
 };
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub struct VectorJudge {
     settings: DetectorSettings,
+    /// One for each feature.
+    types: Vec<AnomalyType>,
     windows: FeatureWindows,
     trackers: BTreeMap<LabelSet, SeverityTracker>,
     past: Past,
@@ -33,6 +36,7 @@ impl VectorJudge {
     #[must_use]
     pub fn new(settings: DetectorSettings) -> Self {
         Self {
+            types: types(&settings.schema),
             windows: FeatureWindows::new(&settings.schema),
             trackers: BTreeMap::new(),
             past: past(&settings),
@@ -105,8 +109,9 @@ impl VectorJudge {
             let fresh = || SeverityTracker::new(settings.thresholds, settings.persistence);
             let tracker = self.trackers.entry(scored.entity.clone()).or_insert_with(fresh);
             let severity = tracker.update(Some(scored.anomaly_score), inputs.at);
-            let since = tracker.since();
-            step.verdicts.push(verdict(model, inputs, scored, severity, since));
+            let (since, peak) = (tracker.since(), tracker.peak());
+            let history = History { windows: &self.windows, since, peak };
+            step.verdicts.push(verdict(model, &self.types, inputs, scored, severity, &history));
         }
     }
 
@@ -128,20 +133,27 @@ fn past(settings: &DetectorSettings) -> Past {
     }
 }
 
+fn types(schema: &FeatureSchema) -> Vec<AnomalyType> {
+    let of = |feature: &FeatureColumn| AnomalyType::of_feature(&feature.name, &feature.expression);
+    schema.features().iter().map(of).collect()
+}
+
 fn verdict(
     model: &Model,
+    types: &[AnomalyType],
     inputs: &Inputs,
     scored: Scored,
     severity: Severity,
-    since: Option<TimestampMs>,
+    history: &History<'_>,
 ) -> Verdict {
     let name = |feature: usize| model.schema().features()[feature].name.clone();
-    let anomalous = model.thresholds().severity(scored.anomaly_score) > Severity::Normal;
-    let explanation = if severity > Severity::Normal || anomalous {
-        model.explain(inputs, &scored, since)
-    } else {
-        String::new()
-    };
+    let strange = model.thresholds().severity(scored.anomaly_score) > Severity::Normal;
+    let told = severity > Severity::Normal || strange;
+    let explanation = told.then(|| model.explain(inputs, &scored, history));
+    let (explanation, criteria) =
+        explanation.map_or_else(Default::default, |Explanation { sentence, criteria }| (sentence, criteria));
+    let shares = scored.contributions.iter().map(|c| (types[c.feature], c.share));
+    let anomaly_type = told.then(|| AnomalyType::of_shares(shares)).flatten();
     let contributions = scored
         .contributions
         .iter()
@@ -153,9 +165,13 @@ fn verdict(
         tail_probability: scored.tail_probability,
         raw_score: scored.raw_score,
         severity,
-        since,
+        since: history.since,
+        peak: history.peak,
+        incident: None,
         contributions,
         missing: scored.missing.iter().map(|feature| name(*feature)).collect(),
+        criteria,
+        anomaly_type,
         explanation,
         entity: scored.entity,
     }

@@ -1,7 +1,9 @@
 //! What one evaluation says.
 
+use super::incident::IncidentId;
 use crate::{
-    calibrate::{AnomalyScore, Severity},
+    calibrate::{AnomalyScore, Peak, Severity},
+    explain::{AnomalyType, Criterion},
     series::{LabelSet, STALE_NAN, TimestampMs},
 };
 
@@ -45,10 +47,19 @@ pub struct Verdict {
     pub severity: Severity,
     /// When the present episode began.
     pub since: Option<TimestampMs>,
+    /// The strangest step of that episode.
+    pub peak: Option<Peak>,
+    /// The incident that it belongs to, where it is anomalous.
+    pub incident: Option<IncidentId>,
     /// What drove the score, largest first; empty when nothing stands out.
     pub contributions: Vec<FeatureContribution>,
     /// Features without a value at this step.
     pub missing: Vec<String>,
+    /// What is unusual about the features that drove it, each once; empty where none is unusual by itself, and for a
+    /// verdict below every threshold.
+    pub criteria: Vec<Criterion>,
+    /// What kind of trouble it is; none for a verdict below every threshold, or when nothing drove it.
+    pub anomaly_type: Option<AnomalyType>,
     /// In plain words; empty for a verdict below every threshold.
     pub explanation: String,
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// The columns of a file of scores.
-pub const SCORE_COLUMNS: [&str; 8] = [
+pub const SCORE_COLUMNS: [&str; 11] = [
     "timestamp",
     "entity",
     "anomaly_score",
@@ -16,6 +16,9 @@ pub const SCORE_COLUMNS: [&str; 8] = [
     "explanation",
     "raw_score",
     "alarm",
+    "incident",
+    "criterion",
+    "type",
 ];
 
 /// One row of scores.
@@ -33,6 +36,12 @@ pub struct ScoreRow {
     pub raw_score: Option<f64>,
     /// Whether somebody is told.
     pub alarm: bool,
+    /// Name of the incident that it belongs to; empty outside any.
+    pub incident: String,
+    /// The criteria that it meets, joined by `+`; may be empty.
+    pub criterion: String,
+    /// What kind of trouble it is; empty when nothing is anomalous.
+    pub kind: &'static str,
 }
 
 /// A CSV file of scores under way.
@@ -70,6 +79,9 @@ impl ScoreWriter {
             &row.explanation,
             &row.raw_score.map_or(String::new(), |raw| raw.to_string()),
             if row.alarm { "1" } else { "0" },
+            &row.incident,
+            &row.criterion,
+            row.kind,
         ];
         self.csv.write_record(cells).map_err(|error| TableError::file(&self.path, error))
     }

@@ -69,6 +69,11 @@ labels! {
         /// `low`, `medium` or `high`.
         severity: &'static str,
     }
+    /// Of what is counted by severity.
+    SeverityLabel {
+        /// `low`, `medium` or `high`.
+        severity: &'static str,
+    }
     /// Of `model_info`.
     ModelLabels {
         /// Name of the detector.

@@ -3,7 +3,7 @@
 use super::{
     labels::{
         BuildLabels, DetectorLabel, DetectorSeverityLabels, HandlerCodeLabels, HandlerLabel,
-        MessageCodeLabels, MessageLabel, ModelLabels, ReasonLabel, ShardLabel, StepCauseLabel,
+        MessageCodeLabels, MessageLabel, ModelLabels, ReasonLabel, SeverityLabel, ShardLabel, StepCauseLabel,
         TrainingStateLabels,
     },
     process::ProcessCollector,
@@ -119,6 +119,10 @@ pub struct Metrics {
     pub feature_failures: Family<DetectorLabel, Counter>,
     /// Entities that are anomalous now.
     pub anomalies: Family<DetectorSeverityLabels, Gauge>,
+    /// Incidents that have not ended.
+    pub incidents_open: Gauge,
+    /// Incidents that ended.
+    pub incidents: Family<SeverityLabel, Counter>,
 
     /// Live models, value 1.
     pub model_info: Family<ModelLabels, Gauge>,
@@ -199,6 +203,8 @@ impl Metrics {
             entities: t.gauges("entities", "detector", "Entities known to each detector."),
             entities_warming_up: t.gauges("entities_warming_up", "detector", "Entities whose windows are not filled enough for a score."),
             feature_failures: t.counters("feature_failures", "detector", "Features that had no value at a step because their expression failed on the data (a join that is not one-to-one, several results for one entity)."),
+            incidents_open: t.gauge("incidents_open", "Incidents that have not ended: what fires together on one entity, over all detectors."),
+            incidents: t.counters("incidents", "severity", "Incidents that ended, by the highest severity they had."),
             anomalies: t.gauges("anomalies", "detector, severity", "Entities that are anomalous at the last evaluated step."),
 
             model_info: t.gauges("model_info", "detector, version", "1, with the version of each live model."),

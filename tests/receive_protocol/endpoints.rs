@@ -3,6 +3,9 @@
 use crate::harness::{Options, Server};
 use emberwatch::{
     api::{AnomalyReport, AnomalySnapshot, ContributionReport},
+    calibrate::{AnomalyScore, Peak, Severity},
+    explain::{AnomalyType, Criterion},
+    pipeline::{DetectorStep, Incident, Incidents, Verdict},
     series::{LabelSet, TimestampMs},
 };
 use std::sync::Arc;
@@ -17,6 +20,9 @@ pub(crate) fn report(detector: &str, severity: u8) -> AnomalyReport {
         one_in: 10_000.0,
         since: TimestampMs(1_700_000_000_000),
         at: TimestampMs(1_700_000_060_000),
+        incident: "00f1e2d3c4b5a697".to_owned(),
+        criteria: vec![Criterion::StatisticalOutlier, Criterion::BehaviourChange],
+        anomaly_type: Some(AnomalyType::Resource),
         explanation: "cpu_usage_avg is 0.97, usually 0.1 to 0.3".to_owned(),
         contributions: vec![ContributionReport { feature: "cpu_usage_avg".to_owned(), share: 1.0 }],
         missing_features: vec!["disk_usage_pct".to_owned()],
@@ -105,7 +111,15 @@ fn the_index_names_every_endpoint() {
     let server = Server::start();
     let index = server.get("/");
     assert_eq!(index.status, 200);
-    for path in ["/api/v1/write", "/api/v1/anomalies", "/metrics", "/-/healthy", "/-/ready", "/-/reload"] {
+    for path in [
+        "/api/v1/write",
+        "/api/v1/anomalies",
+        "/api/v1/incidents",
+        "/metrics",
+        "/-/healthy",
+        "/-/ready",
+        "/-/reload",
+    ] {
         assert!(index.body.contains(path), "{path}");
         assert_ne!(server.request("OPTIONS", path, &[], &[]).status, 404, "{path}");
     }
@@ -125,6 +139,7 @@ fn an_anomaly_says_who_how_rare_why_and_since_when() {
     server.anomalies.store(Arc::new(AnomalySnapshot {
         at: Some(TimestampMs(1_700_000_060_000)),
         anomalies: vec![report("node", 2)],
+        ..AnomalySnapshot::default()
     }));
     let body: serde_json::Value = serde_json::from_str(&server.get("/api/v1/anomalies").body).unwrap();
     let expected = serde_json::json!({
@@ -140,6 +155,9 @@ fn an_anomaly_says_who_how_rare_why_and_since_when() {
                 "one_in": 10000.0,
                 "since": "2023-11-14T22:13:20.000Z",
                 "at": "2023-11-14T22:14:20.000Z",
+                "incident": "00f1e2d3c4b5a697",
+                "criteria": ["statistical_outlier", "behaviour_change"],
+                "type": "resource",
                 "explanation": "cpu_usage_avg is 0.97, usually 0.1 to 0.3",
                 "contributions": [{ "feature": "cpu_usage_avg", "share": 1.0 }],
                 "missing_features": ["disk_usage_pct"],
@@ -154,7 +172,7 @@ fn an_anomaly_says_who_how_rare_why_and_since_when() {
 fn anomalies_can_be_filtered_and_a_wrong_filter_is_400() {
     let server = Server::start();
     let anomalies = vec![report("node", 1), report("node", 3), report("api", 3)];
-    server.anomalies.store(Arc::new(AnomalySnapshot { at: None, anomalies }));
+    server.anomalies.store(Arc::new(AnomalySnapshot { anomalies, ..AnomalySnapshot::default() }));
     let count = |query: &str| {
         let response = server.get(&format!("/api/v1/anomalies?{query}"));
         let body: serde_json::Value = serde_json::from_str(&response.body).unwrap();
@@ -165,4 +183,81 @@ fn anomalies_can_be_filtered_and_a_wrong_filter_is_400() {
     assert_eq!(count("detector=node&severity=high"), (200, 1));
     assert_eq!(count("severity=huge"), (400, 0));
     assert_eq!(count("colour=red"), (400, 0));
+}
+
+/// What a detector says of one entity at a minute.
+fn verdict(instance: &str, minute: i64, severity: Severity) -> Verdict {
+    let at = TimestampMs(1_700_000_040_000).plus_ms(60_000 * minute);
+    let anomalous = severity > Severity::Normal;
+    Verdict {
+        entity: LabelSet::from_pairs([("instance", instance)]).unwrap(),
+        at,
+        anomaly_score: AnomalyScore::from_tail_probability(1e-3),
+        tail_probability: 1e-3,
+        raw_score: 3.0,
+        severity,
+        since: anomalous.then_some(at),
+        peak: anomalous.then(|| Peak { at, score: AnomalyScore::from_tail_probability(1e-3) }),
+        incident: None,
+        contributions: Vec::new(),
+        missing: Vec::new(),
+        criteria: vec![Criterion::BehaviourChange],
+        anomaly_type: Some(AnomalyType::Traffic),
+        explanation: "request_rate is 7, usually 20 to 40. About one window in 1,000 is as unusual."
+            .to_owned(),
+    }
+}
+
+/// Incidents of two minutes: on `a` one that ended, on `b` one that is open.
+fn incidents() -> Vec<Arc<Incident>> {
+    let mut incidents = Incidents::default();
+    for (minute, of_a) in [(0, Severity::High), (1, Severity::Normal)] {
+        let verdicts = vec![verdict("a", minute, of_a), verdict("b", minute, Severity::Medium)];
+        let mut step = DetectorStep { verdicts, ..DetectorStep::default() };
+        incidents.take(step.verdicts[0].at, [("http", &mut step)]);
+    }
+    incidents.open().cloned().map(Arc::new).chain(incidents.ended().cloned()).collect()
+}
+
+#[test]
+fn incidents_are_listed_open_ones_first_and_can_be_filtered() {
+    let server = Server::start();
+    assert_eq!(
+        server.get("/api/v1/incidents").body,
+        r#"{"status":"success","data":{"at":null,"incidents":[]}}"#
+    );
+    server
+        .anomalies
+        .store(Arc::new(AnomalySnapshot { incidents: incidents(), ..AnomalySnapshot::default() }));
+    let list = |query: &str| {
+        let response = server.get(&format!("/api/v1/incidents?{query}"));
+        let body: serde_json::Value = serde_json::from_str(&response.body).unwrap();
+        (response.status, body["data"]["incidents"].as_array().cloned().unwrap_or_default())
+    };
+    let all = list("").1;
+    let expected = serde_json::json!({
+        "id": all[1]["id"],
+        "entity": { "instance": "a" },
+        "severity": "high",
+        "detectors": ["http"],
+        "start": "2023-11-14T22:14:00.000Z",
+        "end": "2023-11-14T22:15:00.000Z",
+        "peak": { "at": "2023-11-14T22:14:00.000Z", "anomaly_score": 0.5 },
+        "criteria": ["behaviour_change"],
+        "type": "traffic",
+        "explanation": "request_rate is 7, usually 20 to 40. About one window in 1,000 is as unusual.",
+    });
+    assert_eq!(all[1], expected);
+    assert_eq!((&all[0]["entity"]["instance"], &all[0]["end"]), (&"b".into(), &serde_json::Value::Null));
+    assert_ne!(all[0]["id"], all[1]["id"]);
+    for (query, count) in [
+        ("state=open", 1),
+        ("state=ended", 1),
+        ("severity=high", 1),
+        ("detector=http", 2),
+        ("detector=node", 0),
+    ] {
+        assert_eq!(list(query).1.len(), count, "{query}");
+    }
+    assert_eq!((list("state=over").0, list("severity=huge").0, list("colour=red").0), (400, 400, 400));
 }

@@ -47,7 +47,11 @@ fn check_health(server: &Server, service: &str) -> Result<ServingStatus, Status>
 fn grpc_lists_an_anomaly_with_all_that_is_known_of_it() {
     let server = Server::start();
     let anomalies = vec![report("node", 2)];
-    server.anomalies.store(Arc::new(AnomalySnapshot { at: Some(TimestampMs(1_700_000_060_000)), anomalies }));
+    server.anomalies.store(Arc::new(AnomalySnapshot {
+        at: Some(TimestampMs(1_700_000_060_000)),
+        anomalies,
+        ..AnomalySnapshot::default()
+    }));
     let expected = Anomaly {
         detector: "node".to_owned(),
         entity: BTreeMap::from([("instance".to_owned(), "a:9100".to_owned())]),
@@ -60,6 +64,9 @@ fn grpc_lists_an_anomaly_with_all_that_is_known_of_it() {
         contributions: vec![Contribution { feature: "cpu_usage_avg".to_owned(), share: 1.0 }],
         missing_features: vec!["disk_usage_pct".to_owned()],
         model_version: "v1".to_owned(),
+        incident: "00f1e2d3c4b5a697".to_owned(),
+        criteria: vec!["statistical_outlier".to_owned(), "behaviour_change".to_owned()],
+        r#type: "resource".to_owned(),
     };
     assert_eq!(list(&server, "", 0).unwrap(), [expected]);
 }
@@ -73,7 +80,9 @@ fn the_step_is_absent_before_the_first() {
         response.into_inner().timestamp_ms
     };
     assert_eq!(step(), None);
-    server.anomalies.store(Arc::new(AnomalySnapshot { at: Some(TimestampMs(0)), anomalies: Vec::new() }));
+    server
+        .anomalies
+        .store(Arc::new(AnomalySnapshot { at: Some(TimestampMs(0)), ..AnomalySnapshot::default() }));
     assert_eq!(step(), Some(0));
 }
 
@@ -81,7 +90,7 @@ fn the_step_is_absent_before_the_first() {
 fn grpc_filters_as_http_does_and_refuses_a_severity_that_does_not_exist() {
     let server = Server::start();
     let anomalies = vec![report("node", 1), report("node", 3), report("api", 3)];
-    server.anomalies.store(Arc::new(AnomalySnapshot { at: None, anomalies }));
+    server.anomalies.store(Arc::new(AnomalySnapshot { anomalies, ..AnomalySnapshot::default() }));
     let count = |detector: &str, least: Severity| list(&server, detector, least.into()).unwrap().len();
     assert_eq!(count("", Severity::Normal), 3);
     assert_eq!(count("node", Severity::Normal), 2);

@@ -118,6 +118,6 @@ fn why(row: &Row, width: usize) -> Vec<String> {
     let (Some(severity), Some(why)) = (row.severity.filter(|severity| *severity >= MEDIUM), &row.why) else {
         return Vec::new();
     };
-    let text = format!("{} {}{}", row.view.instance, text::severity(severity), text::why(why));
+    let text = format!("{} {}: {why}", row.view.instance, text::severity(severity));
     text::wrap(&text, width)
 }

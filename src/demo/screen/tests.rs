@@ -24,8 +24,8 @@ fn row(instance: &str, severity: Option<u8>) -> Row {
 }
 
 fn alarming(instance: &str) -> Row {
-    let sentence = "cpu_usage_avg is 0.98, expected 0.41 (0.35 to 0.52); load_per_core is 2.4, expected 0.5";
-    let why = Why { tail_probability: 2.1e-5, sentence: sentence.to_owned() };
+    let why =
+        "cpu_usage_avg is 0.98, usually 0.35 to 0.52. About one window in 48,000 is as unusual.".to_owned();
     Row { score: Some(0.78), since: Some(NOON.plus_ms(-600_000)), why: Some(why), ..row(instance, Some(2)) }
 }
 
@@ -82,8 +82,8 @@ fn the_table_shows_every_node_and_why_one_is_anomalous() {
     node-04   41%  50%  62%   2.2 MB/s   120 ms
 
     injected now: CPU runaway on node-02
-    node-02 medium, 1 in 48,000: cpu_usage_avg is 0.98, expected 0.41 (0.35 to
-    0.52); load_per_core is 2.4, expected 0.5
+    node-02 medium: cpu_usage_avg is 0.98, usually 0.35 to 0.52. About one window in
+    48,000 is as unusual.
     ");
 }
 
@@ -126,7 +126,7 @@ fn elsewhere_every_event_is_one_line_and_told_once() {
     Tue 06 Jan 12:00  learning what is normal, simulated, 1152 times as fast
     Tue 06 Jan 12:00  watching, simulated, 1152 times as fast
     Tue 06 Jan 12:00  injected 1 of 10; now: CPU runaway on node-02
-    Tue 06 Jan 11:50  node-02  ALARM medium, score 0.78, 1 in 48,000: cpu_usage_avg is 0.98, expected 0.41 (0.35 to 0.52); load_per_core is 2.4, expected 0.5
+    Tue 06 Jan 11:50  node-02  ALARM medium, score 0.78: cpu_usage_avg is 0.98, usually 0.35 to 0.52. About one window in 48,000 is as unusual.
     Tue 06 Jan 12:30  node-02  over, after 40 min
     ");
 }

@@ -1,6 +1,5 @@
 //! Numbers and times in words.
 
-use super::Why;
 use crate::series::TimestampMs;
 
 /// `Tue 06 Jan 14:05`, UTC.
@@ -29,22 +28,6 @@ pub(super) fn severity(severity: u8) -> &'static str {
         2 => "medium",
         _ => "high",
     }
-}
-
-/// `, 1 in 1,200: sentence`.
-pub(super) fn why(why: &Why) -> String {
-    format!(", {}: {}", rarity(why.tail_probability), why.sentence)
-}
-
-/// How rare something of this probability is, to two digits.
-pub(super) fn rarity(probability: f64) -> String {
-    // The scale of anomaly scores ends at one in a million.
-    if probability <= 1e-6 {
-        return "1 in a million or rarer".to_owned();
-    }
-    let times = 1.0 / probability.min(1.0);
-    let unit = 10_f64.powf((times.log10().floor() - 1.0).max(0.0));
-    format!("1 in {}", thousands(((times / unit).round() * unit) as u64))
 }
 
 /// `1,234,567`.
@@ -99,22 +82,6 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rarity_is_told_to_two_digits() {
-        let told = [0.5, 0.01, 0.0123, 0.000_813, 1e-6, 0.0].map(rarity);
-        assert_eq!(
-            told,
-            [
-                "1 in 2",
-                "1 in 100",
-                "1 in 81",
-                "1 in 1,200",
-                "1 in a million or rarer",
-                "1 in a million or rarer"
-            ]
-        );
-    }
 
     #[test]
     fn spans_and_units_read_well() {

@@ -43,6 +43,20 @@ fn the_statistics_of_one_to_four_are_those_worked_out_by_hand() {
 }
 
 #[test]
+fn the_recent_steps_are_the_window_in_order_of_time() {
+    let mut windows = FeatureWindows::new(&schema(2, 4));
+    for step in [1, 2, 3, 4, 6, 7] {
+        windows.push(&matrix(step, &[("a", &[step as f64, -1.0])])).unwrap();
+    }
+    let known = LabelSet::from_pairs([("instance", "a")]).unwrap();
+    let recent = windows.recent(&known, 0);
+    assert!(recent[1].is_nan(), "step 5 is missing");
+    assert_eq!([recent[0], recent[2], recent[3]], [4.0, 6.0, 7.0]);
+    assert_eq!(windows.recent(&known, 1)[3], -1.0);
+    assert!(windows.recent(&known, 2).is_empty() && windows.recent(&LabelSet::empty(), 0).is_empty());
+}
+
+#[test]
 fn a_missing_value_is_left_out_and_a_missing_feature_stays_nan() {
     let mut windows = FeatureWindows::new(&schema(2, 4));
     windows.push(&matrix(1, &[("a", &[1.0, f64::NAN])])).unwrap();
