@@ -9,9 +9,13 @@ mod check;
 
 mod detectors;
 
+mod features;
+
 mod problem;
 
 mod remote_write;
+
+mod rules;
 
 mod section;
 

@@ -27,6 +27,8 @@ mod leaves;
 
 mod replay;
 
+mod rules;
+
 mod training;
 
 mod vector_judge;
@@ -40,6 +42,7 @@ pub use evaluator::Evaluator;
 pub use judge::Judge;
 pub use leaves::{LeafMemory, LeafPlaces, LeafTable, SlicedEvaluation};
 pub use replay::Replay;
+pub use rules::{FeatureRules, Override, Rules};
 pub use training::{TrainingJob, TrainingPolicy};
 pub use vector_judge::VectorJudge;
 pub use verdict::{DetectorStep, FeatureContribution, Verdict, names};

@@ -140,6 +140,11 @@ impl Outlet {
             self.metrics.anomalies.get_or_create(&labels).set(count as i64);
         }
         self.metrics.feature_failures.get_or_create(&label).inc_by(step.failed_features.len() as u64);
+        let invalid = step.invalid_values.iter().map(|(_, count)| *count as u64).sum();
+        self.metrics.feature_values_invalid.get_or_create(&label).inc_by(invalid);
+        for (feature, entities) in &step.invalid_values {
+            tracing::debug!(detector, feature, entities, "values outside their valid range are left out");
+        }
         for (feature, reason) in &step.failed_features {
             tracing::debug!(detector, feature, reason, "a feature has no value at this step");
         }

@@ -2,10 +2,13 @@
 
 use crate::{
     config::{self, Config, Detector, format_duration, format_size},
+    features::{Direction, FeatureSchema},
+    pipeline::FeatureRules,
     promql::{Annotations, Query},
 };
 use clap::Args;
 use std::{
+    fmt::Write as _,
     io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -100,6 +103,12 @@ fn write_detector(detector: &Detector, config: &Config, out: &mut impl Write) ->
         format_duration(window),
         format_size(bytes),
     )?;
+    let rules = detector.rules.features();
+    write_rules(schema, rules, &vec![FeatureRules::default(); rules.len()], "", out)?;
+    for one in detector.rules.overrides() {
+        let matchers: Vec<String> = one.matchers.iter().map(ToString::to_string).collect();
+        write_rules(schema, &one.features, rules, &format!(" for {{{}}}", matchers.join(",")), out)?;
+    }
     for feature in schema.features() {
         // It has parsed as a plan already.
         let remarks = Query::parse(&feature.expression).map(|query| query.remarks_on_text());
@@ -109,4 +118,45 @@ fn write_detector(detector: &Detector, config: &Config, out: &mut impl Write) ->
         }
     }
     Ok(())
+}
+
+/// A line for each feature of which something else holds than `otherwise`.
+fn write_rules(
+    schema: &FeatureSchema,
+    rules: &[FeatureRules],
+    otherwise: &[FeatureRules],
+    whose: &str,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    for ((feature, rules), otherwise) in schema.features().iter().zip(rules).zip(otherwise) {
+        if rules != otherwise {
+            writeln!(out, "  {}{whose}: {}", feature.name, rules_text(rules))?;
+        }
+    }
+    Ok(())
+}
+
+fn rules_text(rules: &FeatureRules) -> String {
+    let gate = rules.gate;
+    let mut change = match gate.direction() {
+        Direction::Both => "changes".to_owned(),
+        Direction::Above => "rises".to_owned(),
+        Direction::Below => "drops".to_owned(),
+    };
+    // Writing to a String cannot fail.
+    if gate.min_change() > 0.0 {
+        _ = write!(change, " of at least {}", gate.min_change());
+    }
+    if gate.min_relative_change() > 0.0 {
+        let and = if gate.min_change() > 0.0 { " and" } else { " of at least" };
+        _ = write!(change, "{and} {} % of the usual value", gate.min_relative_change() * 100.0);
+    }
+    let mut parts = Vec::new();
+    if !gate.is_open() {
+        parts.push(format!("only {change} count"));
+    }
+    if let Some(range) = rules.valid_range {
+        parts.push(format!("values outside {} to {} are missing", range.low(), range.high()));
+    }
+    parts.join("; ")
 }

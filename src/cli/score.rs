@@ -3,7 +3,7 @@
 use super::{progress, read_model, scoring, write_scores};
 use crate::{
     calibrate::{CheckedPersistence, Memory, Severity},
-    pipeline::{Backtest, DetectorSettings},
+    pipeline::{Backtest, DetectorSettings, Rules},
     table::{self, Columns},
 };
 use std::{
@@ -46,6 +46,7 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
         thresholds: model.thresholds(),
         persistence: CheckedPersistence::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
+        rules: Rules::default(),
         training: None,
     };
     let model = Arc::new(model);

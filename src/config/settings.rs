@@ -3,7 +3,7 @@
 use crate::{
     calibrate::{CheckedPersistence, Thresholds},
     features::FeatureSchema,
-    pipeline::{DetectorSettings, TrainingPolicy},
+    pipeline::{DetectorSettings, Rules, TrainingPolicy},
     receive,
     score::iforest::CheckedHyperparams,
     window, writeback,
@@ -88,6 +88,8 @@ pub struct Detector {
     pub persistence: CheckedPersistence,
     /// After how long the recent past of an entity fades to 1/e; `None`: scores are judged by the training alone.
     pub forget_after: Option<Duration>,
+    /// What holds for single features.
+    pub rules: Rules,
 }
 
 // === impl Config ===
@@ -109,6 +111,7 @@ impl Config {
             thresholds: detector.thresholds,
             persistence: detector.persistence,
             forget_after: detector.forget_after,
+            rules: detector.rules.clone(),
             training: detector.model.is_none().then_some(policy),
         }
     }

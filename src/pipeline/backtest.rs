@@ -77,7 +77,7 @@ impl Backtest {
     }
 
     fn one(&mut self, matrix: &FeatureMatrix) -> Result<Judged, StepBackwards> {
-        let inputs = self.judge.take(matrix)?;
+        let inputs = self.judge.take(matrix.clone())?;
         self.last = Some(matrix.at);
         let step = self.judge.judge(&inputs, self.model.as_deref());
         if let Some(job) = self.judge.training_due(matrix.at, self.model.as_deref()) {

@@ -60,7 +60,7 @@ impl Judge {
     ) -> DetectorStep {
         let mut failed_features = Vec::new();
         let matrix = self.features(leaves, places, at, &mut failed_features);
-        let step = match self.vectors.take(&matrix) {
+        let step = match self.vectors.take(matrix) {
             Ok(inputs) => self.vectors.judge(&inputs, model),
             // The clock only goes forward; a step that does not is left out rather than mixed in.
             Err(backwards) => {

@@ -23,6 +23,8 @@ pub struct VectorJudge {
     windows: FeatureWindows,
     trackers: BTreeMap<LabelSet, SeverityTracker>,
     past: Past,
+    /// What was wrong with the vectors of the step that was taken last: feature and number of entities.
+    invalid_values: Vec<(String, usize)>,
     trainer: Option<Trainer>,
 }
 
@@ -36,6 +38,7 @@ impl VectorJudge {
             windows: FeatureWindows::new(&settings.schema),
             trackers: BTreeMap::new(),
             past: past(&settings),
+            invalid_values: Vec::new(),
             trainer: settings.training.clone().map(Trainer::new),
             settings,
         }
@@ -62,8 +65,11 @@ impl VectorJudge {
     ///
     /// # Errors
     /// When the step lies before the last one; nothing is changed then.
-    pub fn take(&mut self, matrix: &FeatureMatrix) -> Result<Inputs, StepBackwards> {
-        let inputs = self.windows.push(matrix)?;
+    pub fn take(&mut self, mut matrix: FeatureMatrix) -> Result<Inputs, StepBackwards> {
+        let invalid = self.settings.rules.drop_invalid(&mut matrix);
+        let inputs = self.windows.push(&matrix)?;
+        let named = self.settings.schema.features().iter().zip(invalid).filter(|(_, count)| *count > 0);
+        self.invalid_values = named.map(|(feature, count)| (feature.name.clone(), count)).collect();
         self.windows.forget_silent();
         Ok(inputs)
     }
@@ -71,7 +77,8 @@ impl VectorJudge {
     /// Judges what [`Self::take`] gave, and gathers it for training: the second half of a step. Entities that had a
     /// verdict at the last step and are not among the inputs are gone.
     pub fn judge(&mut self, inputs: &Inputs, model: Option<&Model>) -> DetectorStep {
-        let mut step = DetectorStep::default();
+        let invalid_values = std::mem::take(&mut self.invalid_values);
+        let mut step = DetectorStep { invalid_values, ..DetectorStep::default() };
         if let Some(model) = model {
             model.version().clone_into(&mut step.model_version);
             self.score(model, inputs, &mut step);
@@ -100,8 +107,9 @@ impl VectorJudge {
         // A model of the stream is for the entities it has seen; a fixed one is for all.
         let only_known = self.trainer.is_some();
         let chosen = |entity: &LabelSet| !only_known || model.knows(entity);
-        for scored in model.score_only(inputs, &mut self.past, chosen) {
-            let settings = &self.settings;
+        let settings = &self.settings;
+        let gates = |entity: &LabelSet| settings.rules.gates(entity);
+        for scored in model.score_gated(inputs, &mut self.past, chosen, gates) {
             let fresh = || SeverityTracker::new(settings.thresholds, settings.persistence);
             let tracker = self.trackers.entry(scored.entity.clone()).or_insert_with(fresh);
             let severity = tracker.update(Some(scored.anomaly_score), inputs.at);

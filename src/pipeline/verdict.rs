@@ -64,6 +64,8 @@ pub struct DetectorStep {
     pub gone: Vec<LabelSet>,
     /// Entities whose windows are not filled enough, or that no model knows yet.
     pub warming_up: usize,
+    /// Features with values outside their valid range, and how many entities had one; they were taken as missing.
+    pub invalid_values: Vec<(String, usize)>,
     /// Features whose expression failed at this step, with the reason.
     pub failed_features: Vec<(String, String)>,
 }

@@ -117,6 +117,8 @@ pub struct Metrics {
     pub entities_warming_up: Family<DetectorLabel, Gauge>,
     /// Features that had no value at a step because their expression failed.
     pub feature_failures: Family<DetectorLabel, Counter>,
+    /// Values outside their valid range.
+    pub feature_values_invalid: Family<DetectorLabel, Counter>,
     /// Entities that are anomalous now.
     pub anomalies: Family<DetectorSeverityLabels, Gauge>,
 
@@ -199,6 +201,7 @@ impl Metrics {
             entities: t.gauges("entities", "detector", "Entities known to each detector."),
             entities_warming_up: t.gauges("entities_warming_up", "detector", "Entities whose windows are not filled enough for a score."),
             feature_failures: t.counters("feature_failures", "detector", "Features that had no value at a step because their expression failed on the data (a join that is not one-to-one, several results for one entity)."),
+            feature_values_invalid: t.counters("feature_values_invalid", "detector", "Values of features outside their valid range; they were taken as missing."),
             anomalies: t.gauges("anomalies", "detector, severity", "Entities that are anomalous at the last evaluated step."),
 
             model_info: t.gauges("model_info", "detector, version", "1, with the version of each live model."),

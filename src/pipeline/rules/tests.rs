@@ -1,0 +1,255 @@
+//! What rules do to verdicts: a detector trained on a calm day, then faults.
+
+use super::*;
+use crate::{
+    calibrate::{CheckedPersistence, Severity, Thresholds},
+    features::{
+        Direction, FeatureColumn, FeatureSchema, FeatureWindows, InputLayout, Inputs, SchemaSettings,
+        Statistic,
+    },
+    model::{Model, Past},
+    pipeline::{Backtest, DetectorSettings, DetectorStep, TrainingPolicy, Verdict},
+    score::iforest::Hyperparams,
+    series::{MatchOp, TimestampMs},
+};
+use ndarray::Array2;
+use proptest::prelude::*;
+use rand::{RngExt, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use std::sync::{Arc, OnceLock};
+
+const STEP_MS: i64 = 60_000;
+const WINDOW_STEPS: usize = 10;
+const ENTITIES: [&str; 2] = ["db-1", "web-1"];
+const FEATURES: [&str; 3] = ["latency_seconds", "load", "usage_pct"];
+const LATENCY: usize = 0;
+const USAGE: usize = 2;
+
+fn entity(name: &str) -> LabelSet {
+    LabelSet::from_pairs([("instance", name)]).unwrap()
+}
+
+fn schema() -> FeatureSchema {
+    let column = |name: &str| FeatureColumn { name: name.to_owned(), expression: String::new() };
+    FeatureSchema::new(SchemaSettings {
+        step_ms: STEP_MS,
+        window_steps: WINDOW_STEPS,
+        features: FEATURES.map(column).to_vec(),
+        ..SchemaSettings::default()
+    })
+    .unwrap()
+}
+
+/// A calm step: about 1 ms, a load of 4, 40 %, each with its own noise.
+fn calm(step: i64) -> FeatureMatrix {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(step as u64);
+    // Nearly normal, with standard deviation 1.
+    let mut noise = || (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0;
+    let values = Array2::from_shape_fn((2, FEATURES.len()), |(_, feature)| {
+        let (level, width) = [(0.001, 0.0001), (4.0, 0.2), (40.0, 2.0)][feature];
+        level + width * noise()
+    });
+    FeatureMatrix {
+        at: TimestampMs(step * STEP_MS),
+        entities: ENTITIES.map(entity).to_vec(),
+        values,
+        ambiguous: vec![0; FEATURES.len()],
+    }
+}
+
+fn settings(rules: Rules) -> DetectorSettings {
+    DetectorSettings {
+        schema: schema(),
+        thresholds: Thresholds::default(),
+        persistence: CheckedPersistence::default(),
+        forget_after: None,
+        rules,
+        training: None,
+    }
+}
+
+const TRAINED_STEPS: i64 = 600;
+
+/// Trained once on ten calm hours.
+fn model() -> Arc<Model> {
+    static MODEL: OnceLock<Arc<Model>> = OnceLock::new();
+    Arc::clone(MODEL.get_or_init(|| {
+        let training = TrainingPolicy {
+            warm_up_ms: (TRAINED_STEPS - 20) * STEP_MS,
+            max_rows: 5_000,
+            retention_ms: i64::MAX / 2,
+            hyperparams: Hyperparams { n_trees: 25, ..Hyperparams::default() },
+            contamination: 0.0,
+        };
+        let mut backtest =
+            Backtest::new(DetectorSettings { training: Some(training), ..settings(Rules::default()) }, None);
+        (0..TRAINED_STEPS).for_each(|step| drop(backtest.step(&calm(step)).unwrap()));
+        Arc::clone(backtest.model().unwrap())
+    }))
+}
+
+/// Runs a detector with these rules over half an hour; from the twentieth step on `fault` changes the vectors.
+fn run(rules: Rules, model: Option<Arc<Model>>, fault: impl Fn(&mut FeatureMatrix)) -> Vec<DetectorStep> {
+    let mut backtest = Backtest::new(settings(rules), model);
+    let step = |n: i64| {
+        let mut matrix = calm(TRAINED_STEPS + n);
+        if n >= 20 {
+            fault(&mut matrix);
+        }
+        backtest.step(&matrix).unwrap().step
+    };
+    (0..30).map(step).collect()
+}
+
+fn verdict<'a>(step: &'a DetectorStep, name: &str) -> &'a Verdict {
+    step.verdicts.iter().find(|verdict| verdict.entity == entity(name)).unwrap()
+}
+
+fn worst(steps: &[DetectorStep], name: &str) -> Severity {
+    steps
+        .iter()
+        .flat_map(|step| &step.verdicts)
+        .filter(|v| v.entity == entity(name))
+        .map(|v| v.severity)
+        .max()
+        .unwrap()
+}
+
+/// Rules for one feature alone.
+fn only(feature: usize, rules: FeatureRules) -> Vec<FeatureRules> {
+    let mut all = vec![FeatureRules::default(); FEATURES.len()];
+    all[feature] = rules;
+    all
+}
+
+fn gate(direction: Direction, min_change: f64) -> FeatureRules {
+    FeatureRules { gate: Gate::new(direction, min_change, 0.0).unwrap(), ..FeatureRules::default() }
+}
+
+fn latency_of(value: f64) -> impl Fn(&mut FeatureMatrix) {
+    move |matrix| matrix.values.column_mut(LATENCY).fill(value)
+}
+
+#[test]
+fn three_milliseconds_against_one_page_nobody_and_three_hundred_do() {
+    let rules = || Rules::new(only(LATENCY, gate(Direction::Both, 0.05)), Vec::new());
+    let (without, with) = (
+        run(Rules::default(), Some(model()), latency_of(0.003)),
+        run(rules(), Some(model()), latency_of(0.003)),
+    );
+    assert!(worst(&without, "db-1") >= Severity::Medium, "seen where no gate is");
+    assert_eq!(worst(&with, "db-1"), Severity::Normal);
+    let blamed = with.iter().flat_map(|step| &step.verdicts).flat_map(|verdict| &verdict.contributions);
+    assert_eq!(blamed.filter(|one| one.feature == "latency_seconds").count(), 0);
+    assert!(verdict(&with[29], "db-1").missing.is_empty(), "it is there, it only does not count");
+
+    let slow = run(rules(), Some(model()), latency_of(0.3));
+    assert!(worst(&slow, "db-1") >= Severity::Medium);
+    assert_eq!(verdict(&slow[29], "db-1").contributions[0].feature, "latency_seconds");
+}
+
+#[test]
+fn only_the_side_that_was_asked_for_counts() {
+    let high = |direction| {
+        let rules = Rules::new(only(USAGE, gate(direction, 0.0)), Vec::new());
+        worst(&run(rules, Some(model()), |matrix| matrix.values.column_mut(USAGE).fill(90.0)), "web-1")
+    };
+    assert!(high(Direction::Above) >= Severity::Medium && high(Direction::Both) >= Severity::Medium);
+    assert_eq!(high(Direction::Below), Severity::Normal);
+}
+
+/// The first override that fits holds, and it holds alone.
+#[test]
+fn an_override_holds_for_its_entities_alone() {
+    let of = |pattern: &str, rules| Override {
+        matchers: vec![LabelMatcher::new("instance", MatchOp::Regex, pattern).unwrap()],
+        features: only(LATENCY, rules),
+    };
+    let rules = Rules::new(
+        vec![FeatureRules::default(); 3],
+        vec![of("db.*", gate(Direction::Both, 0.05)), of(".*", FeatureRules::default())],
+    );
+    let steps = run(rules, Some(model()), latency_of(0.003));
+    assert_eq!(worst(&steps, "db-1"), Severity::Normal);
+    assert!(worst(&steps, "web-1") >= Severity::Medium);
+}
+
+#[test]
+fn what_cannot_be_true_is_missing_counted_and_named() {
+    let range =
+        FeatureRules { valid_range: Some(ValidRange::new(0.0, 100.0).unwrap()), ..FeatureRules::default() };
+    let rules = Rules::new(only(USAGE, range), Vec::new());
+    let broken = |value: f64| move |matrix: &mut FeatureMatrix| matrix.values[[0, USAGE]] = value;
+    let (dropped, missing) =
+        (run(rules, Some(model()), broken(4e9)), run(Rules::default(), Some(model()), broken(f64::NAN)));
+    for (dropped, missing) in dropped.iter().zip(&missing) {
+        assert_eq!(dropped.verdicts, missing.verdicts);
+    }
+    assert_eq!(verdict(&dropped[29], "db-1").missing, ["usage_pct"]);
+    assert_eq!(dropped[19].invalid_values, []);
+    assert_eq!(dropped[29].invalid_values, [("usage_pct".to_owned(), 1)]);
+}
+
+#[test]
+fn rules_that_ask_for_nothing_are_none() {
+    assert_eq!(Rules::new(vec![FeatureRules::default(); 3], Vec::new()), Rules::default());
+}
+
+/// The inputs of one step after calm ones, with the given changes of the first entity.
+fn inputs(changes: [f64; 3]) -> Inputs {
+    let mut windows = FeatureWindows::new(&schema());
+    (0..20).for_each(|step| drop(windows.push(&calm(step)).unwrap()));
+    let mut matrix = calm(20);
+    matrix.values.row_mut(0).iter_mut().zip(changes).for_each(|(value, change)| *value += change);
+    windows.push(&matrix).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// For all changes and gates, what does not pass its gate might as well be ordinary: by a second, plain reading of
+    /// what a gate means, the scores agree to the last bit, and nothing is blamed of which nothing passes.
+    #[test]
+    fn what_does_not_pass_a_gate_might_as_well_be_ordinary(
+        changes in (-0.01..0.01_f64, -3.0..3.0_f64, -30.0..30.0_f64),
+        least in prop::array::uniform3(0.0..10.0_f64),
+        direction in prop::sample::select(Direction::ALL.to_vec()),
+    ) {
+        let (model, layout) = (model(), InputLayout { n_features: 3 });
+        let inputs = inputs([changes.0, changes.1, changes.2]);
+        let gates = least.map(|least| Gate::new(direction, least, 0.0).unwrap());
+        let mut ordinary = inputs.clone();
+        let mut passing = Vec::new();
+        for (row, entity) in inputs.entities.iter().enumerate() {
+            for (feature, least) in least.into_iter().enumerate() {
+                let range = |statistic| model.ordinary_range(entity, feature, statistic).unwrap();
+                let place = |statistic| [row, layout.column(feature, statistic)];
+                let change = |statistic| inputs.values[place(statistic)] - range(statistic).level;
+                let on_side = |change: f64| match direction {
+                    Direction::Both => true,
+                    Direction::Above => change > 0.0,
+                    Direction::Below => change < 0.0,
+                };
+                for statistic in [Statistic::Value, Statistic::Mean, Statistic::Spread, Statistic::Deviation] {
+                    let large = change(statistic).abs() >= least;
+                    let directed = statistic == Statistic::Spread || on_side(change(statistic));
+                    if large && directed && on_side(change(Statistic::Value)) {
+                        passing.push((row, feature));
+                    } else if change(statistic) > range(statistic).reach {
+                        ordinary.values[place(statistic)] = range(statistic).level + range(statistic).reach;
+                    } else if change(statistic) < -range(statistic).reach {
+                        ordinary.values[place(statistic)] = range(statistic).level - range(statistic).reach;
+                    }
+                }
+            }
+        }
+        let gated = model.score_gated(&inputs, &mut Past::none(), |_| true, |_| &gates);
+        let expected = model.score(&ordinary, &mut Past::none());
+        for (gated, expected) in gated.iter().zip(&expected) {
+            prop_assert_eq!(gated.tail_probability.to_bits(), expected.tail_probability.to_bits());
+            prop_assert!(gated.contributions.iter().all(|one| passing.contains(&(gated.row, one.feature))));
+            let total: f64 = gated.contributions.iter().map(|one| one.share).sum();
+            prop_assert!(gated.contributions.is_empty() || (total - 1.0).abs() < 1e-9);
+        }
+    }
+}
