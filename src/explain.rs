@@ -1,5 +1,6 @@
 //! Why a window is anomalous, in numbers and in words.
 //!
+//! - [`Criterion`], [`AnomalyType`]: by what it is anomalous, and what kind of trouble that is;
 //! - [`contributions()`]: the credits of a forest's input columns -> the share of each feature;
 //! - [`Evidence`], [`sentence()`]: what is known about one anomaly -> one line of plain English.
 //!
@@ -10,9 +11,12 @@
 
 mod contributions;
 
+mod criterion;
+
 mod quantity;
 
 mod sentence;
 
 pub use contributions::{Contribution, contributions};
+pub use criterion::{AnomalyType, Criterion};
 pub use sentence::{Driver, Evidence, Expected, sentence};
