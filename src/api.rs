@@ -24,7 +24,7 @@ pub mod prometheus;
 
 use crate::telemetry::{self, Exposition, HandlerCodeLabels, HandlerLabel, Metrics};
 use anomalies::anomalies;
-pub use anomalies::{AnomalyReport, AnomalySnapshot, ContributionReport};
+pub use anomalies::{AnomalyReport, AnomalySnapshot, ContributionReport, ViolationReport};
 use arc_swap::ArcSwap;
 use axum::{
     Router,

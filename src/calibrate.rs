@@ -3,6 +3,7 @@
 //! - [`Tail`]: raw score -> tail probability, from scores of normal operation;
 //! - [`Recent`]: how rare that is of late, for one entity;
 //! - [`AnomalyScore`]: tail probability -> 0 to 1, a sixth for every factor of ten;
+//! - [`Limits`]: values that are anomalies whatever their score;
 //! - [`Severity`], [`SeverityTracker`]: anomaly scores over time -> level, with persistence and hysteresis.
 //!
 //! Promised: a higher raw score never gets a higher probability; a probability is never rarer than
@@ -11,6 +12,8 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod anomaly_score;
+
+mod limit;
 
 mod pareto;
 
@@ -23,6 +26,7 @@ mod tail;
 mod tracker;
 
 pub use anomaly_score::AnomalyScore;
+pub use limit::{Bound, InvalidLimits, Limits};
 pub use recent::{Memory, Recent};
 pub use severity::{InvalidThresholds, Severity, Thresholds};
 pub use tail::{InvalidTail, Tail, TailError, TailParts};

@@ -2,6 +2,7 @@
 //!
 //! - [`Criterion`], [`AnomalyType`]: by what it is anomalous, and what kind of trouble that is;
 //! - [`contributions()`]: the credits of a forest's input columns -> the share of each feature;
+//! - [`beyond_limit()`]: a limit that was passed -> words;
 //! - [`Evidence`], [`sentence()`]: what is known about one anomaly -> one line of plain English.
 //!
 //! Only what made the window stranger is named; a feature that made it more ordinary is no part of an
@@ -13,10 +14,13 @@ mod contributions;
 
 mod criterion;
 
+mod limit;
+
 mod quantity;
 
 mod sentence;
 
 pub use contributions::{Contribution, contributions};
 pub use criterion::{AnomalyType, Criterion};
+pub use limit::beyond_limit;
 pub use sentence::{Driver, Evidence, Expected, sentence};

@@ -45,4 +45,4 @@ pub use replay::Replay;
 pub use rules::{FeatureRules, Override, Rules};
 pub use training::{TrainingJob, TrainingPolicy};
 pub use vector_judge::VectorJudge;
-pub use verdict::{DetectorStep, FeatureContribution, Verdict, names};
+pub use verdict::{DetectorStep, FeatureContribution, Verdict, Violation, names};

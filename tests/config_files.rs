@@ -35,7 +35,7 @@ detectors:
     preset: http
     features:
       request_rate: { direction: below, min_relative_change: 0.3 }
-      error_ratio: { direction: above, min_change: 0.01, valid_range: [0, 1] }
+      error_ratio: { direction: above, min_change: 0.01, valid_range: [0, 1], limit: { above: 0.5, severity: high } }
       response_time_p95: { direction: above, min_change: 0.05, min_relative_change: 0.5 }
     overrides:
       - match: '{instance=~"batch.*"}'

@@ -1,9 +1,9 @@
 //! Where verdicts go: write-back, the API's snapshot, metrics, the log.
 
 use crate::{
-    api::{AnomalyReport, AnomalySnapshot, ContributionReport},
-    calibrate::{Severity, Thresholds},
-    pipeline::{DetectorStep, Judge, StepCause, Verdict},
+    api::{AnomalyReport, AnomalySnapshot, ContributionReport, ViolationReport},
+    calibrate::{Bound, Severity, Thresholds},
+    pipeline::{DetectorStep, Judge, StepCause, Verdict, Violation},
     series::{LabelSet, STALE_NAN, TimestampMs},
     telemetry::{DetectorLabel, DetectorSeverityLabels, Metrics, ModelLabels, StepCauseLabel},
     writeback::{Handle, StepSeries},
@@ -167,9 +167,18 @@ fn report(detector: &str, verdict: &Verdict, model_version: &str) -> AnomalyRepo
             .iter()
             .map(|c| ContributionReport { feature: c.feature.clone(), share: c.share })
             .collect(),
+        violations: verdict.violations.iter().map(violation_report).collect(),
         missing_features: verdict.missing.clone(),
         model_version: model_version.to_owned(),
     }
+}
+
+fn violation_report(violation: &Violation) -> ViolationReport {
+    let (above, below) = match violation.limit {
+        Bound::Above(limit) => (Some(limit), None),
+        Bound::Below(limit) => (None, Some(limit)),
+    };
+    ViolationReport { feature: violation.feature.clone(), seen: violation.seen, above, below }
 }
 
 /// One line when an entity becomes anomalous (medium or above), one when it no longer is.

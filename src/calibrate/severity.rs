@@ -44,6 +44,17 @@ impl Severity {
     /// The levels above normal, ascending.
     pub const LEVELS: [Self; 3] = [Self::Low, Self::Medium, Self::High];
 
+    /// `normal`, `low`, `medium` or `high`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+
     /// The value of the `anomaly_severity` series: 0 to 3.
     #[must_use]
     pub fn number(self) -> u8 {
@@ -51,15 +62,10 @@ impl Severity {
     }
 }
 
-/// `normal`, `low`, `medium`, `high`.
+/// [`Severity::name`].
 impl std::fmt::Display for Severity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Normal => "normal",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        })
+        f.pad(self.name())
     }
 }
 

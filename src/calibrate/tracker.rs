@@ -126,7 +126,7 @@ impl SeverityTracker {
         if self.steps.back().is_some_and(|last| at <= last.at) {
             return self.severity;
         }
-        if self.steps.len() == self.persistence.m.max(self.persistence.clear_after) {
+        if self.steps.len() == self.memory_steps() {
             self.steps.pop_front();
         }
         self.steps.push_back(Step { at, score });
@@ -141,6 +141,12 @@ impl SeverityTracker {
         };
         self.severity = severity;
         severity
+    }
+
+    /// Steps after which a score is forgotten: nothing that lies further back bears on a severity.
+    #[must_use]
+    pub fn memory_steps(&self) -> usize {
+        self.persistence.m.max(self.persistence.clear_after)
     }
 
     /// The severity of the last step.
@@ -260,6 +266,23 @@ mod tests {
     }
 
     proptest! {
+        /// For all scores and settings, raising scores (as limits do) never lowers a severity.
+        #[test]
+        fn higher_scores_are_never_less_severe(
+            persistence in any_persistence(),
+            scores in prop::collection::vec((0_u8..=100, prop::option::weighted(0.3, 0_u8..=100)), 1..80),
+        ) {
+            let checked = persistence.check().unwrap();
+            let new = || SeverityTracker::new(Thresholds::default(), checked);
+            let (mut plain, mut raised) = (new(), new());
+            for (at, (value, least)) in scores.into_iter().enumerate() {
+                let value = score(f64::from(value) / 100.0).unwrap();
+                let higher = value.at_least(f64::from(least.unwrap_or(0)) / 100.0);
+                let at = TimestampMs(at as i64);
+                prop_assert!(plain.update(Some(value), at) <= raised.update(Some(higher), at));
+            }
+        }
+
         /// For all scores and settings, the severity rises only to what n of the last m steps reached,
         /// stays only where one of the last `clear_after` steps is not below the margin, a level
         /// once entered lasts `clear_after` steps, and `since` stands exactly while not normal.

@@ -158,5 +158,11 @@ fn rules_text(rules: &FeatureRules) -> String {
     if let Some(range) = rules.valid_range {
         parts.push(format!("values outside {} to {} are missing", range.low(), range.high()));
     }
+    if let Some(limits) = rules.limits {
+        let bound = |word: &str, bound: Option<f64>| bound.map(|bound| format!("{word} {bound}"));
+        let beyond: Vec<String> =
+            bound("above", limits.above()).into_iter().chain(bound("below", limits.below())).collect();
+        parts.push(format!("{} is an anomaly of severity {}", beyond.join(" or "), limits.severity()));
+    }
     parts.join("; ")
 }

@@ -5,6 +5,7 @@ use super::{
     section::{FreeValue, Section, Text, nearest},
 };
 use crate::{
+    calibrate::{Limits, Severity},
     features::{Direction, Gate, SchemaSettings, ValidRange},
     pipeline::{FeatureRules, Override},
     promql::parse_matchers,
@@ -13,7 +14,11 @@ use crate::{
 
 /// The rules in a map; what it does not say is as in `default`.
 pub(super) fn rules(map: &mut Section<'_>, default: FeatureRules) -> FeatureRules {
-    FeatureRules { gate: gate(map, default.gate), valid_range: valid_range(map).or(default.valid_range) }
+    FeatureRules {
+        gate: gate(map, default.gate),
+        valid_range: valid_range(map).or(default.valid_range),
+        limits: limits(map).or(default.limits),
+    }
 }
 
 /// The list `overrides`, complete: what one does not say of a feature is as in `rules`.
@@ -90,6 +95,24 @@ fn gate(map: &mut Section<'_>, default: Gate) -> Gate {
     );
     // Numbers that are none have been noted.
     Gate::new(direction, min_change, min_relative_change).unwrap_or(default)
+}
+
+/// What is beyond which an anomaly by itself.
+fn limits(map: &mut Section<'_>) -> Option<Limits> {
+    let mut limit = map.optional_section("limit")?;
+    let (above, below) = (limit.real("above", None), limit.real("below", None));
+    let severities = [Severity::Medium, Severity::High].map(|severity| (severity.name(), severity));
+    let severity = limit.choice("severity", &severities, Severity::Medium);
+    // A bound that is no number has been noted, and is not missing.
+    let is_written = limit.has("above") || limit.has("below");
+    let limits = Limits::new(above, below, severity);
+    if let Err(invalid) = limits
+        && (above.is_some() || below.is_some() || !is_written)
+    {
+        limit.note_here(&invalid.to_string(), "write, for example, { above: 0.95 }");
+    }
+    limit.finish();
+    limits.ok()
 }
 
 fn valid_range(map: &mut Section<'_>) -> Option<ValidRange> {

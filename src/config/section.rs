@@ -237,6 +237,11 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// Whether anything is written under `key`.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key)
+    }
+
     /// Notes the keys that no call asked for.
     pub(super) fn finish(self) {
         for entry in self.entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str())) {

@@ -2,7 +2,9 @@
 //!
 //! These are settings of the running detector and no part of a model: a model file serves with any of them.
 
+use super::verdict::Violation;
 use crate::{
+    calibrate::{Limits, Severity},
     features::{FeatureMatrix, Gate, ValidRange},
     series::{LabelMatcher, LabelSet},
 };
@@ -14,6 +16,8 @@ pub struct FeatureRules {
     pub gate: Gate,
     /// The values that it can take; what lies outside is taken as missing.
     pub valid_range: Option<ValidRange>,
+    /// The values that are anomalies by themselves.
+    pub limits: Option<Limits>,
 }
 
 /// What holds for the features of some entities instead.
@@ -90,6 +94,25 @@ impl Rules {
             }
         }
         invalid
+    }
+
+    /// The features of an entity that are beyond a limit with this step's values, one a feature, and the most severe
+    /// of these limits. `name` names a feature.
+    pub(super) fn violations<'n>(
+        &self,
+        entity: &LabelSet,
+        values: impl Iterator<Item = f64>,
+        name: impl Fn(usize) -> &'n str,
+    ) -> (Vec<Violation>, Severity) {
+        let (mut violations, mut worst) = (Vec::new(), Severity::Normal);
+        for (feature, (rules, seen)) in self.of(entity).iter().zip(values).enumerate() {
+            let Some(limits) = rules.limits else { continue };
+            if let Some(limit) = limits.passed(seen) {
+                violations.push(Violation { feature: name(feature).to_owned(), seen, limit });
+                worst = worst.max(limits.severity());
+            }
+        }
+        (violations, worst)
     }
 
     /// Whether some entity's rules say it of some feature.

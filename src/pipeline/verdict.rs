@@ -1,7 +1,7 @@
 //! What one evaluation says.
 
 use crate::{
-    calibrate::{AnomalyScore, Severity},
+    calibrate::{AnomalyScore, Bound, Severity},
     series::{LabelSet, STALE_NAN, TimestampMs},
 };
 
@@ -28,6 +28,17 @@ pub struct FeatureContribution {
     pub share: f64,
 }
 
+/// A feature that is beyond its limit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Violation {
+    /// Feature name.
+    pub feature: String,
+    /// Its value at the step.
+    pub seen: f64,
+    /// What it is beyond.
+    pub limit: Bound,
+}
+
 /// All that one evaluation says of one entity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
@@ -35,9 +46,9 @@ pub struct Verdict {
     pub entity: LabelSet,
     /// The step.
     pub at: TimestampMs,
-    /// Calibrated score.
+    /// Calibrated score; at least where the severity of a limit begins, when a feature is beyond it.
     pub anomaly_score: AnomalyScore,
-    /// Share of normal windows that look at least this odd.
+    /// Share of normal windows that look at least this odd; 1 for an entity that no model scores yet.
     pub tail_probability: f64,
     /// Before calibration and without the recent past, see [`crate::model::Scored::raw_score`].
     pub raw_score: f64,
@@ -47,6 +58,8 @@ pub struct Verdict {
     pub since: Option<TimestampMs>,
     /// What drove the score, largest first; empty when nothing stands out.
     pub contributions: Vec<FeatureContribution>,
+    /// Features beyond their limits at this step.
+    pub violations: Vec<Violation>,
     /// Features without a value at this step.
     pub missing: Vec<String>,
     /// In plain words; empty for a verdict below every threshold.

@@ -19,6 +19,7 @@ pub(crate) fn report(detector: &str, severity: u8) -> AnomalyReport {
         at: TimestampMs(1_700_000_060_000),
         explanation: "cpu_usage_avg is 0.97, usually 0.1 to 0.3".to_owned(),
         contributions: vec![ContributionReport { feature: "cpu_usage_avg".to_owned(), share: 1.0 }],
+        violations: Vec::new(),
         missing_features: vec!["disk_usage_pct".to_owned()],
         model_version: "v1".to_owned(),
     }
@@ -142,6 +143,7 @@ fn an_anomaly_says_who_how_rare_why_and_since_when() {
                 "at": "2023-11-14T22:14:20.000Z",
                 "explanation": "cpu_usage_avg is 0.97, usually 0.1 to 0.3",
                 "contributions": [{ "feature": "cpu_usage_avg", "share": 1.0 }],
+                "violations": [],
                 "missing_features": ["disk_usage_pct"],
                 "model_version": "v1",
             }],

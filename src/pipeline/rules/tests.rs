@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    calibrate::{CheckedPersistence, Severity, Thresholds},
+    calibrate::{Bound, CheckedPersistence, Severity, Thresholds},
     features::{
         Direction, FeatureColumn, FeatureSchema, FeatureWindows, InputLayout, Inputs, SchemaSettings,
         Statistic,
@@ -90,12 +90,24 @@ fn model() -> Arc<Model> {
 
 /// Runs a detector with these rules over half an hour; from the twentieth step on `fault` changes the vectors.
 fn run(rules: Rules, model: Option<Arc<Model>>, fault: impl Fn(&mut FeatureMatrix)) -> Vec<DetectorStep> {
+    let late = |n: i64, matrix: &mut FeatureMatrix| {
+        if n >= 20 {
+            fault(matrix);
+        }
+    };
+    run_all(rules, model, late)
+}
+
+/// As [`run`], where `change` is told the number of the step.
+fn run_all(
+    rules: Rules,
+    model: Option<Arc<Model>>,
+    change: impl Fn(i64, &mut FeatureMatrix),
+) -> Vec<DetectorStep> {
     let mut backtest = Backtest::new(settings(rules), model);
     let step = |n: i64| {
         let mut matrix = calm(TRAINED_STEPS + n);
-        if n >= 20 {
-            fault(&mut matrix);
-        }
+        change(n, &mut matrix);
         backtest.step(&matrix).unwrap().step
     };
     (0..30).map(step).collect()
@@ -193,6 +205,90 @@ fn what_cannot_be_true_is_missing_counted_and_named() {
 #[test]
 fn rules_that_ask_for_nothing_are_none() {
     assert_eq!(Rules::new(vec![FeatureRules::default(); 3], Vec::new()), Rules::default());
+}
+
+fn limited(above: f64, severity: Severity) -> Rules {
+    let limits = Some(Limits::new(Some(above), None, severity).unwrap());
+    Rules::new(only(USAGE, FeatureRules { limits, ..FeatureRules::default() }), Vec::new())
+}
+
+/// 41 % is an ordinary usage. From the twentieth step on it is; three of five steps make the severity.
+#[test]
+fn a_limit_is_passed_whatever_the_model_says() {
+    let change =
+        |n: i64, matrix: &mut FeatureMatrix| matrix.values[[0, USAGE]] = if n < 20 { 40.0 } else { 41.0 };
+    let without = run_all(Rules::default(), Some(model()), change);
+    assert_eq!(worst(&without, "db-1"), Severity::Normal);
+    for (severity, least) in [(Severity::Medium, 0.4), (Severity::High, 0.8)] {
+        let steps = run_all(limited(40.5, severity), Some(model()), change);
+        for (n, step) in steps.iter().enumerate().skip(20) {
+            let (with, plain) = (verdict(step, "db-1"), verdict(&without[n], "db-1"));
+            let expected = if n < 22 { Severity::Normal } else { severity };
+            assert_eq!((with.severity, with.anomaly_score.value()), (expected, least), "{n}");
+            let violation =
+                Violation { feature: "usage_pct".to_owned(), seen: 41.0, limit: Bound::Above(40.5) };
+            assert_eq!(with.violations, [violation]);
+            assert!(
+                with.explanation.starts_with("usage_pct 41 %, above its limit of 40.5 %"),
+                "{}",
+                with.explanation
+            );
+            assert_eq!((with.tail_probability, with.raw_score), (plain.tail_probability, plain.raw_score));
+        }
+    }
+}
+
+#[test]
+fn in_warm_up_a_limit_alone_is_judged() {
+    // Steps 20 to 29 alternate: above, below, above ... Four of the first seven are above.
+    let flapping = |n: i64, matrix: &mut FeatureMatrix| {
+        matrix.values[[0, USAGE]] = if n >= 20 && n % 2 == 0 && n < 27 { 97.0 } else { 40.0 };
+    };
+    let steps = run_all(limited(95.0, Severity::High), None, flapping);
+    let seen: Vec<(usize, usize, u8)> = steps
+        .iter()
+        .skip(19)
+        .map(|step| {
+            let severity = step.verdicts.iter().map(|verdict| verdict.severity.number()).max();
+            (step.verdicts.len(), step.gone.len(), severity.unwrap_or_default())
+        })
+        .collect();
+    // The third of five steps is step 24; the last violation is step 26, which five steps remember. High lasts
+    // as long as three of the last five steps were above or one of the last three was.
+    let expected = [
+        (0, 0, 0),
+        (1, 0, 0),
+        (1, 0, 0),
+        (1, 0, 0),
+        (1, 0, 0),
+        (1, 0, 3),
+        (1, 0, 3),
+        (1, 0, 3),
+        (1, 0, 3),
+        (1, 0, 3),
+        (1, 0, 0),
+    ];
+    assert_eq!(seen, expected);
+    assert_eq!(
+        verdict(&steps[24], "db-1").explanation,
+        "usage_pct 97 %, above its limit of 95 %; not scored yet"
+    );
+    assert_eq!(verdict(&steps[25], "db-1").anomaly_score.value(), 0.0, "nothing is known of this step");
+    assert!(steps.iter().all(|step| step.warming_up == 2), "nobody is scored");
+}
+
+#[test]
+fn the_series_of_a_limit_in_warm_up_end_when_it_is_forgotten() {
+    let once = |n: i64, matrix: &mut FeatureMatrix| {
+        matrix.values[[0, USAGE]] = if n == 20 { 97.0 } else { 40.0 };
+    };
+    let steps = run_all(limited(95.0, Severity::Medium), None, once);
+    let verdicts: Vec<usize> = steps.iter().skip(19).map(|step| step.verdicts.len()).collect();
+    assert_eq!(verdicts, [0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0]);
+    assert_eq!(steps[25].gone, [entity("db-1")]);
+    assert!(
+        steps.iter().all(|step| step.verdicts.iter().all(|verdict| verdict.severity == Severity::Normal))
+    );
 }
 
 /// The inputs of one step after calm ones, with the given changes of the first entity.
