@@ -4,6 +4,7 @@
 //! - [`Recent`]: how rare that is of late, for one entity;
 //! - [`AnomalyScore`]: tail probability -> 0 to 1, a sixth for every factor of ten;
 //! - [`Limits`]: values that are anomalies whatever their score;
+//! - [`Budget`]: how many false alarms are allowed -> thresholds;
 //! - [`Severity`], [`SeverityTracker`]: anomaly scores over time -> level, with persistence and hysteresis.
 //!
 //! Promised: a higher raw score never gets a higher probability; a probability is never rarer than
@@ -12,6 +13,8 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod anomaly_score;
+
+mod budget;
 
 mod limit;
 
@@ -26,6 +29,7 @@ mod tail;
 mod tracker;
 
 pub use anomaly_score::AnomalyScore;
+pub use budget::{AlarmRate, Budget, BudgetError};
 pub use limit::{Bound, InvalidLimits, Limits};
 pub use recent::{Memory, Recent};
 pub use severity::{InvalidThresholds, Severity, Thresholds};

@@ -33,6 +33,7 @@ fn the_summary_says_what_holds_for_single_features() {
 detectors:
   - name: api
     preset: http
+    budget: { medium: 1/d, high: 1/w }
     features:
       request_rate: { direction: below, min_relative_change: 0.3 }
       error_ratio: { direction: above, min_change: 0.01, valid_range: [0, 1], limit: { above: 0.5, severity: high } }

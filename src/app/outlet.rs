@@ -42,6 +42,7 @@ impl Outlet {
         metrics: Arc<Metrics>,
     ) -> Self {
         let shown_versions = BTreeMap::new();
+        show_thresholds(&detectors, &metrics);
         Self { detectors, external_labels, writeback, snapshot, metrics, shown_versions, last_step: None }
     }
 
@@ -147,6 +148,18 @@ impl Outlet {
         }
         for (feature, reason) in &step.failed_features {
             tracing::debug!(detector, feature, reason, "a feature has no value at this step");
+        }
+    }
+}
+
+/// Says from which scores on the detectors speak of anomalies, in the log and as metrics.
+fn show_thresholds(detectors: &[DetectorTag], metrics: &Metrics) {
+    for DetectorTag { name: detector, thresholds } in detectors {
+        let [low, medium, high] = Severity::LEVELS.map(|level| thresholds.of(level));
+        tracing::info!(detector, low, medium, high, "anomaly scores at which severities begin");
+        for level in Severity::LEVELS {
+            let labels = DetectorSeverityLabels { detector: detector.clone(), severity: level.name() };
+            metrics.severity_thresholds.get_or_create(&labels).set(thresholds.of(level));
         }
     }
 }

@@ -108,6 +108,20 @@ impl Persistence {
     }
 }
 
+// === impl CheckedPersistence ===
+
+impl CheckedPersistence {
+    /// The fewest steps that reach a level and belong to one alarm of it alone.
+    ///
+    /// That is `n`, where no step can count for two alarms: between them lie `clear_after` quiet steps, so `m` steps
+    /// that see both sides of these hold at most `m - clear_after` others, which is to be less than `n`.
+    #[must_use]
+    pub fn least_steps(self) -> usize {
+        let Self(Persistence { n, m, clear_after, .. }) = self;
+        if m < n + clear_after { n } else { 1 }
+    }
+}
+
 // === impl SeverityTracker ===
 
 impl SeverityTracker {

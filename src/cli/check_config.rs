@@ -1,7 +1,8 @@
 //! `emberwatch check-config [FILE]`: every problem of a config file, or what it amounts to.
 
 use crate::{
-    config::{self, Config, Detector, format_duration, format_size},
+    calibrate::{AlarmRate, Budget, Severity},
+    config::{self, Config, Detector, format_duration, format_rate, format_size},
     features::{Direction, FeatureSchema},
     pipeline::FeatureRules,
     promql::{Annotations, Query},
@@ -103,6 +104,7 @@ fn write_detector(detector: &Detector, config: &Config, out: &mut impl Write) ->
         format_duration(window),
         format_size(bytes),
     )?;
+    write_budget(detector, out)?;
     let rules = detector.rules.features();
     write_rules(schema, rules, &vec![FeatureRules::default(); rules.len()], "", out)?;
     for one in detector.rules.overrides() {
@@ -118,6 +120,25 @@ fn write_detector(detector: &Detector, config: &Config, out: &mut impl Write) ->
         }
     }
     Ok(())
+}
+
+/// What the budget makes of the thresholds.
+fn write_budget(detector: &Detector, out: &mut impl Write) -> io::Result<()> {
+    let Budget { medium, high } = detector.budget;
+    let promise = |severity: &str, rate: Option<AlarmRate>| {
+        rate.map(|rate| format!("{} of severity {severity}", format_rate(rate)))
+    };
+    let above = promise("medium or high", medium).into_iter().chain(promise("high", high));
+    let promises: Vec<String> = above.collect();
+    if promises.is_empty() {
+        return Ok(());
+    }
+    let [low, medium, high] = Severity::LEVELS.map(|severity| detector.thresholds.of(severity));
+    writeln!(
+        out,
+        "  budget: at most {} of an entity's normal operation; thresholds low {low:.3}, medium {medium:.3}, high {high:.3}",
+        promises.join(" and ")
+    )
 }
 
 /// A line for each feature of which something else holds than `otherwise`.

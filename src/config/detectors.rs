@@ -1,6 +1,7 @@
 //! The `detectors` list.
 
 use super::{
+    budget::budget,
     check::is_label_name,
     features::features,
     rules::overrides,
@@ -9,7 +10,7 @@ use super::{
     units::{format_duration, parse_duration},
 };
 use crate::{
-    calibrate::{CheckedPersistence, Memory, Persistence, Severity, Thresholds},
+    calibrate::{Budget, CheckedPersistence, Memory, Persistence, Severity, Thresholds},
     features::{DEFAULT_RATE_INTERVAL, FeatureSchema, SchemaSettings, preset},
     pipeline::Rules,
 };
@@ -66,6 +67,7 @@ fn default_detector(step: Duration) -> Option<Detector> {
         persistence: CheckedPersistence::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
+        budget: Budget::default(),
     })
 }
 
@@ -84,6 +86,11 @@ fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<De
     let model = section.text("model").map(|text| PathBuf::from(text.value));
     let thresholds = thresholds(section.section("thresholds"));
     let persistence = persistence(section.section("persistence"));
+    let allowed = section.section("budget");
+    let budgeted = match (thresholds, persistence) {
+        (Some(thresholds), Some(persistence)) => budget(allowed, thresholds, persistence, step),
+        _ => None,
+    };
     let forget_after = section.duration("forget_after", Memory::DEFAULT_FADE, Duration::ZERO..=MAX_FADE);
     // An empty list has been noted with what to write; other findings are the schema's own.
     let schema = match FeatureSchema::new(settings.clone()) {
@@ -95,13 +102,15 @@ fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<De
         }
     };
     section.finish();
+    let (budget, thresholds) = budgeted?;
     Some(Detector {
         schema: schema?,
         model,
-        thresholds: thresholds?,
+        thresholds,
         persistence: persistence?,
         forget_after: (!forget_after.is_zero()).then_some(forget_after),
         rules,
+        budget,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Checked settings: what a [`super::parse`]d config says. Plain data.
 
 use crate::{
-    calibrate::{CheckedPersistence, Thresholds},
+    calibrate::{Budget, CheckedPersistence, Thresholds},
     features::FeatureSchema,
     pipeline::{DetectorSettings, Rules, TrainingPolicy},
     receive,
@@ -82,7 +82,7 @@ pub struct Detector {
     pub schema: FeatureSchema,
     /// A fixed model file; `None` means the current one under [`Models::path`].
     pub model: Option<PathBuf>,
-    /// Where severities begin.
+    /// Where severities begin: as configured, or higher where the budget asks for it.
     pub thresholds: Thresholds,
     /// How long a score must stay high.
     pub persistence: CheckedPersistence,
@@ -90,6 +90,8 @@ pub struct Detector {
     pub forget_after: Option<Duration>,
     /// What holds for single features.
     pub rules: Rules,
+    /// How many false alarms an entity may raise; it is in the thresholds already.
+    pub budget: Budget,
 }
 
 // === impl Config ===

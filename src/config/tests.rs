@@ -157,6 +157,27 @@ detectors:
     assert_eq!((limits.above(), limits.below(), limits.severity()), (Some(0.5), None, Severity::High));
 }
 
+/// At 15 s a week has 40,320 steps: 3 / 40,320 = 7.44e-5, -log10 / 6 = 0.6881; a day has 5,760: 0.5472.
+#[test]
+fn a_budget_lifts_the_thresholds() {
+    let thresholds = |rest: &str| {
+        let config = valid(&format!("detectors: [ {{ name: n, preset: http, {rest} }} ]\n"));
+        let thresholds = config.detectors[0].thresholds;
+        [Severity::Low, Severity::Medium, Severity::High].map(|level| (thresholds.of(level) * 1e4).round())
+    };
+    assert_eq!(thresholds("budget: { high: 1/w, medium: 1/d }"), [3500.0, 5472.0, 8000.0]);
+    let low = "thresholds: { low: 0.1, medium: 0.2, high: 0.3 }, ";
+    assert_eq!(thresholds(&format!("{low} budget: {{ high: 1/w, medium: 1/d }}")), [1000.0, 5472.0, 6881.0]);
+    assert_eq!(thresholds(low), [1000.0, 2000.0, 3000.0]);
+    assert_snapshot!(problems(
+        "detectors:
+  - { name: a, preset: http, budget: { high: 1/week, medum: 1/d } }
+  - { name: b, preset: http, budget: { medium: 1/10y } }
+  - { name: c, preset: http, budget: { medium: 1/y } }
+"
+    ));
+}
+
 #[test]
 fn every_problem_of_the_rules_is_reported() {
     assert_snapshot!(problems(

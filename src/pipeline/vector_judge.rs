@@ -257,3 +257,6 @@ fn unscored(
         explanation: "not scored yet".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;
