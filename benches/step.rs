@@ -88,6 +88,7 @@ fn replay(by: &[&str], features: Vec<FeatureColumn>) -> Replay {
         persistence: CheckedPersistence::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
+        silence: Duration::ZERO,
         training: None,
     });
     let clock = ClockConfig { step_ms: SCRAPE_MS, settle_timeout: Duration::ZERO };

@@ -29,6 +29,8 @@ mod replay;
 
 mod rules;
 
+mod silence;
+
 mod training;
 
 mod vector_judge;

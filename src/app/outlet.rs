@@ -100,9 +100,13 @@ impl Outlet {
         let Some(last) = self.last_step else { return };
         let mut series = Vec::new();
         for (detector, judge) in self.detectors.iter().zip(judges) {
-            let gone: Vec<LabelSet> = judge.scored_entities().cloned().collect();
-            if !gone.is_empty() {
-                series.extend(DetectorStep { gone, ..DetectorStep::default() }.series(&detector.name, 0.0));
+            let end = DetectorStep {
+                gone: judge.scored_entities().cloned().collect(),
+                silence_ended: judge.silent_entities().cloned().collect(),
+                ..DetectorStep::default()
+            };
+            series.extend(end.series(&detector.name, 0.0));
+            if !end.gone.is_empty() {
                 series.push((DetectorStep::threshold_labels(&detector.name), STALE_NAN));
             }
         }
@@ -133,6 +137,7 @@ impl Outlet {
         let entities = step.verdicts.len() + step.warming_up;
         self.metrics.entities.get_or_create(&label).set(entities as i64);
         self.metrics.entities_warming_up.get_or_create(&label).set(step.warming_up as i64);
+        self.metrics.entities_silent.get_or_create(&label).set(step.silent.len() as i64);
         for (severity, word) in
             [(Severity::Low, "low"), (Severity::Medium, "medium"), (Severity::High, "high")]
         {

@@ -11,6 +11,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 /// Score the rows of wide CSV files, in order.
@@ -47,6 +48,7 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
         persistence: CheckedPersistence::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
+        silence: Duration::ZERO,
         training: None,
     };
     let model = Arc::new(model);

@@ -25,6 +25,9 @@ const MAX_WINDOW_STEPS: usize = 10_080;
 /// The slowest that the recent past fades: beyond a season it would be no recent past.
 const MAX_FADE: Duration = Duration::from_secs(90 * 86_400);
 
+/// How long the silence of an entity is said where a detector says nothing: long enough to be seen and acted on.
+const DEFAULT_SILENCE: Duration = Duration::from_secs(3600);
+
 /// The preset of the detector that stands in where a config has none.
 const DEFAULT_PRESET: &str = "node_exporter";
 
@@ -67,6 +70,7 @@ fn default_detector(step: Duration) -> Option<Detector> {
         persistence: CheckedPersistence::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
+        silence: DEFAULT_SILENCE,
         budget: Budget::default(),
     })
 }
@@ -92,6 +96,7 @@ fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<De
         _ => None,
     };
     let forget_after = section.duration("forget_after", Memory::DEFAULT_FADE, Duration::ZERO..=MAX_FADE);
+    let silence = section.duration("silence", DEFAULT_SILENCE, Duration::ZERO..=MAX_FADE);
     // An empty list has been noted with what to write; other findings are the schema's own.
     let schema = match FeatureSchema::new(settings.clone()) {
         Ok(schema) => Some(schema),
@@ -110,6 +115,7 @@ fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<De
         persistence: persistence?,
         forget_after: (!forget_after.is_zero()).then_some(forget_after),
         rules,
+        silence,
         budget,
     })
 }

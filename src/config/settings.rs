@@ -90,6 +90,8 @@ pub struct Detector {
     pub forget_after: Option<Duration>,
     /// What holds for single features.
     pub rules: Rules,
+    /// How long the silence of an entity is said; zero: not at all.
+    pub silence: Duration,
     /// How many false alarms an entity may raise; it is in the thresholds already.
     pub budget: Budget,
 }
@@ -114,6 +116,7 @@ impl Config {
             persistence: detector.persistence,
             forget_after: detector.forget_after,
             rules: detector.rules.clone(),
+            silence: detector.silence,
             training: detector.model.is_none().then_some(policy),
         }
     }

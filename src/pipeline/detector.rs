@@ -23,6 +23,8 @@ pub struct DetectorSettings {
     pub forget_after: Option<Duration>,
     /// What holds for single features.
     pub rules: Rules,
+    /// How long it is said of an entity that nothing is heard of it any more; zero: not at all.
+    pub silence: Duration,
     /// How it trains itself from the stream; `None` for a detector with a fixed model.
     pub training: Option<TrainingPolicy>,
 }

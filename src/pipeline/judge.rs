@@ -50,6 +50,11 @@ impl Judge {
         self.vectors.scored_entities()
     }
 
+    /// The entities of which it stands that they are silent, by ascending labels.
+    pub fn silent_entities(&self) -> impl Iterator<Item = &LabelSet> {
+        self.vectors.silent_entities()
+    }
+
     /// Judges every entity that has a feature at step `at`.
     pub fn step(
         &mut self,

@@ -5,6 +5,7 @@
 
 use super::{
     detector::DetectorSettings,
+    silence::Silence,
     training::{Trainer, TrainingJob},
     verdict::{DetectorStep, FeatureContribution, Verdict, Violation},
 };
@@ -25,6 +26,7 @@ pub struct VectorJudge {
     trackers: BTreeMap<LabelSet, SeverityTracker>,
     /// Until when the passing of a limit is remembered, for those that passed one.
     watched_until: BTreeMap<LabelSet, TimestampMs>,
+    silence: Silence,
     past: Past,
     /// What was wrong with the vectors of the step that was taken last: feature and number of entities.
     invalid_values: Vec<(String, usize)>,
@@ -41,6 +43,7 @@ impl VectorJudge {
             windows: FeatureWindows::new(&settings.schema),
             trackers: BTreeMap::new(),
             watched_until: BTreeMap::new(),
+            silence: Silence::new(settings.silence),
             past: past(&settings),
             invalid_values: Vec::new(),
             trainer: settings.training.clone().map(Trainer::new),
@@ -63,6 +66,11 @@ impl VectorJudge {
     /// The entities whose score series stand, by ascending labels.
     pub fn scored_entities(&self) -> impl Iterator<Item = &LabelSet> {
         self.trackers.keys()
+    }
+
+    /// The entities of which it stands that they are silent, by ascending labels.
+    pub fn silent_entities(&self) -> impl Iterator<Item = &LabelSet> {
+        self.silence.standing()
     }
 
     /// Takes the vectors of a step into the windows: the first half of a step.
@@ -99,6 +107,8 @@ impl VectorJudge {
             self.past.forget_before(inputs.at.plus_ms(-fade_ms));
         }
         step.gone = self.drop_unjudged(&step.verdicts);
+        let silences = self.silence.step(inputs.at, &inputs.entities, &step.gone);
+        (step.silent, step.silence_ended) = (silences.silent, silences.ended);
         let in_incident =
             |entity: &LabelSet| self.trackers.get(entity).is_some_and(|t| t.severity() >= Severity::Medium);
         if let Some(trainer) = &mut self.trainer {

@@ -13,8 +13,10 @@ pub mod names {
     pub const ANOMALY_SEVERITY: &str = "anomaly_severity";
     /// The score from which a detector speaks of an anomaly.
     pub const ANOMALY_THRESHOLD: &str = "anomaly_threshold";
+    /// 1 while nothing is heard of an entity that was scored.
+    pub const ANOMALY_SILENCE: &str = "anomaly_silence";
     /// All of them: what the receiver knows as our own output when it comes back.
-    pub const OWN: [&str; 3] = [ANOMALY_SCORE, ANOMALY_SEVERITY, ANOMALY_THRESHOLD];
+    pub const OWN: [&str; 4] = [ANOMALY_SCORE, ANOMALY_SEVERITY, ANOMALY_SILENCE, ANOMALY_THRESHOLD];
     /// The label that names the detector.
     pub const DETECTOR: &str = "detector";
 }
@@ -75,6 +77,10 @@ pub struct DetectorStep {
     pub verdicts: Vec<Verdict>,
     /// Entities that were scored before and are not there any more.
     pub gone: Vec<LabelSet>,
+    /// Entities that were scored before and of which nothing is heard any more.
+    pub silent: Vec<LabelSet>,
+    /// Entities that were silent at the last step and are not said to be so any more.
+    pub silence_ended: Vec<LabelSet>,
     /// Entities whose windows are not filled enough, or that no model knows yet.
     pub warming_up: usize,
     /// Features with values outside their valid range, and how many entities had one; they were taken as missing.
@@ -85,7 +91,7 @@ pub struct DetectorStep {
 
 impl DetectorStep {
     /// The series to write back for this step: score and severity of every verdict, a stale marker
-    /// for every entity that went, and the detector's threshold.
+    /// for every entity that went, the silent entities, and the detector's threshold.
     #[must_use]
     pub fn series(&self, detector: &str, threshold: f64) -> Vec<(LabelSet, f64)> {
         let mut series = Vec::with_capacity(self.verdicts.len() * 2 + self.gone.len() * 2 + 1);
@@ -100,6 +106,11 @@ impl DetectorStep {
         for entity in &self.gone {
             series.push((named(names::ANOMALY_SCORE, detector, entity), STALE_NAN));
             series.push((named(names::ANOMALY_SEVERITY, detector, entity), STALE_NAN));
+        }
+        let silent = self.silent.iter().map(|entity| (entity, 1.0));
+        let ended = self.silence_ended.iter().map(|entity| (entity, STALE_NAN));
+        for (entity, value) in silent.chain(ended) {
+            series.push((named(names::ANOMALY_SILENCE, detector, entity), value));
         }
         if !self.verdicts.is_empty() {
             series.push((Self::threshold_labels(detector), threshold));

@@ -116,6 +116,8 @@ pub struct Metrics {
     pub entities: Family<DetectorLabel, Gauge>,
     /// Entities without enough window for a score.
     pub entities_warming_up: Family<DetectorLabel, Gauge>,
+    /// Entities that were scored and of which nothing is heard.
+    pub entities_silent: Family<DetectorLabel, Gauge>,
     /// Features that had no value at a step because their expression failed.
     pub feature_failures: Family<DetectorLabel, Counter>,
     /// Scores at which severities begin.
@@ -203,6 +205,7 @@ impl Metrics {
             last_step_timestamp: t.gauge("last_step_timestamp_seconds", "Data time of the newest evaluated step."),
             entities: t.gauges("entities", "detector", "Entities known to each detector."),
             entities_warming_up: t.gauges("entities_warming_up", "detector", "Entities whose windows are not filled enough for a score."),
+            entities_silent: t.gauges("entities_silent", "detector", "Entities that were scored and of which nothing is heard any more."),
             feature_failures: t.counters("feature_failures", "detector", "Features that had no value at a step because their expression failed on the data (a join that is not one-to-one, several results for one entity)."),
             feature_values_invalid: t.counters("feature_values_invalid", "detector", "Values of features outside their valid range; they were taken as missing."),
             severity_thresholds: t.score_gauges("severity_threshold", "detector, severity", "Anomaly scores at which severities begin: as configured, or higher where the alert budget asks for it."),

@@ -210,6 +210,7 @@ fn detector(name: &str, features: &str) -> Detector {
         persistence: CheckedPersistence::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
+        silence: Duration::ZERO,
         training: Some(training),
     })
     .unwrap()

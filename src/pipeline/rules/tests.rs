@@ -12,11 +12,14 @@ use crate::{
     score::iforest::Hyperparams,
     series::{MatchOp, TimestampMs},
 };
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 const STEP_MS: i64 = 60_000;
 const WINDOW_STEPS: usize = 10;
@@ -64,6 +67,7 @@ fn settings(rules: Rules) -> DetectorSettings {
         persistence: CheckedPersistence::default(),
         forget_after: None,
         rules,
+        silence: Duration::from_secs(300),
         training: None,
     }
 }
@@ -289,6 +293,38 @@ fn the_series_of_a_limit_in_warm_up_end_when_it_is_forgotten() {
     assert!(
         steps.iter().all(|step| step.verdicts.iter().all(|verdict| verdict.severity == Severity::Normal))
     );
+}
+
+/// The first machine is not seen at steps 20 to 22, and nobody is at step 25 to 26, after which it stays away.
+#[test]
+fn a_machine_that_falls_silent_is_missed_until_it_is_back() {
+    let change = |n: i64, matrix: &mut FeatureMatrix| {
+        let rows: &[usize] = match n {
+            20..=22 | 27.. => &[1],
+            25 | 26 => &[],
+            _ => &[0, 1],
+        };
+        matrix.entities = rows.iter().map(|row| matrix.entities[*row].clone()).collect();
+        matrix.values = matrix.values.select(Axis(0), rows);
+    };
+    let steps = run_all(Rules::default(), Some(model()), change);
+    let silent: Vec<usize> = (0..30).filter(|n| steps[*n].silent.contains(&entity("db-1"))).collect();
+    assert_eq!(silent, [20, 21, 22, 27, 28, 29]);
+    assert!(steps.iter().all(|step| !step.silent.contains(&entity("web-1"))), "it was the sender");
+    assert_eq!(steps[23].silence_ended, [entity("db-1")]);
+    assert_eq!(steps[20].gone, [entity("db-1")]);
+
+    let series = steps[20].series("node", 0.35);
+    let named = |name: &str| {
+        series
+            .iter()
+            .find(|(labels, _)| {
+                labels.get("__name__") == Some(name) && labels.get("instance") == Some("db-1")
+            })
+            .map(|(_, value)| *value)
+    };
+    assert_eq!(named("anomaly_silence"), Some(1.0));
+    assert!(named("anomaly_score").is_some_and(crate::series::is_stale_marker));
 }
 
 /// The inputs of one step after calm ones, with the given changes of the first entity.
