@@ -5,7 +5,7 @@ use divan::{Bencher, black_box};
 use emberwatch::{
     calibrate::{CheckedPersistence, Memory, Thresholds},
     features::{DEFAULT_RATE_INTERVAL, FeatureColumn, FeatureSchema, SchemaSettings, preset},
-    pipeline::{ClockConfig, Detector, DetectorSettings, Replay},
+    pipeline::{ClockConfig, Detector, DetectorSettings, Replay, Rules},
     series::{LabelSet, Sample, SampleBatch, TimestampMs, series_hash},
     window::Config,
 };
@@ -87,6 +87,8 @@ fn replay(by: &[&str], features: Vec<FeatureColumn>) -> Replay {
         thresholds: Thresholds::default(),
         persistence: CheckedPersistence::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
+        rules: Rules::default(),
+        silence: Duration::ZERO,
         training: None,
     });
     let clock = ClockConfig { step_ms: SCRAPE_MS, settle_timeout: Duration::ZERO };

@@ -3,6 +3,8 @@
 //! - [`Tail`]: raw score -> tail probability, from scores of normal operation;
 //! - [`Recent`]: how rare that is of late, for one entity;
 //! - [`AnomalyScore`]: tail probability -> 0 to 1, a sixth for every factor of ten;
+//! - [`Limits`]: values that are anomalies whatever their score;
+//! - [`Budget`]: how many false alarms are allowed -> thresholds;
 //! - [`Severity`], [`SeverityTracker`]: anomaly scores over time -> level, with persistence and hysteresis.
 //!
 //! Promised: a higher raw score never gets a higher probability; a probability is never rarer than
@@ -12,7 +14,11 @@
 
 mod anomaly_score;
 
+mod budget;
+
 mod dependent;
+
+mod limit;
 
 mod pareto;
 
@@ -25,7 +31,9 @@ mod tail;
 mod tracker;
 
 pub use anomaly_score::AnomalyScore;
+pub use budget::{AlarmRate, Budget, BudgetError};
 pub use dependent::tail_of_means;
+pub use limit::{Bound, InvalidLimits, Limits};
 pub use recent::{Memory, Recent};
 pub use severity::{InvalidThresholds, Severity, Thresholds};
 pub use tail::{InvalidTail, Tail, TailError, TailParts};

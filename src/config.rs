@@ -5,13 +5,19 @@
 //! write instead. Keys are Prometheus' own wherever the idea is the same. `docs/configuration.md`
 //! lists every key. It reads no file itself, and nothing it returns needs to be checked again.
 
+mod budget;
+
 mod check;
 
 mod detectors;
 
+mod features;
+
 mod problem;
 
 mod remote_write;
+
+mod rules;
 
 mod section;
 
@@ -21,6 +27,7 @@ mod units;
 
 mod yaml;
 
+pub use budget::format_rate;
 pub use problem::{Position, Problem, Problems};
 pub use settings::{Config, Detector, Models, Storage, Training};
 pub use units::{format_duration, format_size, parse_duration};

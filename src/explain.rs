@@ -3,6 +3,7 @@
 //! - [`Criterion`], [`AnomalyType`]: by what it is anomalous, and what kind of trouble that is;
 //! - [`contributions()`]: the credits of a forest's input columns -> the share of each feature;
 //! - [`Reason`]: value and window of a feature, what is ordinary for them -> the criteria it meets, with the numbers;
+//! - [`beyond_limit()`]: a limit that was passed -> words;
 //! - [`Evidence`], [`sentence()`]: what is known about one anomaly -> one line of plain English.
 //!
 //! Only what made the window stranger is named; a feature that made it more ordinary is no part of an
@@ -18,6 +19,8 @@ mod contributions;
 
 mod criterion;
 
+mod limit;
+
 mod quantity;
 
 mod reason;
@@ -27,5 +30,6 @@ mod sentence;
 pub use change::{Aspect, Change, Recent};
 pub use contributions::{Contribution, contributions};
 pub use criterion::{AnomalyType, Criterion};
+pub use limit::beyond_limit;
 pub use reason::{BEYOND, FeatureScales, Reason, Scale};
 pub use sentence::{Driver, Evidence, Expected, MAX_EXAMINED, sentence};

@@ -13,6 +13,8 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod gate;
+
 mod inputs;
 
 mod matrix;
@@ -23,6 +25,7 @@ mod schema;
 
 mod window;
 
+pub use gate::{Direction, Gate, InvalidGate, InvalidRange, OrdinaryRange, ValidRange};
 pub use inputs::{CALENDAR_COLUMNS, InputLayout, Inputs, Statistic};
 pub use matrix::{FeatureMatrix, join};
 pub use preset::{DEFAULT_RATE_INTERVAL, PRESETS, Preset, RATE_INTERVAL, preset, with_rate_interval};

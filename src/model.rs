@@ -13,6 +13,7 @@
 //! users of other libraries have, so that they can bring it along and compare like with like.
 //!
 //! - `judge`: either of the two;
+//! - `gated`: what gates take away before the judge sees it;
 //! - `members`, `member`: what each member sees, and what they say together;
 //! - `plain`: the plain forest;
 //! - [`Past`]: what the entities showed lately, which takes from the evidence what has become ordinary;
@@ -39,6 +40,8 @@ mod error;
 mod explanation;
 
 mod file;
+
+mod gated;
 
 mod importance;
 
@@ -76,10 +79,11 @@ pub use summary::{ForestSize, Part};
 use crate::{
     calibrate::{AnomalyScore, Thresholds},
     explain::Contribution,
-    features::{FeatureSchema, InputLayout, Inputs, SchemaDifference, Statistic},
+    features::{FeatureSchema, Gate, InputLayout, Inputs, SchemaDifference, Statistic},
     score::iforest::Hyperparams,
     series::{LabelSet, TimestampMs},
 };
+use gated::Gated;
 pub(crate) use judge::Judge;
 use judge::Row;
 pub(crate) use member::ScaledRow;
@@ -221,28 +225,54 @@ impl Model {
         past: &mut Past,
         chosen: impl Fn(&LabelSet) -> bool,
     ) -> Vec<Scored> {
+        self.score_gated(inputs, past, chosen, |_| &[])
+    }
+
+    /// As [`Self::score_only`]; what does not pass the entity's `gates`, one a feature (open where there are fewer),
+    /// is taken as ordinary: it neither drives a score nor is blamed for one.
+    pub fn score_gated<'g>(
+        &self,
+        inputs: &Inputs,
+        past: &mut Past,
+        chosen: impl Fn(&LabelSet) -> bool,
+        gates: impl Fn(&LabelSet) -> &'g [Gate],
+    ) -> Vec<Scored> {
         if inputs.values.ncols() != self.layout().n_columns() {
             return Vec::new();
         }
         let chosen = |row: &usize| inputs.warm[*row] && chosen(&inputs.entities[*row]);
         let warm: Vec<usize> = (0..inputs.entities.len()).filter(chosen).collect();
-        let row = |row: &usize| Row {
+        let gated = Gated::new(self, inputs, &warm, gates);
+        let row = |(place, row): (usize, &usize)| Row {
             entity: &inputs.entities[*row],
-            columns: inputs.values.row(*row).to_slice().unwrap_or(&[]),
+            columns: gated
+                .row(place)
+                .unwrap_or_else(|| inputs.values.row(*row).to_slice().unwrap_or_default()),
         };
         past.begin(&self.version, self.created_at);
-        let rows: Vec<Row<'_>> = warm.iter().map(row).collect();
+        let rows: Vec<Row<'_>> = warm.iter().enumerate().map(row).collect();
         let judgements = self.judge.judge(self.layout(), &rows, inputs.at, past);
-        let scored = |(row, judgement): (usize, judge::Judgement)| Scored {
+        let scored = |(place, (row, judgement)): (usize, (usize, judge::Judgement))| Scored {
             row,
             entity: inputs.entities[row].clone(),
             tail_probability: judgement.tail_probability,
             raw_score: judgement.raw_score,
             anomaly_score: AnomalyScore::from_tail_probability(judgement.tail_probability),
-            contributions: judgement.contributions,
+            contributions: gated.blamed(place, judgement.contributions),
             missing: self.missing(inputs.values.view(), row),
         };
-        warm.into_iter().zip(judgements).map(scored).collect()
+        warm.iter().copied().zip(judgements).enumerate().map(scored).collect()
+    }
+
+    /// Where a statistic ordinarily lies, for tests of what stands on it.
+    #[cfg(test)]
+    pub(crate) fn ordinary_range(
+        &self,
+        entity: &LabelSet,
+        feature: usize,
+        statistic: Statistic,
+    ) -> Option<crate::features::OrdinaryRange> {
+        self.judge.ordinary(entity).of(feature, statistic)
     }
 
     fn layout(&self) -> InputLayout {

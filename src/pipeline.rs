@@ -29,6 +29,10 @@ mod leaves;
 
 mod replay;
 
+mod rules;
+
+mod silence;
+
 mod training;
 
 mod vector_judge;
@@ -43,6 +47,7 @@ pub use incident::{Incident, IncidentChanges, IncidentId, Incidents, KEPT_INCIDE
 pub use judge::Judge;
 pub use leaves::{LeafMemory, LeafPlaces, LeafTable, SlicedEvaluation};
 pub use replay::Replay;
+pub use rules::{FeatureRules, Override, Rules};
 pub use training::{TrainingJob, TrainingPolicy};
 pub use vector_judge::VectorJudge;
-pub use verdict::{DetectorStep, FeatureContribution, Verdict, names};
+pub use verdict::{DetectorStep, FeatureContribution, Verdict, Violation, names};

@@ -24,6 +24,34 @@ fn the_summary_says_what_a_configuration_amounts_to() {
     insta::assert_snapshot!(out);
 }
 
+#[test]
+fn the_summary_says_what_holds_for_single_features() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(
+        file.path(),
+        r#"
+detectors:
+  - name: api
+    preset: http
+    budget: { medium: 1/d, high: 1/w }
+    features:
+      request_rate: { direction: below, min_relative_change: 0.3 }
+      error_ratio: { direction: above, min_change: 0.01, valid_range: [0, 1], limit: { above: 0.5, severity: high } }
+      response_time_p95: { direction: above, min_change: 0.05, min_relative_change: 0.5 }
+    overrides:
+      - match: '{instance=~"batch.*"}'
+        features: { response_time_p95: { min_change: 5 } }
+"#,
+    )
+    .unwrap();
+    let (_, out) = check(file.path());
+    let detector = out
+        .lines()
+        .skip_while(|line| !line.starts_with("detector"))
+        .take_while(|line| !line.starts_with("raw"));
+    insta::assert_snapshot!(detector.collect::<Vec<_>>().join("\n"));
+}
+
 /// For the shipped file, what it says and the defaults are the same, but for where scores go.
 #[test]
 fn the_shipped_configuration_says_the_defaults() {

@@ -10,7 +10,7 @@ use emberwatch::{
     calibrate::{CheckedPersistence, Memory, Thresholds},
     features::{FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, SchemaSettings},
     model::Model,
-    pipeline::{Backtest, DetectorSettings},
+    pipeline::{Backtest, DetectorSettings, Rules},
     score::iforest::Hyperparams,
     series::{LabelSet, TimestampMs},
     train::{Reservoir, ReservoirSettings, TrainSettings, fit},
@@ -19,7 +19,7 @@ use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_xoshiro::Xoshiro256PlusPlus;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 const MACHINES: usize = 16;
 const TRAIN_STEPS: usize = 2_500;
@@ -93,6 +93,8 @@ fn kept(d: usize, scores: [f64; 2]) -> [f64; 2] {
         persistence: CheckedPersistence::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
         training: None,
+        rules: Rules::default(),
+        silence: Duration::ZERO,
     };
     let mut backtest = Backtest::new(settings, Some(Arc::new(model)));
     let (mut windows, mut above) = (0_u32, [0_u32; 2]);

@@ -67,6 +67,8 @@ pub struct AnomalyReport {
     pub explanation: String,
     /// Which features drove it, the strongest first.
     pub contributions: Vec<ContributionReport>,
+    /// Features beyond their limits.
+    pub violations: Vec<ViolationReport>,
     /// Features that had no value.
     pub missing_features: Vec<String>,
     /// Version of the model that judged.
@@ -80,6 +82,21 @@ pub struct ContributionReport {
     pub feature: String,
     /// Its share, 0 to 1; the shares of an anomaly add up to 1.
     pub share: f64,
+}
+
+/// A feature beyond its limit.
+#[derive(Clone, Debug, Serialize)]
+pub struct ViolationReport {
+    /// Name of the feature.
+    pub feature: String,
+    /// Its value at the step.
+    pub seen: f64,
+    /// What it is above, where it is above a limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub above: Option<f64>,
+    /// What it is below, where it is below a limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub below: Option<f64>,
 }
 
 // === impl AnomalySnapshot ===

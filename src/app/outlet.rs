@@ -1,9 +1,9 @@
 //! Where verdicts go: write-back, the API's snapshot, metrics, the log.
 
 use crate::{
-    api::{AnomalyReport, AnomalySnapshot, ContributionReport},
-    calibrate::{Severity, Thresholds},
-    pipeline::{DetectorStep, Incidents, Judge, StepCause, Verdict},
+    api::{AnomalyReport, AnomalySnapshot, ContributionReport, ViolationReport},
+    calibrate::{Bound, Severity, Thresholds},
+    pipeline::{DetectorStep, Incidents, Judge, StepCause, Verdict, Violation},
     series::{LabelSet, STALE_NAN, TimestampMs},
     telemetry::{DetectorLabel, DetectorSeverityLabels, Metrics, ModelLabels, SeverityLabel, StepCauseLabel},
     writeback::{Handle, StepSeries},
@@ -42,6 +42,7 @@ impl Outlet {
         metrics: Arc<Metrics>,
     ) -> Self {
         let shown_versions = BTreeMap::new();
+        show_thresholds(&detectors, &metrics);
         Self { detectors, external_labels, writeback, snapshot, metrics, shown_versions, last_step: None }
     }
 
@@ -112,9 +113,13 @@ impl Outlet {
         let Some(last) = self.last_step else { return };
         let mut series = Vec::new();
         for (detector, judge) in self.detectors.iter().zip(judges) {
-            let gone: Vec<LabelSet> = judge.scored_entities().cloned().collect();
-            if !gone.is_empty() {
-                series.extend(DetectorStep { gone, ..DetectorStep::default() }.series(&detector.name, 0.0));
+            let end = DetectorStep {
+                gone: judge.scored_entities().cloned().collect(),
+                silence_ended: judge.silent_entities().cloned().collect(),
+                ..DetectorStep::default()
+            };
+            series.extend(end.series(&detector.name, 0.0));
+            if !end.gone.is_empty() {
                 series.push((DetectorStep::threshold_labels(&detector.name), STALE_NAN));
             }
         }
@@ -145,12 +150,18 @@ impl Outlet {
         let entities = step.verdicts.len() + step.warming_up;
         self.metrics.entities.get_or_create(&label).set(entities as i64);
         self.metrics.entities_warming_up.get_or_create(&label).set(step.warming_up as i64);
+        self.metrics.entities_silent.get_or_create(&label).set(step.silent.len() as i64);
         for severity in Severity::LEVELS {
             let labels = DetectorSeverityLabels { detector: detector.to_owned(), severity: severity.name() };
             let count = step.verdicts.iter().filter(|verdict| verdict.severity == severity).count();
             self.metrics.anomalies.get_or_create(&labels).set(count as i64);
         }
         self.metrics.feature_failures.get_or_create(&label).inc_by(step.failed_features.len() as u64);
+        let invalid = step.invalid_values.iter().map(|(_, count)| *count as u64).sum();
+        self.metrics.feature_values_invalid.get_or_create(&label).inc_by(invalid);
+        for (feature, entities) in &step.invalid_values {
+            tracing::debug!(detector, feature, entities, "values outside their valid range are left out");
+        }
         for (feature, reason) in &step.failed_features {
             tracing::debug!(detector, feature, reason, "a feature has no value at this step");
         }
@@ -161,6 +172,18 @@ impl Outlet {
         for incident in &incidents.changes().ended {
             let labels = SeverityLabel { severity: incident.severity.name() };
             self.metrics.incidents.get_or_create(&labels).inc();
+        }
+    }
+}
+
+/// Says from which scores on the detectors speak of anomalies, in the log and as metrics.
+fn show_thresholds(detectors: &[DetectorTag], metrics: &Metrics) {
+    for DetectorTag { name: detector, thresholds } in detectors {
+        let [low, medium, high] = Severity::LEVELS.map(|level| thresholds.of(level));
+        tracing::info!(detector, low, medium, high, "anomaly scores at which severities begin");
+        for level in Severity::LEVELS {
+            let labels = DetectorSeverityLabels { detector: detector.clone(), severity: level.name() };
+            metrics.severity_thresholds.get_or_create(&labels).set(thresholds.of(level));
         }
     }
 }
@@ -184,9 +207,18 @@ fn report(detector: &str, verdict: &Verdict, model_version: &str) -> AnomalyRepo
             .iter()
             .map(|c| ContributionReport { feature: c.feature.clone(), share: c.share })
             .collect(),
+        violations: verdict.violations.iter().map(violation_report).collect(),
         missing_features: verdict.missing.clone(),
         model_version: model_version.to_owned(),
     }
+}
+
+fn violation_report(violation: &Violation) -> ViolationReport {
+    let (above, below) = match violation.limit {
+        Bound::Above(limit) => (Some(limit), None),
+        Bound::Below(limit) => (None, Some(limit)),
+    };
+    ViolationReport { feature: violation.feature.clone(), seen: violation.seen, above, below }
 }
 
 /// One line when an incident becomes alarming (medium or above), one when such a one ends.

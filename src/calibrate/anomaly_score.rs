@@ -28,6 +28,14 @@ impl AnomalyScore {
         10.0_f64.powf(-DECADES * self.0)
     }
 
+    /// The score, or `least` where that is more: of what is no less an anomaly than a score of `least`. NaN is no
+    /// number to be raised to; what is beyond the scale is its end.
+    #[must_use]
+    pub fn at_least(self, least: f64) -> Self {
+        // `max` passes over NaN.
+        Self(self.0.max(least).min(1.0))
+    }
+
     /// The number, within 0..=1.
     #[must_use]
     pub fn value(self) -> f64 {

@@ -44,7 +44,7 @@ impl Severity {
     /// The levels above normal, ascending.
     pub const LEVELS: [Self; 3] = [Self::Low, Self::Medium, Self::High];
 
-    /// Its word in answers, files and labels.
+    /// Its word in answers, files and labels: `normal`, `low`, `medium` or `high`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -119,6 +119,20 @@ impl Persistence {
     }
 }
 
+// === impl CheckedPersistence ===
+
+impl CheckedPersistence {
+    /// The fewest steps that reach a level and belong to one alarm of it alone.
+    ///
+    /// That is `n`, where no step can count for two alarms: between them lie `clear_after` quiet steps, so `m` steps
+    /// that see both sides of these hold at most `m - clear_after` others, which is to be less than `n`.
+    #[must_use]
+    pub fn least_steps(self) -> usize {
+        let Self(Persistence { n, m, clear_after, .. }) = self;
+        if m < n + clear_after { n } else { 1 }
+    }
+}
+
 // === impl SeverityTracker ===
 
 impl SeverityTracker {
@@ -138,7 +152,7 @@ impl SeverityTracker {
         if self.steps.back().is_some_and(|last| at <= last.at) {
             return self.severity;
         }
-        if self.steps.len() == self.persistence.m.max(self.persistence.clear_after) {
+        if self.steps.len() == self.memory_steps() {
             self.steps.pop_front();
         }
         self.steps.push_back(Step { at, score });
@@ -154,6 +168,12 @@ impl SeverityTracker {
         self.severity = severity;
         self.peak = self.since.and_then(|since| self.peak_from(since));
         severity
+    }
+
+    /// Steps after which a score is forgotten: nothing that lies further back bears on a severity.
+    #[must_use]
+    pub fn memory_steps(&self) -> usize {
+        self.persistence.m.max(self.persistence.clear_after)
     }
 
     /// The severity of the last step.
@@ -292,6 +312,23 @@ mod tests {
     }
 
     proptest! {
+        /// For all scores and settings, raising scores (as limits do) never lowers a severity.
+        #[test]
+        fn higher_scores_are_never_less_severe(
+            persistence in any_persistence(),
+            scores in prop::collection::vec((0_u8..=100, prop::option::weighted(0.3, 0_u8..=100)), 1..80),
+        ) {
+            let checked = persistence.check().unwrap();
+            let new = || SeverityTracker::new(Thresholds::default(), checked);
+            let (mut plain, mut raised) = (new(), new());
+            for (at, (value, least)) in scores.into_iter().enumerate() {
+                let value = score(f64::from(value) / 100.0).unwrap();
+                let higher = value.at_least(f64::from(least.unwrap_or(0)) / 100.0);
+                let at = TimestampMs(at as i64);
+                prop_assert!(plain.update(Some(value), at) <= raised.update(Some(higher), at));
+            }
+        }
+
         /// For all scores and settings, the severity rises only to what n of the last m steps reached,
         /// stays only where one of the last `clear_after` steps is not below the margin, a level
         /// once entered lasts `clear_after` steps, `since` stands exactly while not normal, and the peak is the highest

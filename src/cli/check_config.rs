@@ -1,11 +1,15 @@
 //! `emberwatch check-config [FILE]`: every problem of a config file, or what it amounts to.
 
 use crate::{
-    config::{self, Config, Detector, format_duration, format_size},
+    calibrate::{AlarmRate, Budget, Severity},
+    config::{self, Config, Detector, format_duration, format_rate, format_size},
+    features::{Direction, FeatureSchema},
+    pipeline::FeatureRules,
     promql::{Annotations, Query},
 };
 use clap::Args;
 use std::{
+    fmt::Write as _,
     io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -100,6 +104,13 @@ fn write_detector(detector: &Detector, config: &Config, out: &mut impl Write) ->
         format_duration(window),
         format_size(bytes),
     )?;
+    write_budget(detector, out)?;
+    let rules = detector.rules.features();
+    write_rules(schema, rules, &vec![FeatureRules::default(); rules.len()], "", out)?;
+    for one in detector.rules.overrides() {
+        let matchers: Vec<String> = one.matchers.iter().map(ToString::to_string).collect();
+        write_rules(schema, &one.features, rules, &format!(" for {{{}}}", matchers.join(",")), out)?;
+    }
     for feature in schema.features() {
         // It has parsed as a plan already.
         let remarks = Query::parse(&feature.expression).map(|query| query.remarks_on_text());
@@ -109,4 +120,70 @@ fn write_detector(detector: &Detector, config: &Config, out: &mut impl Write) ->
         }
     }
     Ok(())
+}
+
+/// What the budget makes of the thresholds.
+fn write_budget(detector: &Detector, out: &mut impl Write) -> io::Result<()> {
+    let Budget { medium, high } = detector.budget;
+    let promise = |severity: &str, rate: Option<AlarmRate>| {
+        rate.map(|rate| format!("{} of severity {severity}", format_rate(rate)))
+    };
+    let above = promise("medium or high", medium).into_iter().chain(promise("high", high));
+    let promises: Vec<String> = above.collect();
+    if promises.is_empty() {
+        return Ok(());
+    }
+    let [low, medium, high] = Severity::LEVELS.map(|severity| detector.thresholds.of(severity));
+    writeln!(
+        out,
+        "  budget: at most {} of an entity's normal operation; thresholds low {low:.3}, medium {medium:.3}, high {high:.3}",
+        promises.join(" and ")
+    )
+}
+
+/// A line for each feature of which something else holds than `otherwise`.
+fn write_rules(
+    schema: &FeatureSchema,
+    rules: &[FeatureRules],
+    otherwise: &[FeatureRules],
+    whose: &str,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    for ((feature, rules), otherwise) in schema.features().iter().zip(rules).zip(otherwise) {
+        if rules != otherwise {
+            writeln!(out, "  {}{whose}: {}", feature.name, rules_text(rules))?;
+        }
+    }
+    Ok(())
+}
+
+fn rules_text(rules: &FeatureRules) -> String {
+    let gate = rules.gate;
+    let mut change = match gate.direction() {
+        Direction::Both => "changes".to_owned(),
+        Direction::Above => "rises".to_owned(),
+        Direction::Below => "drops".to_owned(),
+    };
+    // Writing to a String cannot fail.
+    if gate.min_change() > 0.0 {
+        _ = write!(change, " of at least {}", gate.min_change());
+    }
+    if gate.min_relative_change() > 0.0 {
+        let and = if gate.min_change() > 0.0 { " and" } else { " of at least" };
+        _ = write!(change, "{and} {} % of the usual value", gate.min_relative_change() * 100.0);
+    }
+    let mut parts = Vec::new();
+    if !gate.is_open() {
+        parts.push(format!("only {change} count"));
+    }
+    if let Some(range) = rules.valid_range {
+        parts.push(format!("values outside {} to {} are missing", range.low(), range.high()));
+    }
+    if let Some(limits) = rules.limits {
+        let bound = |word: &str, bound: Option<f64>| bound.map(|bound| format!("{word} {bound}"));
+        let beyond: Vec<String> =
+            bound("above", limits.above()).into_iter().chain(bound("below", limits.below())).collect();
+        parts.push(format!("{} is an anomaly of severity {}", beyond.join(" or "), limits.severity()));
+    }
+    parts.join("; ")
 }

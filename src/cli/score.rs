@@ -3,7 +3,7 @@
 use super::{progress, read_model, scoring, write_scores};
 use crate::{
     calibrate::{CheckedPersistence, Memory, Severity},
-    pipeline::{Backtest, DetectorSettings},
+    pipeline::{Backtest, DetectorSettings, Rules},
     table::{self, Columns},
 };
 use std::{
@@ -11,6 +11,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 /// Score the rows of wide CSV files, in order.
@@ -46,6 +47,8 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
         thresholds: model.thresholds(),
         persistence: CheckedPersistence::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
+        rules: Rules::default(),
+        silence: Duration::ZERO,
         training: None,
     };
     let model = Arc::new(model);

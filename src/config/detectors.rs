@@ -1,18 +1,18 @@
 //! The `detectors` list.
 
 use super::{
+    budget::budget,
     check::is_label_name,
-    section::{Section, Text, nearest},
+    features::features,
+    rules::overrides,
+    section::Section,
     settings::Detector,
     units::{format_duration, parse_duration},
 };
 use crate::{
-    calibrate::{CheckedPersistence, Memory, Persistence, Severity, Thresholds},
-    features::{
-        DEFAULT_RATE_INTERVAL, FeatureColumn, FeatureSchema, PRESETS, SchemaSettings, preset,
-        with_rate_interval,
-    },
-    promql::{ParseError, Plan},
+    calibrate::{Budget, CheckedPersistence, Memory, Persistence, Severity, Thresholds},
+    features::{DEFAULT_RATE_INTERVAL, FeatureSchema, SchemaSettings, preset},
+    pipeline::Rules,
 };
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
@@ -24,6 +24,9 @@ const MAX_WINDOW_STEPS: usize = 10_080;
 
 /// The slowest that the recent past fades: beyond a season it would be no recent past.
 const MAX_FADE: Duration = Duration::from_secs(90 * 86_400);
+
+/// How long the silence of an entity is said where a detector says nothing: long enough to be seen and acted on.
+const DEFAULT_SILENCE: Duration = Duration::from_secs(3600);
 
 /// The preset of the detector that stands in where a config has none.
 const DEFAULT_PRESET: &str = "node_exporter";
@@ -66,22 +69,34 @@ fn default_detector(step: Duration) -> Option<Detector> {
         thresholds: Thresholds::default(),
         persistence: CheckedPersistence::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
+        rules: Rules::default(),
+        silence: DEFAULT_SILENCE,
+        budget: Budget::default(),
     })
 }
 
 fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<Detector> {
+    let features = features(&mut section);
     let settings = SchemaSettings {
         detector: name,
         by: by(&mut section),
         step_ms: milliseconds(step),
         window_steps: window_steps(&mut section, step),
         utc_offset_minutes: section.number("utc_offset_minutes", 0, -1440..=1440),
-        features: features(&mut section),
+        features: features.columns,
     };
+    let overrides = overrides(&mut section, &settings, &features.rules);
+    let rules = Rules::new(features.rules, overrides);
     let model = section.text("model").map(|text| PathBuf::from(text.value));
     let thresholds = thresholds(section.section("thresholds"));
     let persistence = persistence(section.section("persistence"));
+    let allowed = section.section("budget");
+    let budgeted = match (thresholds, persistence) {
+        (Some(thresholds), Some(persistence)) => budget(allowed, thresholds, persistence, step),
+        _ => None,
+    };
     let forget_after = section.duration("forget_after", Memory::DEFAULT_FADE, Duration::ZERO..=MAX_FADE);
+    let silence = section.duration("silence", DEFAULT_SILENCE, Duration::ZERO..=MAX_FADE);
     // An empty list has been noted with what to write; other findings are the schema's own.
     let schema = match FeatureSchema::new(settings.clone()) {
         Ok(schema) => Some(schema),
@@ -92,12 +107,16 @@ fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<De
         }
     };
     section.finish();
+    let (budget, thresholds) = budgeted?;
     Some(Detector {
         schema: schema?,
         model,
-        thresholds: thresholds?,
+        thresholds,
         persistence: persistence?,
         forget_after: (!forget_after.is_zero()).then_some(forget_after),
+        rules,
+        silence,
+        budget,
     })
 }
 
@@ -135,60 +154,6 @@ fn by(section: &mut Section<'_>) -> Vec<String> {
         names.insert(text.value);
     }
     names.into_iter().collect()
-}
-
-/// The preset's features in its order, replaced and followed by the detector's own.
-fn features(section: &mut Section<'_>) -> Vec<FeatureColumn> {
-    let chosen = section.text("preset");
-    let longest = Duration::from_secs(86_400);
-    let range = section.duration("rate_interval", DEFAULT_RATE_INTERVAL, Duration::from_secs(1)..=longest);
-    let mut features = match &chosen {
-        Some(text) => preset_features(section, text, range),
-        None => Vec::new(),
-    };
-    let own = section.section("features");
-    for (name, mut expression) in own.free_entries() {
-        expression.value = with_rate_interval(&expression.value, range);
-        check_feature(&own, &name, &expression);
-        match features.iter_mut().find(|feature| feature.name == name.value) {
-            Some(feature) => feature.expression = expression.value,
-            None => features.push(FeatureColumn { name: name.value, expression: expression.value }),
-        }
-    }
-    if features.is_empty() && chosen.is_none() {
-        section
-            .note_here("has no features", "write preset: node_exporter, or features with PromQL expressions");
-    }
-    features
-}
-
-fn preset_features(section: &Section<'_>, chosen: &Text, range: Duration) -> Vec<FeatureColumn> {
-    if let Some(preset) = preset(&chosen.value) {
-        return preset.columns(range);
-    }
-    let known = PRESETS.map(|preset| preset.name);
-    let hint = match nearest(&chosen.value, &known) {
-        Some(name) => format!("did you mean {name:?}?"),
-        None => format!("presets are {}", known.join(", ")),
-    };
-    section.note(chosen, &format!("there is no preset {:?}", chosen.value), &hint);
-    Vec::new()
-}
-
-fn check_feature(own: &Section<'_>, name: &Text, expression: &Text) {
-    if !is_label_name(&name.value) {
-        own.note(name, "is not a feature name", "use letters, digits and _, not starting with a digit");
-    }
-    if let Err(error) = Plan::parse(&expression.value) {
-        note_expression(own, expression, &error);
-    }
-}
-
-/// The place inside the expression is counted from where the expression begins.
-fn note_expression(own: &Section<'_>, expression: &Text, error: &ParseError) {
-    let message = format!("expression {}:{}: {}", error.line(), error.column(), error.message());
-    let hint = error.hint().unwrap_or("docs/configuration.md says which PromQL is supported");
-    own.note(expression, &message, hint);
 }
 
 fn window_steps(section: &mut Section<'_>, step: Duration) -> usize {

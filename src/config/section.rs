@@ -31,6 +31,12 @@ pub(super) struct Section<'a> {
     notes: &'a Notes,
 }
 
+/// A value in a map whose keys are the user's own.
+pub(super) enum FreeValue<'a> {
+    Scalar(Text),
+    Map(Section<'a>),
+}
+
 // === impl Section ===
 
 impl<'a> Section<'a> {
@@ -91,6 +97,50 @@ impl<'a> Section<'a> {
             Some((Text { at: entry.key_at, path, value: entry.key.clone() }, value))
         };
         self.entries.iter().filter_map(entry).collect()
+    }
+
+    /// As [`Self::free_entries`], where a value can also be a map.
+    pub(super) fn free_values(&self) -> Vec<(Text, FreeValue<'a>)> {
+        let notes = self.notes;
+        let entry = |entry: &'a Entry| {
+            let path = self.path_of(&entry.key);
+            let value = match &entry.node.value {
+                Value::Map(_) => FreeValue::Map(Section::new(&entry.node, path.clone(), notes)),
+                _ => FreeValue::Scalar(self.scalar(&entry.node, path.clone())?),
+            };
+            Some((Text { at: entry.key_at, path, value: entry.key.clone() }, value))
+        };
+        let entries: &'a [Entry] = self.entries;
+        entries.iter().filter_map(entry).collect()
+    }
+
+    /// A finite number, of at least `least` where there is one; `None` when absent.
+    pub(super) fn real(&mut self, key: &'static str, least: Option<f64>) -> Option<f64> {
+        let text = self.text(key)?;
+        self.real_of(&text, least)
+    }
+
+    /// The two numbers of a list; `None` when absent.
+    pub(super) fn pair(&mut self, key: &'static str) -> Option<(f64, f64)> {
+        let texts = self.texts(key)?;
+        let [low, high] = texts.as_slice() else {
+            self.note_at(key, "must have two numbers; write, for example, [0, 1]");
+            return None;
+        };
+        // Both are read before either is given up on: all problems are wanted.
+        let (low, high) = (self.real_of(low, None), self.real_of(high, None));
+        low.zip(high)
+    }
+
+    fn real_of(&self, text: &Text, least: Option<f64>) -> Option<f64> {
+        let fits = |number: &f64| number.is_finite() && least.is_none_or(|least| *number >= least);
+        let number = text.value.parse().ok().filter(fits);
+        if number.is_none() {
+            let from = least.map_or_else(String::new, |least| format!(" from {least} up"));
+            let message = format!("{:?} is not a number{from}", text.value);
+            self.note(text, &message, "write, for example, 0.05 or 12");
+        }
+        number
     }
 
     /// A duration within `range`.
@@ -185,6 +235,11 @@ impl<'a> Section<'a> {
             self.note(&text, &format!("{:?} is neither true nor false", text.value), "write true or false");
             default
         })
+    }
+
+    /// Whether anything is written under `key`.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key)
     }
 
     /// Notes the keys that no call asked for.

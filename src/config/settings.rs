@@ -1,9 +1,9 @@
 //! Checked settings: what a [`super::parse`]d config says. Plain data.
 
 use crate::{
-    calibrate::{CheckedPersistence, Thresholds},
+    calibrate::{Budget, CheckedPersistence, Thresholds},
     features::FeatureSchema,
-    pipeline::{DetectorSettings, TrainingPolicy},
+    pipeline::{DetectorSettings, Rules, TrainingPolicy},
     receive,
     score::iforest::CheckedHyperparams,
     window, writeback,
@@ -82,12 +82,18 @@ pub struct Detector {
     pub schema: FeatureSchema,
     /// A fixed model file; `None` means the current one under [`Models::path`].
     pub model: Option<PathBuf>,
-    /// Where severities begin.
+    /// Where severities begin: as configured, or higher where the budget asks for it.
     pub thresholds: Thresholds,
     /// How long a score must stay high.
     pub persistence: CheckedPersistence,
     /// After how long the recent past of an entity fades to 1/e; `None`: scores are judged by the training alone.
     pub forget_after: Option<Duration>,
+    /// What holds for single features.
+    pub rules: Rules,
+    /// How long the silence of an entity is said; zero: not at all.
+    pub silence: Duration,
+    /// How many false alarms an entity may raise; it is in the thresholds already.
+    pub budget: Budget,
 }
 
 // === impl Config ===
@@ -109,6 +115,8 @@ impl Config {
             thresholds: detector.thresholds,
             persistence: detector.persistence,
             forget_after: detector.forget_after,
+            rules: detector.rules.clone(),
+            silence: detector.silence,
             training: detector.model.is_none().then_some(policy),
         }
     }

@@ -1,7 +1,9 @@
 use super::{Config, parse};
 use crate::{
     calibrate::Severity,
+    features::Direction,
     score::iforest::{Scoring, Splits},
+    series::LabelSet,
 };
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -112,6 +114,92 @@ detectors:
     persistence: { n: 6 }
 external_labels: { detector: x }
 "
+    ));
+}
+
+#[test]
+fn what_holds_for_a_feature_is_written_beside_its_expression() {
+    let config = valid(
+        r#"
+detectors:
+  - name: api
+    preset: http
+    by: [service, instance]
+    features:
+      response_time_p95: { direction: above, min_change: 0.05, min_relative_change: 0.5 }
+      error_ratio: { valid_range: [0, 1], limit: { above: 0.5, severity: high } }
+      request_rate: { expr: "sum by (service, instance) (rate(my_requests_total[$__rate_interval]))", direction: below }
+      queue: { expr: "sum by (service, instance) (queue_length)", min_change: 1e1 }
+    overrides:
+      - match: '{service=~"batch.*"}'
+        features:
+          response_time_p95: { min_change: 5 }
+"#,
+    );
+    let detector = &config.detectors[0];
+    let names: Vec<&str> = detector.schema.features().iter().map(|feature| feature.name.as_str()).collect();
+    assert_eq!(names, ["request_rate", "error_ratio", "response_time_p95", "queue"]);
+    assert!(detector.schema.features()[0].expression.contains("my_requests_total[300s]"));
+    let gates = |service: &str| {
+        let entity = LabelSet::from_pairs([("service", service), ("instance", "a")]).unwrap();
+        let gates = detector.rules.of(&entity).iter().map(|rules| rules.gate);
+        gates
+            .map(|gate| (gate.direction(), gate.min_change(), gate.min_relative_change()))
+            .collect::<Vec<_>>()
+    };
+    let (both, above) = (Direction::Both, Direction::Above);
+    let others = [(Direction::Below, 0.0, 0.0), (both, 0.0, 0.0)];
+    assert_eq!(gates("web"), [others[0], others[1], (above, 0.05, 0.5), (both, 10.0, 0.0)]);
+    assert_eq!(gates("batch-7"), [others[0], others[1], (above, 5.0, 0.5), (both, 10.0, 0.0)]);
+    let range = detector.rules.features()[1].valid_range.unwrap();
+    assert_eq!((range.low(), range.high()), (0.0, 1.0));
+    let limits = detector.rules.features()[1].limits.unwrap();
+    assert_eq!((limits.above(), limits.below(), limits.severity()), (Some(0.5), None, Severity::High));
+}
+
+/// At 15 s a week has 40,320 steps: 3 / 40,320 = 7.44e-5, -log10 / 6 = 0.6881; a day has 5,760: 0.5472.
+#[test]
+fn a_budget_lifts_the_thresholds() {
+    let thresholds = |rest: &str| {
+        let config = valid(&format!("detectors: [ {{ name: n, preset: http, {rest} }} ]\n"));
+        let thresholds = config.detectors[0].thresholds;
+        [Severity::Low, Severity::Medium, Severity::High].map(|level| (thresholds.of(level) * 1e4).round())
+    };
+    assert_eq!(thresholds("budget: { high: 1/w, medium: 1/d }"), [3500.0, 5472.0, 8000.0]);
+    let low = "thresholds: { low: 0.1, medium: 0.2, high: 0.3 }, ";
+    assert_eq!(thresholds(&format!("{low} budget: {{ high: 1/w, medium: 1/d }}")), [1000.0, 5472.0, 6881.0]);
+    assert_eq!(thresholds(low), [1000.0, 2000.0, 3000.0]);
+    assert_snapshot!(problems(
+        "detectors:
+  - { name: a, preset: http, budget: { high: 1/week, medum: 1/d } }
+  - { name: b, preset: http, budget: { medium: 1/10y } }
+  - { name: c, preset: http, budget: { medium: 1/y } }
+"
+    ));
+}
+
+#[test]
+fn every_problem_of_the_rules_is_reported() {
+    assert_snapshot!(problems(
+        r#"detectors:
+  - name: node
+    preset: node_exporter
+    features:
+      cpu_usage_average: { direction: up, min_change: -1 }
+      cpu_usage_max: { directon: above, min_relative_change: much }
+      load_per_core: { valid_range: [5, 1] }
+      disk_usage_pct: { valid_range: [0, 100, 200] }
+      memory_usage_pct: [0, 1]
+      own: { min_change: 1 }
+      disk_io_utilisation: { limit: { abov: 0.9, severity: low } }
+      network_receive_bytes: { limit: { above: 1, below: 2 } }
+      network_transmit_bytes: { limit: { above: full } }
+    overrides:
+      - match: '{job="db"}'
+        features: { cpu_usage_avg: { direction: above }, disk: {}, load_per_core: node_load1 }
+      - match: 'instance=~"db"'
+      - features: { cpu_usage_avg: { expr: up } }
+"#
     ));
 }
 

@@ -1,11 +1,14 @@
 //! The two ways from inputs to a tail probability.
 
-use super::{Members, Past, Plain, Scorer};
+use super::{ColumnScale, Members, Past, Plain, PlainColumn, SCALED, Scorer};
 use crate::{
     explain::{Contribution, Expected, FeatureScales},
-    features::InputLayout,
+    features::{InputLayout, OrdinaryRange, Statistic},
     series::{LabelSet, TimestampMs},
 };
+
+/// Half of a normal distribution lies within so many standard deviations of its middle.
+const QUARTILE: f64 = 0.6745;
 
 /// What judges the rows of a model.
 #[derive(Clone, Debug)]
@@ -33,6 +36,15 @@ pub(super) struct Judgement {
     pub(super) raw_score: f64,
     /// Empty where the row is ordinary.
     pub(super) contributions: Vec<Contribution>,
+}
+
+/// The ordinary level of every statistic of an entity.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ordinary<'a> {
+    /// Feature by feature, each as [`SCALED`].
+    Scales(&'a [ColumnScale]),
+    /// Of the values alone.
+    Plain(&'a [PlainColumn]),
 }
 
 // === impl Judge ===
@@ -80,11 +92,39 @@ impl Judge {
         }
     }
 
+    /// What is ordinary for `entity`.
+    pub(super) fn ordinary(&self, entity: &LabelSet) -> Ordinary<'_> {
+        match self {
+            Self::Members(members) => Ordinary::Scales(&members.scaling.of(entity).columns),
+            Self::Plain(plain) => Ordinary::Plain(&plain.columns),
+        }
+    }
+
     /// The smallest tail probability that it can give.
     pub(super) fn floor(&self) -> f64 {
         match self {
             Self::Members(members) => members.tail.floor(),
             Self::Plain(plain) => plain.tail.floor(),
+        }
+    }
+}
+
+// === impl Ordinary ===
+
+impl Ordinary<'_> {
+    /// Where a statistic of a feature lies half of the time, as far as that is known. Of a plain model it is the
+    /// median alone.
+    pub(super) fn of(self, feature: usize, statistic: Statistic) -> Option<OrdinaryRange> {
+        match self {
+            Self::Scales(columns) => {
+                let place = SCALED.iter().position(|scaled| *scaled == statistic)?;
+                let scale = columns.get(feature * SCALED.len() + place)?;
+                Some(OrdinaryRange { level: scale.center, reach: QUARTILE * scale.unit })
+            }
+            Self::Plain(columns) if statistic == Statistic::Value => {
+                columns.get(feature)?.ordinary.map(|level| OrdinaryRange { level, reach: 0.0 })
+            }
+            Self::Plain(_) => None,
         }
     }
 }

@@ -86,7 +86,7 @@ impl Backtest {
     }
 
     fn one(&mut self, matrix: &FeatureMatrix) -> Result<Judged, StepBackwards> {
-        let inputs = self.judge.take(matrix)?;
+        let inputs = self.judge.take(matrix.clone())?;
         self.last = Some(matrix.at);
         let mut step = self.judge.judge(&inputs, self.model.as_deref());
         let detector = self.judge.settings().schema.detector();

@@ -1,6 +1,6 @@
 //! A detector, checked: what is judged, by which features, how strictly.
 
-use super::training::TrainingPolicy;
+use super::{rules::Rules, training::TrainingPolicy};
 use crate::{
     calibrate::{CheckedPersistence, Thresholds},
     features::{FeatureColumn, FeatureSchema},
@@ -21,6 +21,10 @@ pub struct DetectorSettings {
     /// After how long the recent past of an entity, against which its scores are judged, fades to 1/e; `None` to judge
     /// by the training alone.
     pub forget_after: Option<Duration>,
+    /// What holds for single features.
+    pub rules: Rules,
+    /// How long it is said of an entity that nothing is heard of it any more; zero: not at all.
+    pub silence: Duration,
     /// How it trains itself from the stream; `None` for a detector with a fixed model.
     pub training: Option<TrainingPolicy>,
 }

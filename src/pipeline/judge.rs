@@ -50,6 +50,11 @@ impl Judge {
         self.vectors.scored_entities()
     }
 
+    /// The entities of which it stands that they are silent, by ascending labels.
+    pub fn silent_entities(&self) -> impl Iterator<Item = &LabelSet> {
+        self.vectors.silent_entities()
+    }
+
     /// Judges every entity that has a feature at step `at`.
     pub fn step(
         &mut self,
@@ -60,7 +65,7 @@ impl Judge {
     ) -> DetectorStep {
         let mut failed_features = Vec::new();
         let matrix = self.features(leaves, places, at, &mut failed_features);
-        let step = match self.vectors.take(&matrix) {
+        let step = match self.vectors.take(matrix) {
             Ok(inputs) => self.vectors.judge(&inputs, model),
             // The clock only goes forward; a step that does not is left out rather than mixed in.
             Err(backwards) => {

@@ -5,13 +5,17 @@
 
 use super::{
     detector::DetectorSettings,
+    silence::Silence,
     training::{Trainer, TrainingJob},
-    verdict::{DetectorStep, FeatureContribution, Verdict},
+    verdict::{DetectorStep, FeatureContribution, Verdict, Violation},
 };
 use crate::{
-    calibrate::{Memory, Severity, SeverityTracker},
-    explain::AnomalyType,
-    features::{FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, Inputs, StepBackwards},
+    calibrate::{AnomalyScore, Memory, Severity, SeverityTracker},
+    explain::{self, AnomalyType, Criterion},
+    features::{
+        FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, InputLayout, Inputs, Statistic,
+        StepBackwards,
+    },
     model::{Explanation, History, Model, Past, Scored},
     series::{LabelSet, TimestampMs},
 };
@@ -25,7 +29,12 @@ pub struct VectorJudge {
     types: Vec<AnomalyType>,
     windows: FeatureWindows,
     trackers: BTreeMap<LabelSet, SeverityTracker>,
+    /// Until when the passing of a limit is remembered, for those that passed one.
+    watched_until: BTreeMap<LabelSet, TimestampMs>,
+    silence: Silence,
     past: Past,
+    /// What was wrong with the vectors of the step that was taken last: feature and number of entities.
+    invalid_values: Vec<(String, usize)>,
     trainer: Option<Trainer>,
 }
 
@@ -39,7 +48,10 @@ impl VectorJudge {
             types: types(&settings.schema),
             windows: FeatureWindows::new(&settings.schema),
             trackers: BTreeMap::new(),
+            watched_until: BTreeMap::new(),
+            silence: Silence::new(settings.silence),
             past: past(&settings),
+            invalid_values: Vec::new(),
             trainer: settings.training.clone().map(Trainer::new),
             settings,
         }
@@ -62,30 +74,47 @@ impl VectorJudge {
         self.trackers.keys()
     }
 
+    /// The entities of which it stands that they are silent, by ascending labels.
+    pub fn silent_entities(&self) -> impl Iterator<Item = &LabelSet> {
+        self.silence.standing()
+    }
+
     /// Takes the vectors of a step into the windows: the first half of a step.
     ///
     /// # Errors
     /// When the step lies before the last one; nothing is changed then.
-    pub fn take(&mut self, matrix: &FeatureMatrix) -> Result<Inputs, StepBackwards> {
-        let inputs = self.windows.push(matrix)?;
+    pub fn take(&mut self, mut matrix: FeatureMatrix) -> Result<Inputs, StepBackwards> {
+        let invalid = self.settings.rules.drop_invalid(&mut matrix);
+        let inputs = self.windows.push(&matrix)?;
+        let named = self.settings.schema.features().iter().zip(invalid).filter(|(_, count)| *count > 0);
+        self.invalid_values = named.map(|(feature, count)| (feature.name.clone(), count)).collect();
         self.windows.forget_silent();
         Ok(inputs)
     }
 
     /// Judges what [`Self::take`] gave, and gathers it for training: the second half of a step. Entities that had a
-    /// verdict at the last step and are not among the inputs are gone.
+    /// verdict at the last step and have none now are gone.
+    ///
+    /// An entity that no model scores, because it warms up or there is none, has a verdict only where a limit is
+    /// passed, and until that is forgotten.
     pub fn judge(&mut self, inputs: &Inputs, model: Option<&Model>) -> DetectorStep {
-        let mut step = DetectorStep::default();
-        if let Some(model) = model {
-            model.version().clone_into(&mut step.model_version);
-            self.score(model, inputs, &mut step);
+        let invalid_values = std::mem::take(&mut self.invalid_values);
+        let mut step = DetectorStep { invalid_values, ..DetectorStep::default() };
+        let scored = model.map_or_else(Vec::new, |model| self.score(model, inputs));
+        step.model_version = model.map(|model| model.version().to_owned()).unwrap_or_default();
+        step.warming_up = inputs.entities.len() - scored.len();
+        let mut scored = scored.into_iter().peekable();
+        for row in 0..inputs.entities.len() {
+            let scored = scored.next_if(|scored| scored.row == row);
+            step.verdicts.extend(self.verdict(model, inputs, row, scored));
         }
         if let Some(fade) = self.settings.forget_after {
             let fade_ms = i64::try_from(fade.as_millis()).unwrap_or(i64::MAX);
             self.past.forget_before(inputs.at.plus_ms(-fade_ms));
         }
-        step.warming_up = inputs.entities.len() - step.verdicts.len();
-        step.gone = self.drop_unscored(&step.verdicts);
+        step.gone = self.drop_unjudged(&step.verdicts);
+        let silences = self.silence.step(inputs.at, &inputs.entities, &step.gone);
+        (step.silent, step.silence_ended) = (silences.silent, silences.ended);
         let in_incident =
             |entity: &LabelSet| self.trackers.get(entity).is_some_and(|t| t.severity() >= Severity::Medium);
         if let Some(trainer) = &mut self.trainer {
@@ -100,27 +129,88 @@ impl VectorJudge {
         self.trainer.as_mut()?.due(at, live, &settings.schema, settings.thresholds, settings.forget_after)
     }
 
-    fn score(&mut self, model: &Model, inputs: &Inputs, step: &mut DetectorStep) {
+    fn score(&mut self, model: &Model, inputs: &Inputs) -> Vec<Scored> {
         // A model of the stream is for the entities it has seen; a fixed one is for all.
         let only_known = self.trainer.is_some();
         let chosen = |entity: &LabelSet| !only_known || model.knows(entity);
-        for scored in model.score_only(inputs, &mut self.past, chosen) {
-            let settings = &self.settings;
-            let fresh = || SeverityTracker::new(settings.thresholds, settings.persistence);
-            let tracker = self.trackers.entry(scored.entity.clone()).or_insert_with(fresh);
-            let severity = tracker.update(Some(scored.anomaly_score), inputs.at);
-            let (since, peak) = (tracker.since(), tracker.peak());
-            let history = History { windows: &self.windows, since, peak };
-            step.verdicts.push(verdict(model, &self.types, inputs, scored, severity, &history));
+        let rules = &self.settings.rules;
+        model.score_gated(inputs, &mut self.past, chosen, |entity| rules.gates(entity))
+    }
+
+    /// What is said of the entity in this row; `scored` is what the model says of it.
+    fn verdict(
+        &mut self,
+        model: Option<&Model>,
+        inputs: &Inputs,
+        row: usize,
+        scored: Option<Scored>,
+    ) -> Option<Verdict> {
+        let entity = &inputs.entities[row];
+        let (violations, worst) = self.violations(inputs, row);
+        if scored.is_none() && violations.is_empty() && !self.is_watched(entity, inputs.at) {
+            return None;
         }
+        let settings = &self.settings;
+        let fresh = || SeverityTracker::new(settings.thresholds, settings.persistence);
+        let tracker = self.trackers.entry(entity.clone()).or_insert_with(fresh);
+        if !violations.is_empty() {
+            let memory_ms = settings.schema.step_ms().saturating_mul(tracker.memory_steps() as i64);
+            self.watched_until.insert(entity.clone(), inputs.at.plus_ms(memory_ms));
+        }
+        let score = scored.as_ref().map(|scored| scored.anomaly_score).unwrap_or_default();
+        let score = score.at_least(settings.thresholds.of(worst));
+        let severity = tracker.update(Some(score), inputs.at);
+        let history = History { windows: &self.windows, since: tracker.since(), peak: tracker.peak() };
+        let mut verdict = match (model, scored) {
+            (Some(model), Some(scored)) => {
+                self::verdict(model, &self.types, inputs, scored, severity, &history)
+            }
+            _ => unscored(&settings.schema, inputs, row, severity, &history),
+        };
+        verdict.anomaly_score = score;
+        for violation in violations.iter().rev() {
+            let (seen, limit) = (violation.seen, violation.limit);
+            let beyond = explain::beyond_limit(&violation.feature, seen, limit);
+            verdict.explanation = match &*verdict.explanation {
+                "" => beyond,
+                rest => format!("{beyond}; {rest}"),
+            };
+        }
+        if !violations.is_empty() {
+            verdict.criteria.push(Criterion::ThresholdViolation);
+            verdict.criteria.sort_unstable();
+            let known = verdict.anomaly_type;
+            verdict.anomaly_type = known.or_else(|| self.type_of(&violations[0].feature));
+        }
+        verdict.violations = violations;
+        Some(verdict)
+    }
+
+    fn type_of(&self, feature: &str) -> Option<AnomalyType> {
+        let features = self.settings.schema.features();
+        features.iter().position(|column| column.name == feature).map(|place| self.types[place])
+    }
+
+    fn violations(&self, inputs: &Inputs, row: usize) -> (Vec<Violation>, Severity) {
+        let features = self.settings.schema.features();
+        let layout = InputLayout { n_features: features.len() };
+        let value = |feature| inputs.values[[row, layout.column(feature, Statistic::Value)]];
+        let values = (0..features.len()).map(value);
+        self.settings.rules.violations(&inputs.entities[row], values, |feature| &features[feature].name)
+    }
+
+    /// Whether a limit was passed so lately that the tracker of the entity remembers it.
+    fn is_watched(&self, entity: &LabelSet, at: TimestampMs) -> bool {
+        self.watched_until.get(entity).is_some_and(|until| at < *until)
     }
 
     /// Entities that had a verdict and have none now: their series end at this step.
-    fn drop_unscored(&mut self, verdicts: &[Verdict]) -> Vec<LabelSet> {
-        let scored = |entity: &LabelSet| verdicts.binary_search_by(|v| v.entity.cmp(entity)).is_ok();
-        let gone: Vec<LabelSet> = self.trackers.keys().filter(|entity| !scored(entity)).cloned().collect();
+    fn drop_unjudged(&mut self, verdicts: &[Verdict]) -> Vec<LabelSet> {
+        let judged = |entity: &LabelSet| verdicts.binary_search_by(|v| v.entity.cmp(entity)).is_ok();
+        let gone: Vec<LabelSet> = self.trackers.keys().filter(|entity| !judged(entity)).cloned().collect();
         for entity in &gone {
             self.trackers.remove(entity);
+            self.watched_until.remove(entity);
         }
         gone
     }
@@ -161,6 +251,7 @@ fn verdict(
         .collect();
     Verdict {
         at: inputs.at,
+        violations: Vec::new(),
         anomaly_score: scored.anomaly_score,
         tail_probability: scored.tail_probability,
         raw_score: scored.raw_score,
@@ -176,3 +267,40 @@ fn verdict(
         entity: scored.entity,
     }
 }
+
+/// The verdict on an entity that no model scores.
+fn unscored(
+    schema: &FeatureSchema,
+    inputs: &Inputs,
+    row: usize,
+    severity: Severity,
+    history: &History<'_>,
+) -> Verdict {
+    let features = schema.features();
+    let layout = InputLayout { n_features: features.len() };
+    let is_missing =
+        |feature: &usize| inputs.values[[row, layout.column(*feature, Statistic::Value)]].is_nan();
+    Verdict {
+        entity: inputs.entities[row].clone(),
+        at: inputs.at,
+        anomaly_score: AnomalyScore::default(),
+        tail_probability: 1.0,
+        raw_score: 0.0,
+        severity,
+        since: history.since,
+        peak: history.peak,
+        incident: None,
+        contributions: Vec::new(),
+        violations: Vec::new(),
+        missing: (0..features.len())
+            .filter(is_missing)
+            .map(|feature| features[feature].name.clone())
+            .collect(),
+        criteria: Vec::new(),
+        anomaly_type: None,
+        explanation: "not scored yet".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

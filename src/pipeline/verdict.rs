@@ -2,7 +2,7 @@
 
 use super::incident::IncidentId;
 use crate::{
-    calibrate::{AnomalyScore, Peak, Severity},
+    calibrate::{AnomalyScore, Bound, Peak, Severity},
     explain::{AnomalyType, Criterion},
     series::{LabelSet, STALE_NAN, TimestampMs},
 };
@@ -15,8 +15,10 @@ pub mod names {
     pub const ANOMALY_SEVERITY: &str = "anomaly_severity";
     /// The score from which a detector speaks of an anomaly.
     pub const ANOMALY_THRESHOLD: &str = "anomaly_threshold";
+    /// 1 while nothing is heard of an entity that was scored.
+    pub const ANOMALY_SILENCE: &str = "anomaly_silence";
     /// All of them: what the receiver knows as our own output when it comes back.
-    pub const OWN: [&str; 3] = [ANOMALY_SCORE, ANOMALY_SEVERITY, ANOMALY_THRESHOLD];
+    pub const OWN: [&str; 4] = [ANOMALY_SCORE, ANOMALY_SEVERITY, ANOMALY_SILENCE, ANOMALY_THRESHOLD];
     /// The label that names the detector.
     pub const DETECTOR: &str = "detector";
 }
@@ -30,6 +32,17 @@ pub struct FeatureContribution {
     pub share: f64,
 }
 
+/// A feature that is beyond its limit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Violation {
+    /// Feature name.
+    pub feature: String,
+    /// Its value at the step.
+    pub seen: f64,
+    /// What it is beyond.
+    pub limit: Bound,
+}
+
 /// All that one evaluation says of one entity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
@@ -37,9 +50,9 @@ pub struct Verdict {
     pub entity: LabelSet,
     /// The step.
     pub at: TimestampMs,
-    /// Calibrated score.
+    /// Calibrated score; at least where the severity of a limit begins, when a feature is beyond it.
     pub anomaly_score: AnomalyScore,
-    /// Share of normal windows that look at least this odd.
+    /// Share of normal windows that look at least this odd; 1 for an entity that no model scores yet.
     pub tail_probability: f64,
     /// Before calibration and not held against the recent past, see [`crate::model::Scored::raw_score`].
     pub raw_score: f64,
@@ -53,6 +66,8 @@ pub struct Verdict {
     pub incident: Option<IncidentId>,
     /// What drove the score, largest first; empty when nothing stands out.
     pub contributions: Vec<FeatureContribution>,
+    /// Features beyond their limits at this step.
+    pub violations: Vec<Violation>,
     /// Features without a value at this step.
     pub missing: Vec<String>,
     /// What is unusual about the features that drove it, each once; empty where none is unusual by itself, and for a
@@ -73,15 +88,21 @@ pub struct DetectorStep {
     pub verdicts: Vec<Verdict>,
     /// Entities that were scored before and are not there any more.
     pub gone: Vec<LabelSet>,
+    /// Entities that were scored before and of which nothing is heard any more.
+    pub silent: Vec<LabelSet>,
+    /// Entities that were silent at the last step and are not said to be so any more.
+    pub silence_ended: Vec<LabelSet>,
     /// Entities whose windows are not filled enough, or that no model knows yet.
     pub warming_up: usize,
+    /// Features with values outside their valid range, and how many entities had one; they were taken as missing.
+    pub invalid_values: Vec<(String, usize)>,
     /// Features whose expression failed at this step, with the reason.
     pub failed_features: Vec<(String, String)>,
 }
 
 impl DetectorStep {
     /// The series to write back for this step: score and severity of every verdict, a stale marker
-    /// for every entity that went, and the detector's threshold.
+    /// for every entity that went, the silent entities, and the detector's threshold.
     #[must_use]
     pub fn series(&self, detector: &str, threshold: f64) -> Vec<(LabelSet, f64)> {
         let mut series = Vec::with_capacity(self.verdicts.len() * 2 + self.gone.len() * 2 + 1);
@@ -96,6 +117,11 @@ impl DetectorStep {
         for entity in &self.gone {
             series.push((named(names::ANOMALY_SCORE, detector, entity), STALE_NAN));
             series.push((named(names::ANOMALY_SEVERITY, detector, entity), STALE_NAN));
+        }
+        let silent = self.silent.iter().map(|entity| (entity, 1.0));
+        let ended = self.silence_ended.iter().map(|entity| (entity, STALE_NAN));
+        for (entity, value) in silent.chain(ended) {
+            series.push((named(names::ANOMALY_SILENCE, detector, entity), value));
         }
         if !self.verdicts.is_empty() {
             series.push((Self::threshold_labels(detector), threshold));

@@ -25,6 +25,7 @@ use std::{
 
 /// A gauge of seconds.
 type Seconds = Gauge<f64, AtomicU64>;
+type Score = Gauge<f64, AtomicU64>;
 
 /// A histogram per label set.
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
@@ -115,8 +116,14 @@ pub struct Metrics {
     pub entities: Family<DetectorLabel, Gauge>,
     /// Entities without enough window for a score.
     pub entities_warming_up: Family<DetectorLabel, Gauge>,
+    /// Entities that were scored and of which nothing is heard.
+    pub entities_silent: Family<DetectorLabel, Gauge>,
     /// Features that had no value at a step because their expression failed.
     pub feature_failures: Family<DetectorLabel, Counter>,
+    /// Scores at which severities begin.
+    pub severity_thresholds: Family<DetectorSeverityLabels, Score>,
+    /// Values outside their valid range.
+    pub feature_values_invalid: Family<DetectorLabel, Counter>,
     /// Entities that are anomalous now.
     pub anomalies: Family<DetectorSeverityLabels, Gauge>,
     /// Incidents that have not ended.
@@ -202,9 +209,12 @@ impl Metrics {
             last_step_timestamp: t.gauge("last_step_timestamp_seconds", "Data time of the newest evaluated step."),
             entities: t.gauges("entities", "detector", "Entities known to each detector."),
             entities_warming_up: t.gauges("entities_warming_up", "detector", "Entities whose windows are not filled enough for a score."),
+            entities_silent: t.gauges("entities_silent", "detector", "Entities that were scored and of which nothing is heard any more."),
             feature_failures: t.counters("feature_failures", "detector", "Features that had no value at a step because their expression failed on the data (a join that is not one-to-one, several results for one entity)."),
             incidents_open: t.gauge("incidents_open", "Incidents that have not ended: what fires together on one entity, over all detectors."),
             incidents: t.counters("incidents", "severity", "Incidents that ended, by the highest severity they had."),
+            feature_values_invalid: t.counters("feature_values_invalid", "detector", "Values of features outside their valid range; they were taken as missing."),
+            severity_thresholds: t.score_gauges("severity_threshold", "detector, severity", "Anomaly scores at which severities begin: as configured, or higher where the alert budget asks for it."),
             anomalies: t.gauges("anomalies", "detector, severity", "Entities that are anomalous at the last evaluated step."),
 
             model_info: t.gauges("model_info", "detector, version", "1, with the version of each live model."),
@@ -323,6 +333,15 @@ impl Table {
         labels: &'static str,
         help: &'static str,
     ) -> Family<L, Gauge> {
+        self.add("gauge", name, labels, help, Family::default())
+    }
+
+    fn score_gauges<L: LabelSet>(
+        &mut self,
+        name: &str,
+        labels: &'static str,
+        help: &'static str,
+    ) -> Family<L, Score> {
         self.add("gauge", name, labels, help, Family::default())
     }
 

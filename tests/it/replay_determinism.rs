@@ -13,7 +13,7 @@ use emberwatch::{
         fleet::{Fleet, Scraped},
     },
     features::{DEFAULT_RATE_INTERVAL, FeatureSchema, SchemaSettings, preset},
-    pipeline::{ClockConfig, Detector, DetectorSettings, Replay, TrainingPolicy, names},
+    pipeline::{ClockConfig, Detector, DetectorSettings, Replay, Rules, TrainingPolicy, names},
     score::iforest::Hyperparams,
     series::{LabelSet, METRIC_NAME, Sample, SampleBatch, TimestampMs, is_stale_marker, series_hash},
     window,
@@ -209,6 +209,8 @@ fn detector(name: &str, features: &str) -> Detector {
         thresholds: Thresholds::default(),
         persistence: CheckedPersistence::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
+        rules: Rules::default(),
+        silence: Duration::ZERO,
         training: Some(training),
     })
     .unwrap()

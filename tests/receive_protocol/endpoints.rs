@@ -25,6 +25,7 @@ pub(crate) fn report(detector: &str, severity: u8) -> AnomalyReport {
         anomaly_type: Some(AnomalyType::Resource),
         explanation: "cpu_usage_avg is 0.97, usually 0.1 to 0.3".to_owned(),
         contributions: vec![ContributionReport { feature: "cpu_usage_avg".to_owned(), share: 1.0 }],
+        violations: Vec::new(),
         missing_features: vec!["disk_usage_pct".to_owned()],
         model_version: "v1".to_owned(),
     }
@@ -160,6 +161,7 @@ fn an_anomaly_says_who_how_rare_why_and_since_when() {
                 "type": "resource",
                 "explanation": "cpu_usage_avg is 0.97, usually 0.1 to 0.3",
                 "contributions": [{ "feature": "cpu_usage_avg", "share": 1.0 }],
+                "violations": [],
                 "missing_features": ["disk_usage_pct"],
                 "model_version": "v1",
             }],
@@ -199,6 +201,7 @@ fn verdict(instance: &str, minute: i64, severity: Severity) -> Verdict {
         since: anomalous.then_some(at),
         peak: anomalous.then(|| Peak { at, score: AnomalyScore::from_tail_probability(1e-3) }),
         incident: None,
+        violations: Vec::new(),
         contributions: Vec::new(),
         missing: Vec::new(),
         criteria: vec![Criterion::BehaviourChange],

@@ -29,6 +29,7 @@ fn verdict(name: &str, at: i64, since: i64, severity: Severity, value: f64) -> V
         peak: Some(Peak { at: minute(at), score: score(value) }),
         incident: None,
         contributions: Vec::new(),
+        violations: Vec::new(),
         missing: Vec::new(),
         criteria: vec![Criterion::StatisticalOutlier],
         anomaly_type: Some(AnomalyType::Resource),

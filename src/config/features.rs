@@ -1,0 +1,110 @@
+//! The features of a detector: a preset's and its own, with what holds for each.
+
+use super::{
+    check::is_label_name,
+    rules::rules,
+    section::{FreeValue, Section, Text, nearest},
+};
+use crate::{
+    features::{DEFAULT_RATE_INTERVAL, FeatureColumn, PRESETS, preset, with_rate_interval},
+    pipeline::FeatureRules,
+    promql::{ParseError, Plan},
+};
+use std::time::Duration;
+
+/// What a detector looks at.
+#[derive(Default)]
+pub(super) struct Features {
+    pub(super) columns: Vec<FeatureColumn>,
+    /// Invariant: as many as there are columns.
+    pub(super) rules: Vec<FeatureRules>,
+}
+
+/// The preset's features in its order, replaced and followed by the detector's own.
+pub(super) fn features(section: &mut Section<'_>) -> Features {
+    let chosen = section.text("preset");
+    let longest = Duration::from_secs(86_400);
+    let range = section.duration("rate_interval", DEFAULT_RATE_INTERVAL, Duration::from_secs(1)..=longest);
+    let mut features = Features::default();
+    if let Some(text) = &chosen {
+        features.columns = preset_features(section, text, range);
+        features.rules = vec![FeatureRules::default(); features.columns.len()];
+    }
+    let own = section.section("features");
+    for (name, value) in own.free_values() {
+        feature(&own, &mut features, name, value, range);
+    }
+    if features.columns.is_empty() && chosen.is_none() {
+        section
+            .note_here("has no features", "write preset: node_exporter, or features with PromQL expressions");
+    }
+    features
+}
+
+/// One entry: an expression, or a map of an expression and what holds for the feature. A feature of the preset
+/// need not repeat its expression.
+fn feature(own: &Section<'_>, features: &mut Features, name: Text, value: FreeValue<'_>, range: Duration) {
+    let (expression, rules) = match value {
+        FreeValue::Scalar(expression) => (Some(expression), FeatureRules::default()),
+        FreeValue::Map(mut map) => {
+            let expression = map.text("expr");
+            let rules = rules(&mut map, FeatureRules::default());
+            map.finish();
+            (expression, rules)
+        }
+    };
+    let expression = expression.map(|text| Text { value: with_rate_interval(&text.value, range), ..text });
+    let known = features.columns.iter().position(|column| column.name == name.value);
+    check_feature(own, &name, expression.as_ref());
+    match (known, expression) {
+        (Some(place), expression) => {
+            features.rules[place] = rules;
+            if let Some(expression) = expression {
+                features.columns[place].expression = expression.value;
+            }
+        }
+        (None, Some(expression)) => {
+            features.columns.push(FeatureColumn { name: name.value, expression: expression.value });
+            features.rules.push(rules);
+        }
+        (None, None) => {
+            let names = features.columns.iter().map(|column| column.name.as_str());
+            let hint = match nearest(&name.value, &names.collect::<Vec<_>>()) {
+                Some(known) => format!("did you mean {known:?}?"),
+                None => "write expr: with a PromQL expression".to_owned(),
+            };
+            own.note(&name, "has no expression, and no preset gives it one", &hint);
+        }
+    }
+}
+
+fn preset_features(section: &Section<'_>, chosen: &Text, range: Duration) -> Vec<FeatureColumn> {
+    if let Some(preset) = preset(&chosen.value) {
+        return preset.columns(range);
+    }
+    let known = PRESETS.map(|preset| preset.name);
+    let hint = match nearest(&chosen.value, &known) {
+        Some(name) => format!("did you mean {name:?}?"),
+        None => format!("presets are {}", known.join(", ")),
+    };
+    section.note(chosen, &format!("there is no preset {:?}", chosen.value), &hint);
+    Vec::new()
+}
+
+fn check_feature(own: &Section<'_>, name: &Text, expression: Option<&Text>) {
+    if !is_label_name(&name.value) {
+        own.note(name, "is not a feature name", "use letters, digits and _, not starting with a digit");
+    }
+    if let Some(expression) = expression
+        && let Err(error) = Plan::parse(&expression.value)
+    {
+        note_expression(own, expression, &error);
+    }
+}
+
+/// The place inside the expression is counted from where the expression begins.
+pub(super) fn note_expression(section: &Section<'_>, expression: &Text, error: &ParseError) {
+    let message = format!("expression {}:{}: {}", error.line(), error.column(), error.message());
+    let hint = error.hint().unwrap_or("docs/configuration.md says which PromQL is supported");
+    section.note(expression, &message, hint);
+}

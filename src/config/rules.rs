@@ -1,0 +1,123 @@
+//! What holds for single features: gates and valid ranges, and other ones for some entities.
+
+use super::{
+    features::note_expression,
+    section::{FreeValue, Section, Text, nearest},
+};
+use crate::{
+    calibrate::{Limits, Severity},
+    features::{Direction, Gate, SchemaSettings, ValidRange},
+    pipeline::{FeatureRules, Override},
+    promql::parse_matchers,
+    series::LabelMatcher,
+};
+
+/// The rules in a map; what it does not say is as in `default`.
+pub(super) fn rules(map: &mut Section<'_>, default: FeatureRules) -> FeatureRules {
+    FeatureRules {
+        gate: gate(map, default.gate),
+        valid_range: valid_range(map).or(default.valid_range),
+        limits: limits(map).or(default.limits),
+    }
+}
+
+/// The list `overrides`, complete: what one does not say of a feature is as in `rules`.
+pub(super) fn overrides(
+    section: &mut Section<'_>,
+    settings: &SchemaSettings,
+    rules: &[FeatureRules],
+) -> Vec<Override> {
+    let names: Vec<&str> = settings.features.iter().map(|feature| feature.name.as_str()).collect();
+    let sections = section.sections("overrides").unwrap_or_default();
+    sections.into_iter().map(|one| exception(one, &settings.by, &names, rules)).collect()
+}
+
+fn exception(mut section: Section<'_>, by: &[String], names: &[&str], rules: &[FeatureRules]) -> Override {
+    let matchers = matchers(&mut section, by);
+    let mut features = rules.to_vec();
+    let own = section.section("features");
+    for (name, value) in own.free_values() {
+        let Some(place) = names.iter().position(|known| *known == name.value) else {
+            let hint = match nearest(&name.value, names) {
+                Some(known) => format!("did you mean {known:?}?"),
+                None => format!("features here are {}", names.join(", ")),
+            };
+            own.note(&name, "is no feature of this detector", &hint);
+            continue;
+        };
+        match value {
+            FreeValue::Map(mut map) => {
+                features[place] = self::rules(&mut map, features[place]);
+                map.finish();
+            }
+            FreeValue::Scalar(text) => own.note(
+                &text,
+                "an override changes no expression",
+                "write a map such as { direction: above, min_change: 0.1 }",
+            ),
+        }
+    }
+    section.finish();
+    Override { matchers, features }
+}
+
+fn matchers(section: &mut Section<'_>, by: &[String]) -> Vec<LabelMatcher> {
+    const HINT: &str = "write a selector of the entity's labels, such as '{instance=~\"db.*\"}'";
+    let Some(text) = section.text("match") else {
+        section.note_here("match is missing", HINT);
+        return Vec::new();
+    };
+    let matchers = parse_matchers(&text.value).unwrap_or_else(|error| {
+        note_expression(section, &text, &error);
+        Vec::new()
+    });
+    for matcher in &matchers {
+        check_label(section, &text, matcher, by);
+    }
+    matchers
+}
+
+/// A label that no entity has would match always, or never.
+fn check_label(section: &Section<'_>, text: &Text, matcher: &LabelMatcher, by: &[String]) {
+    if !by.iter().any(|label| label == matcher.name()) {
+        let message = format!("entities have no label {:?}", matcher.name());
+        section.note(text, &message, &format!("entities are named by {}", by.join(", ")));
+    }
+}
+
+fn gate(map: &mut Section<'_>, default: Gate) -> Gate {
+    let directions = Direction::ALL.map(|direction| (direction.name(), direction));
+    let direction = map.choice("direction", &directions, default.direction());
+    let mut distance = |key, default| map.real(key, Some(0.0)).unwrap_or(default);
+    let (min_change, min_relative_change) = (
+        distance("min_change", default.min_change()),
+        distance("min_relative_change", default.min_relative_change()),
+    );
+    // Numbers that are none have been noted.
+    Gate::new(direction, min_change, min_relative_change).unwrap_or(default)
+}
+
+/// What is beyond which an anomaly by itself.
+fn limits(map: &mut Section<'_>) -> Option<Limits> {
+    let mut limit = map.optional_section("limit")?;
+    let (above, below) = (limit.real("above", None), limit.real("below", None));
+    let severities = [Severity::Medium, Severity::High].map(|severity| (severity.name(), severity));
+    let severity = limit.choice("severity", &severities, Severity::Medium);
+    // A bound that is no number has been noted, and is not missing.
+    let is_written = limit.has("above") || limit.has("below");
+    let limits = Limits::new(above, below, severity);
+    if let Err(invalid) = limits
+        && (above.is_some() || below.is_some() || !is_written)
+    {
+        limit.note_here(&invalid.to_string(), "write, for example, { above: 0.95 }");
+    }
+    limit.finish();
+    limits.ok()
+}
+
+fn valid_range(map: &mut Section<'_>) -> Option<ValidRange> {
+    let (low, high) = map.pair("valid_range")?;
+    ValidRange::new(low, high)
+        .map_err(|invalid| map.note_at("valid_range", &format!("{invalid}; write, for example, [0, 1]")))
+        .ok()
+}

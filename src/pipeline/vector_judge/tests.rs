@@ -1,0 +1,102 @@
+//! What holds for verdicts over weeks.
+
+use crate::{
+    calibrate::{AlarmRate, Budget, CheckedPersistence, Memory, Severity, Thresholds},
+    features::{FeatureColumn, FeatureMatrix, FeatureSchema, SchemaSettings},
+    pipeline::{Backtest, DetectorSettings, Rules, TrainingPolicy},
+    score::iforest::Hyperparams,
+    series::{LabelSet, TimestampMs},
+};
+use ndarray::Array2;
+use rand::{RngExt, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use std::{collections::BTreeMap, time::Duration};
+
+const STEP: Duration = Duration::from_secs(900);
+const STEPS_A_WEEK: i64 = 672;
+const N_ENTITIES: usize = 40;
+const N_FEATURES: usize = 3;
+
+/// Machines whose features wander about a level, each step half of what they were before (an autoregressive
+/// process), and nothing ever happens.
+struct Fleet {
+    rng: Xoshiro256PlusPlus,
+    state: Array2<f64>,
+    step: i64,
+}
+
+impl Fleet {
+    fn new() -> Self {
+        let state = Array2::zeros((N_ENTITIES, N_FEATURES));
+        Self { rng: Xoshiro256PlusPlus::seed_from_u64(11), state, step: 0 }
+    }
+
+    fn next(&mut self) -> FeatureMatrix {
+        self.step += 1;
+        for value in &mut self.state {
+            // Nearly normal, with standard deviation 1.
+            let noise = (0..12).map(|_| self.rng.random::<f64>()).sum::<f64>() - 6.0;
+            *value = *value / 2.0 + noise;
+        }
+        let entity = |n: usize| LabelSet::from_pairs([("instance", format!("{n:02}"))]).unwrap();
+        FeatureMatrix {
+            at: TimestampMs(self.step * STEP.as_millis() as i64),
+            entities: (0..N_ENTITIES).map(entity).collect(),
+            values: &self.state + 20.0,
+            ambiguous: vec![0; N_FEATURES],
+        }
+    }
+}
+
+fn schema() -> FeatureSchema {
+    let column = |n: usize| FeatureColumn { name: format!("f{n}"), expression: String::new() };
+    FeatureSchema::new(SchemaSettings {
+        step_ms: STEP.as_millis() as i64,
+        window_steps: 8,
+        features: (0..N_FEATURES).map(column).collect(),
+        ..SchemaSettings::default()
+    })
+    .unwrap()
+}
+
+/// Forty machines for five weeks, with models that the detector trained itself and the recent past as it ships.
+#[test]
+fn the_false_alarms_of_two_hundred_weeks_stay_within_the_budget() {
+    let rate = |days: u64| Some(AlarmRate { alarms: 1.0, period: Duration::from_secs(days * 86_400) });
+    let persistence = CheckedPersistence::default();
+    let thresholds = Budget { medium: rate(1), high: rate(7) }
+        .thresholds(Thresholds::new(0.01, 0.02, 0.03).unwrap(), persistence, STEP)
+        .unwrap();
+    let training = TrainingPolicy {
+        warm_up_ms: 2 * STEPS_A_WEEK * STEP.as_millis() as i64,
+        max_rows: 10_000,
+        retention_ms: i64::MAX / 2,
+        hyperparams: Hyperparams { n_trees: 25, ..Hyperparams::default() },
+        contamination: 0.0,
+    };
+    let settings = DetectorSettings {
+        schema: schema(),
+        thresholds,
+        persistence,
+        forget_after: Some(Memory::DEFAULT_FADE),
+        rules: Rules::default(),
+        silence: Duration::ZERO,
+        training: Some(training),
+    };
+    let (mut fleet, mut backtest) = (Fleet::new(), Backtest::new(settings, None));
+    while backtest.model().is_none() {
+        backtest.step(&fleet.next()).unwrap();
+    }
+    let mut before: BTreeMap<LabelSet, Severity> = BTreeMap::new();
+    let mut alarms = [0; 2];
+    for _ in 0..5 * STEPS_A_WEEK {
+        for verdict in backtest.step(&fleet.next()).unwrap().step.verdicts {
+            let was = before.insert(verdict.entity, verdict.severity).unwrap_or_default();
+            for (alarms, level) in alarms.iter_mut().zip([Severity::Medium, Severity::High]) {
+                *alarms += usize::from(was < level && verdict.severity >= level);
+            }
+        }
+    }
+    assert!(alarms[0] <= 1400 && alarms[1] <= 200, "{alarms:?} medium and high alarms");
+    assert!(alarms[0] > 0, "thresholds that nothing reaches would prove nothing");
+}
