@@ -2,6 +2,7 @@
 //!
 //! - [`Tail`]: raw score -> tail probability, from scores of normal operation;
 //! - [`Recent`]: how rare that is of late, for one entity;
+//! - [`SeasonalRarity`]: how rare it is that a value is unusual for its hour;
 //! - [`AnomalyScore`]: tail probability -> 0 to 1, a sixth for every factor of ten;
 //! - [`Severity`], [`SeverityTracker`]: anomaly scores over time -> level, with persistence and hysteresis.
 //!
@@ -16,6 +17,8 @@ mod pareto;
 
 mod recent;
 
+mod seasonal;
+
 mod severity;
 
 mod tail;
@@ -24,6 +27,7 @@ mod tracker;
 
 pub use anomaly_score::AnomalyScore;
 pub use recent::{Memory, Recent};
+pub use seasonal::SeasonalRarity;
 pub use severity::{InvalidThresholds, Severity, Thresholds};
 pub use tail::{InvalidTail, Tail, TailError, TailParts};
 pub use tracker::{CheckedPersistence, InvalidPersistence, Persistence, SeverityTracker};

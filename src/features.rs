@@ -13,6 +13,8 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod holidays;
+
 mod inputs;
 
 mod matrix;
@@ -21,10 +23,17 @@ mod preset;
 
 mod schema;
 
+mod season;
+
 mod window;
 
+mod zone;
+
+pub use holidays::{Holiday, Holidays, InvalidHoliday};
 pub use inputs::{CALENDAR_COLUMNS, InputLayout, Inputs, Statistic};
 pub use matrix::{FeatureMatrix, join};
 pub use preset::{DEFAULT_RATE_INTERVAL, PRESETS, Preset, RATE_INTERVAL, preset, with_rate_interval};
 pub use schema::{FeatureColumn, FeatureSchema, InvalidSchema, SchemaDifference, SchemaSettings};
+pub use season::{Calendar, DayKind, Hour, SeasonSettings, SeasonalBaselines, SeasonalInputs, Usual};
 pub use window::{FeatureWindows, SHORT_STEPS, StepBackwards};
+pub use zone::{LocalTime, Zone};

@@ -27,6 +27,8 @@ mod leaves;
 
 mod replay;
 
+mod season;
+
 mod training;
 
 mod vector_judge;
@@ -42,4 +44,4 @@ pub use leaves::{LeafMemory, LeafPlaces, LeafTable, SlicedEvaluation};
 pub use replay::Replay;
 pub use training::{TrainingJob, TrainingPolicy};
 pub use vector_judge::VectorJudge;
-pub use verdict::{DetectorStep, FeatureContribution, Verdict, names};
+pub use verdict::{DetectorStep, FeatureContribution, Seasonal, Verdict, names};

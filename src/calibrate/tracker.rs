@@ -108,6 +108,16 @@ impl Persistence {
     }
 }
 
+// === impl CheckedPersistence ===
+
+impl CheckedPersistence {
+    /// What it says.
+    #[must_use]
+    pub fn get(self) -> Persistence {
+        self.0
+    }
+}
+
 // === impl SeverityTracker ===
 
 impl SeverityTracker {

@@ -3,6 +3,7 @@
 use super::{progress, read_model, scoring, write_scores};
 use crate::{
     calibrate::{CheckedPersistence, Memory, Severity},
+    features::SeasonSettings,
     pipeline::{Backtest, DetectorSettings},
     table::{self, Columns},
 };
@@ -46,6 +47,7 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
         thresholds: model.thresholds(),
         persistence: CheckedPersistence::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
+        season: Some(SeasonSettings::default()),
         training: None,
     };
     let model = Arc::new(model);

@@ -1,6 +1,7 @@
 //! The `detectors` list.
 
 use super::{
+    calendar::{holidays, local_time},
     check::is_label_name,
     section::{Section, Text, nearest},
     settings::Detector,
@@ -9,7 +10,7 @@ use super::{
 use crate::{
     calibrate::{CheckedPersistence, Memory, Persistence, Severity, Thresholds},
     features::{
-        DEFAULT_RATE_INTERVAL, FeatureColumn, FeatureSchema, PRESETS, SchemaSettings, preset,
+        DEFAULT_RATE_INTERVAL, FeatureColumn, FeatureSchema, PRESETS, SchemaSettings, SeasonSettings, preset,
         with_rate_interval,
     },
     promql::{ParseError, Plan},
@@ -66,16 +67,21 @@ fn default_detector(step: Duration) -> Option<Detector> {
         thresholds: Thresholds::default(),
         persistence: CheckedPersistence::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
+        season: Some(SeasonSettings::default()),
     })
 }
 
 fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<Detector> {
+    let (utc_offset_minutes, time_zone) = local_time(&mut section);
+    let seasonality = section.switch("seasonality", true);
+    let holidays = holidays(&mut section);
     let settings = SchemaSettings {
         detector: name,
         by: by(&mut section),
         step_ms: milliseconds(step),
         window_steps: window_steps(&mut section, step),
-        utc_offset_minutes: section.number("utc_offset_minutes", 0, -1440..=1440),
+        utc_offset_minutes,
+        time_zone,
         features: features(&mut section),
     };
     let model = section.text("model").map(|text| PathBuf::from(text.value));
@@ -98,6 +104,7 @@ fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<De
         thresholds: thresholds?,
         persistence: persistence?,
         forget_after: (!forget_after.is_zero()).then_some(forget_after),
+        season: seasonality.then_some(SeasonSettings { holidays }),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     calibrate::{CheckedPersistence, Thresholds},
-    features::FeatureSchema,
+    features::{FeatureSchema, SeasonSettings},
     pipeline::{DetectorSettings, TrainingPolicy},
     receive,
     score::iforest::CheckedHyperparams,
@@ -88,6 +88,8 @@ pub struct Detector {
     pub persistence: CheckedPersistence,
     /// After how long the recent past of an entity fades to 1/e; `None`: scores are judged by the training alone.
     pub forget_after: Option<Duration>,
+    /// How it learns what is usual at each hour; `None`: hours are all alike.
+    pub season: Option<SeasonSettings>,
 }
 
 // === impl Config ===
@@ -109,6 +111,7 @@ impl Config {
             thresholds: detector.thresholds,
             persistence: detector.persistence,
             forget_after: detector.forget_after,
+            season: detector.season.clone(),
             training: detector.model.is_none().then_some(policy),
         }
     }

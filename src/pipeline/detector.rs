@@ -3,7 +3,7 @@
 use super::training::TrainingPolicy;
 use crate::{
     calibrate::{CheckedPersistence, Thresholds},
-    features::{FeatureColumn, FeatureSchema},
+    features::{FeatureColumn, FeatureSchema, SeasonSettings},
     promql::{ParseError, Plan},
 };
 use std::time::Duration;
@@ -21,6 +21,8 @@ pub struct DetectorSettings {
     /// After how long the recent past of an entity, against which its scores are judged, fades to 1/e; `None` to judge
     /// by the training alone.
     pub forget_after: Option<Duration>,
+    /// How it learns what is usual at each hour, in the local time of the schema; `None`: hours are all alike.
+    pub season: Option<SeasonSettings>,
     /// How it trains itself from the stream; `None` for a detector with a fixed model.
     pub training: Option<TrainingPolicy>,
 }

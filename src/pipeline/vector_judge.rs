@@ -5,12 +5,14 @@
 
 use super::{
     detector::DetectorSettings,
+    season::Season,
     training::{Trainer, TrainingJob},
-    verdict::{DetectorStep, FeatureContribution, Verdict},
+    verdict::{DetectorStep, FeatureContribution, Seasonal, Verdict},
 };
 use crate::{
     calibrate::{Memory, Severity, SeverityTracker},
-    features::{FeatureMatrix, FeatureWindows, Inputs, StepBackwards},
+    explain,
+    features::{FeatureMatrix, FeatureWindows, Inputs, SeasonalInputs, StepBackwards},
     model::{Model, Past, Scored},
     series::{LabelSet, TimestampMs},
 };
@@ -23,6 +25,7 @@ pub struct VectorJudge {
     windows: FeatureWindows,
     trackers: BTreeMap<LabelSet, SeverityTracker>,
     past: Past,
+    season: Option<Season>,
     trainer: Option<Trainer>,
 }
 
@@ -36,6 +39,7 @@ impl VectorJudge {
             windows: FeatureWindows::new(&settings.schema),
             trackers: BTreeMap::new(),
             past: past(&settings),
+            season: season(&settings),
             trainer: settings.training.clone().map(Trainer::new),
             settings,
         }
@@ -72,9 +76,11 @@ impl VectorJudge {
     /// verdict at the last step and are not among the inputs are gone.
     pub fn judge(&mut self, inputs: &Inputs, model: Option<&Model>) -> DetectorStep {
         let mut step = DetectorStep::default();
+        // The hours are learned before there is a model, too.
+        let seasonal = self.season.as_mut().map(|season| season.take(inputs));
         if let Some(model) = model {
             model.version().clone_into(&mut step.model_version);
-            self.score(model, inputs, &mut step);
+            self.score(model, inputs, seasonal.as_ref(), &mut step);
         }
         if let Some(fade) = self.settings.forget_after {
             let fade_ms = i64::try_from(fade.as_millis()).unwrap_or(i64::MAX);
@@ -96,17 +102,29 @@ impl VectorJudge {
         self.trainer.as_mut()?.due(at, live, &settings.schema, settings.thresholds, settings.forget_after)
     }
 
-    fn score(&mut self, model: &Model, inputs: &Inputs, step: &mut DetectorStep) {
+    fn score(
+        &mut self,
+        model: &Model,
+        inputs: &Inputs,
+        seasonal: Option<&SeasonalInputs>,
+        step: &mut DetectorStep,
+    ) {
         // A model of the stream is for the entities it has seen; a fixed one is for all.
         let only_known = self.trainer.is_some();
         let chosen = |entity: &LabelSet| !only_known || model.knows(entity);
-        for scored in model.score_only(inputs, &mut self.past, chosen) {
+        let mut scored = model.score_only(inputs, &mut self.past, chosen);
+        let name = |feature: usize| model.schema().features()[feature].name.clone();
+        let said_by_season = match (&mut self.season, seasonal) {
+            (Some(season), Some(seasonal)) => season.judge(seasonal, &mut scored, name),
+            _ => vec![None; scored.len()],
+        };
+        for (scored, seasonal) in scored.into_iter().zip(said_by_season) {
             let settings = &self.settings;
             let fresh = || SeverityTracker::new(settings.thresholds, settings.persistence);
             let tracker = self.trackers.entry(scored.entity.clone()).or_insert_with(fresh);
             let severity = tracker.update(Some(scored.anomaly_score), inputs.at);
             let since = tracker.since();
-            step.verdicts.push(verdict(model, inputs, scored, severity, since));
+            step.verdicts.push(verdict(model, inputs, scored, seasonal, severity, since));
         }
     }
 
@@ -128,20 +146,28 @@ fn past(settings: &DetectorSettings) -> Past {
     }
 }
 
+fn season(settings: &DetectorSettings) -> Option<Season> {
+    let season = settings.season.as_ref()?;
+    Some(Season::new(season, &settings.schema, settings.persistence))
+}
+
 fn verdict(
     model: &Model,
     inputs: &Inputs,
     scored: Scored,
+    seasonal: Option<Seasonal>,
     severity: Severity,
     since: Option<TimestampMs>,
 ) -> Verdict {
     let name = |feature: usize| model.schema().features()[feature].name.clone();
     let anomalous = model.thresholds().severity(scored.anomaly_score) > Severity::Normal;
-    let explanation = if severity > Severity::Normal || anomalous {
-        model.explain(inputs, &scored, since)
-    } else {
-        String::new()
-    };
+    let mut explanation = String::new();
+    if severity > Severity::Normal || anomalous {
+        explanation = model.explain(inputs, &scored, since);
+        if let Some(Seasonal::Unusual { feature, usual, missed }) = &seasonal {
+            explanation = format!("{explanation}; {}", explain::season_clause(feature, usual, *missed));
+        }
+    }
     let contributions = scored
         .contributions
         .iter()
@@ -155,6 +181,7 @@ fn verdict(
         severity,
         since,
         contributions,
+        seasonal,
         missing: scored.missing.iter().map(|feature| name(*feature)).collect(),
         explanation,
         entity: scored.entity,

@@ -2,6 +2,7 @@
 
 use crate::{
     calibrate::{AnomalyScore, Severity},
+    features::Usual,
     series::{LabelSet, STALE_NAN, TimestampMs},
 };
 
@@ -28,6 +29,27 @@ pub struct FeatureContribution {
     pub share: f64,
 }
 
+/// What the hour of the day had to say about a verdict.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seasonal {
+    /// The score says how rare this is: a value that is ordinary in itself, and not at this hour of such a day.
+    Unusual {
+        /// The feature that is furthest from it.
+        feature: String,
+        /// What is usual for it at this hour.
+        usual: Usual,
+        /// Whether it is something that should have come in the hour before, and did not.
+        missed: bool,
+    },
+    /// The model finds it strange, and so it did at this hour on most days: no news, and scored as such.
+    Habit {
+        /// On so many days ...
+        days: u32,
+        /// ... of those known.
+        of: u32,
+    },
+}
+
 /// All that one evaluation says of one entity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
@@ -47,6 +69,8 @@ pub struct Verdict {
     pub since: Option<TimestampMs>,
     /// What drove the score, largest first; empty when nothing stands out.
     pub contributions: Vec<FeatureContribution>,
+    /// What the hour had to say, where it changed the score.
+    pub seasonal: Option<Seasonal>,
     /// Features without a value at this step.
     pub missing: Vec<String>,
     /// In plain words; empty for a verdict below every threshold.
