@@ -1,7 +1,7 @@
 //! Local time and holidays of a detector.
 
 use super::section::{Section, Text, nearest};
-use crate::features::{Holiday, Holidays, Zone};
+use crate::features::{Holiday, Holidays, SeasonSettings, Zone};
 
 /// The place whose name shows how a name is written.
 const EXAMPLE: &str = "Europe/Berlin";
@@ -26,11 +26,20 @@ pub(super) fn local_time(section: &mut Section<'_>) -> (i32, Option<String>) {
         section.note(&text, &format!("there is no time zone {:?}", text.value), &hint);
         return (0, None);
     };
-    (0, Some(zone.name().map_or(text.value, str::to_owned)))
+    // UTC is what is meant where nothing is written, and models of before there were zones are for it.
+    (0, zone.name().filter(|name| *name != "UTC").map(str::to_owned))
+}
+
+/// What the hour of the day may say.
+pub(super) fn season(section: &mut Section<'_>) -> Option<SeasonSettings> {
+    let (holidays, default) = (holidays(section), SeasonSettings::default());
+    let season = |unusual_hours| Some(SeasonSettings { holidays: holidays.clone(), unusual_hours });
+    let choices = [("none", None), ("habits", Some(false)), ("full", Some(true))];
+    section.choice("seasonality", &choices, Some(default.unusual_hours)).and_then(season)
 }
 
 /// The days that count as Sundays. One that cannot be read is noted and left out.
-pub(super) fn holidays(section: &mut Section<'_>) -> Holidays {
+fn holidays(section: &mut Section<'_>) -> Holidays {
     const HINT: &str =
         "write a day (2026-05-14), a range (2026-08-03..2026-08-14) or a day of every year (12-25)";
     let texts = section.texts("holidays").unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The `detectors` list.
 
 use super::{
-    calendar::{holidays, local_time},
+    calendar::{local_time, season},
     check::is_label_name,
     section::{Section, Text, nearest},
     settings::Detector,
@@ -73,8 +73,7 @@ fn default_detector(step: Duration) -> Option<Detector> {
 
 fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<Detector> {
     let (utc_offset_minutes, time_zone) = local_time(&mut section);
-    let seasonality = section.switch("seasonality", true);
-    let holidays = holidays(&mut section);
+    let season = season(&mut section);
     let settings = SchemaSettings {
         detector: name,
         by: by(&mut section),
@@ -104,7 +103,7 @@ fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<De
         thresholds: thresholds?,
         persistence: persistence?,
         forget_after: (!forget_after.is_zero()).then_some(forget_after),
-        season: seasonality.then_some(SeasonSettings { holidays }),
+        season,
     })
 }
 

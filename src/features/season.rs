@@ -32,10 +32,20 @@ use std::collections::BTreeMap;
 const FORGET_AFTER_MS: i64 = 8 * 86_400_000;
 
 /// How the hours of the days are told apart.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeasonSettings {
     /// Days that count as Sundays.
     pub holidays: Holidays,
+    /// Whether what is ordinary in itself and not at its hour raises a score. Without it, hours only explain: what comes
+    /// at the same hour on most days is no news.
+    pub unusual_hours: bool,
+}
+
+impl Default for SeasonSettings {
+    /// No holidays, both directions.
+    fn default() -> Self {
+        Self { holidays: Holidays::default(), unusual_hours: true }
+    }
 }
 
 /// What is usual at each hour for the values of the entities.
@@ -75,7 +85,7 @@ impl SeasonalBaselines {
 
     /// Says what is usual for the values (entity x value) of the step `at`, then learns them.
     ///
-    /// Steps come in ascending order; one that does not is judged and not learned.
+    /// Steps come in ascending order. Values beyond `n_values` are left out.
     pub fn push(
         &mut self,
         at: TimestampMs,
@@ -115,13 +125,14 @@ impl SeasonalBaselines {
     pub fn push_inputs(&mut self, inputs: &Inputs) -> SeasonalInputs {
         let layout = InputLayout { n_features: self.n_values };
         let values = Array2::from_shape_fn((inputs.entities.len(), self.n_values), |(row, feature)| {
-            inputs.values[[row, layout.column(feature, Statistic::Value)]]
+            let column = layout.column(feature, Statistic::Value);
+            inputs.values.get([row, column]).copied().unwrap_or(f64::NAN)
         });
         self.push(inputs.at, &inputs.entities, values.view())
     }
 
-    /// On how many of the last days an entity reached `level` at this hour, and how many days are known: such
-    /// days, or all days while fewer than three of such are known.
+    /// On how many of the last days an entity reached `level` at this hour, and how many days are known: of days such as
+    /// this or of all days, where the share is greater; (0, 0) where fewer than three are known.
     #[must_use]
     pub fn days_reaching(&self, entity: &LabelSet, value: usize, at: TimestampMs, level: f64) -> (u32, u32) {
         let hours = self.calendar.hours(at);

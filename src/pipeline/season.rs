@@ -22,10 +22,10 @@ const STRANGE: f64 = 2.0;
 /// By how much a day may have been less strange than now and still count as alike, in factors of ten.
 const ALIKE: f64 = 0.5;
 
-/// A feature that is less rare than this at its hour, one in ten, is as usual.
-const AS_USUAL: f64 = 1.0;
+/// A feature that is less than so many units outside of what is usual is as usual.
+const AS_USUAL: f64 = 5.0;
 
-/// On so many days, and on most of those known, is a habit.
+/// On so many days, and on two of three, is a habit.
 const HABIT_DAYS: u32 = 3;
 
 /// The hours of one detector's entities.
@@ -34,13 +34,13 @@ pub(super) struct Season {
     features: SeasonalBaselines,
     /// One value: how strange the model finds the entity for as long as an alarm takes.
     strangeness: SeasonalBaselines,
-    step_ms: i64,
+    unusual_hours: bool,
     persistence: Persistence,
     entities: BTreeMap<LabelSet, Entity>,
 }
 
 /// What is remembered of an entity beside its hours.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Entity {
     rarity: SeasonalRarity,
     /// The model's evidence at the last steps, the newest last.
@@ -69,7 +69,7 @@ impl Season {
         Self {
             features: baselines(schema.features().len()),
             strangeness: baselines(1),
-            step_ms: schema.step_ms(),
+            unusual_hours: settings.unusual_hours,
             persistence: persistence.get(),
             entities: BTreeMap::new(),
         }
@@ -106,9 +106,8 @@ impl Season {
     /// Remembers the evidence; gives what as many of the last steps reach as an alarm takes, 0 while there are fewer. One
     /// strange step in an hour is chance.
     fn lasting(&mut self, scored: &Scored) -> f64 {
-        let (Persistence { n, m, .. }, step_ms) = (self.persistence, self.step_ms);
-        let fresh = || Entity { rarity: SeasonalRarity::new(step_ms), evidence: VecDeque::new() };
-        let evidence = &mut self.entities.entry(scored.entity.clone()).or_insert_with(fresh).evidence;
+        let Persistence { n, m, .. } = self.persistence;
+        let evidence = &mut self.entities.entry(scored.entity.clone()).or_default().evidence;
         if evidence.len() >= m {
             evidence.pop_front();
         }
@@ -128,9 +127,8 @@ impl Season {
         let units = units(seasonal, scored.row);
         let furthest = furthest(seasonal, scored.row, &units)?;
         let rarity = &mut self.entities.get_mut(&scored.entity)?.rarity;
-        // Each feature is looked at twice: now, and for what it should have done.
-        let p = rarity.judge(furthest.units, 2 * units.len(), seasonal.at);
-        if p >= scored.tail_probability {
+        let p = rarity.judge(furthest.units, seasonal.at);
+        if !self.unusual_hours || p >= scored.tail_probability {
             return None;
         }
         set(scored, p);
@@ -149,7 +147,7 @@ impl Season {
         }
         let alike = (scored.evidence - ALIKE).min(STRANGE);
         let (days, of) = self.strangeness.days_reaching(&scored.entity, 0, seasonal.at, alike);
-        if days < HABIT_DAYS || 2 * days <= of {
+        if days < HABIT_DAYS || 3 * days < 2 * of {
             return None;
         }
         let p = f64::from(days) / f64::from(of + 1);
@@ -167,7 +165,7 @@ impl Season {
         let deviations = seasonal.deviation.row(row);
         let known = deviations.iter().filter(|deviation| !deviation.is_nan());
         let furthest = known.map(|deviation| deviation.abs()).reduce(f64::max);
-        furthest.is_some_and(|units| SeasonalRarity::assumed(units, deviations.len()) < AS_USUAL)
+        furthest.is_some_and(|units| units < AS_USUAL)
     }
 }
 
@@ -189,7 +187,8 @@ fn furthest(seasonal: &SeasonalInputs, row: usize, units: &[f64]) -> Option<Furt
     for (feature, units) in units.iter().copied().enumerate() {
         let Some(usual) = seasonal.usual[[row, feature]].filter(|usual| usual.such_days) else { continue };
         if furthest.is_none_or(|furthest| units > furthest.units) {
-            let missed = !(seasonal.deviation[[row, feature]].abs() >= units);
+            let now = seasonal.deviation[[row, feature]].abs();
+            let missed = now.is_nan() || now < units;
             furthest = Some(Furthest { feature, usual, missed, units });
         }
     }

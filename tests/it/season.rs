@@ -23,6 +23,11 @@ const DAY_MS: i64 = 86_400_000;
 /// A Monday, 2026-01-05 00:00 UTC.
 const MONDAY: TimestampMs = TimestampMs(1_767_571_200_000);
 
+/// Hours may say all that they have to say.
+fn full(holidays: Holidays) -> SeasonSettings {
+    SeasonSettings { holidays, unusual_hours: true }
+}
+
 /// A detector of a few features of one machine.
 struct Machine {
     features: &'static [&'static str],
@@ -48,7 +53,7 @@ impl Default for Machine {
     fn default() -> Self {
         Self {
             features: &["cpu", "disk", "network"],
-            season: Some(SeasonSettings::default()),
+            season: Some(full(Holidays::default())),
             clock: "UTC",
             time_zone: None,
             start: MONDAY,
@@ -191,7 +196,7 @@ fn a_nightly_backup_is_silent_after_a_week() {
         let eighth = FIRST_NIGHT + 7;
         let nights_without = nights(None);
         assert!(nights_without.range(eighth..).count() > 3, "otherwise it stays news: {nights_without:?}");
-        let nights = nights(Some(SeasonSettings::default()));
+        let nights = nights(Some(full(Holidays::default())));
         assert!(nights.contains(&FIRST_NIGHT), "the first night is news");
         assert_eq!(nights.range(eighth..).next(), None, "from {start}: {nights:?}");
     }
@@ -275,7 +280,7 @@ fn weekends_and_holidays_are_no_anomaly() {
         let holidays = Holidays::new(holidays.iter().map(|day| day.parse().unwrap()).collect());
         let machine = Machine {
             features: &["cpu", "traffic", "temperature"],
-            season: Some(SeasonSettings { holidays }),
+            season: Some(full(holidays)),
             ..Machine::default()
         };
         days_of_unusual_hours(&machine.live(24, value))
@@ -315,7 +320,7 @@ fn without_a_rhythm_there_are_no_more_alarms() {
     };
     let (mut with, mut without, mut steps) = (0, 0, 0);
     for seed in 1..3 {
-        with += alarms(Some(SeasonSettings::default()), seed).0;
+        with += alarms(Some(full(Holidays::default())), seed).0;
         let (alarms, judged) = alarms(None, seed);
         (without, steps) = (without + alarms, steps + judged);
     }

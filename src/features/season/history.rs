@@ -135,17 +135,22 @@ impl History {
         (all.low - slack..=all.high + slack).contains(&seen)
     }
 
-    /// On how many of the last days `value` reached `level` at this hour, and how many days are known.
+    /// On how many of the last days `value` reached `level` at this hour, and how many days are known: of such days or of
+    /// all, at this hour or its neighbour, where the share is greatest.
     pub(super) fn days_reaching(&self, value: usize, hours: &Hours, level: f64) -> (u32, u32) {
-        let count = |hour: Hour| {
-            let such = self.days(value, hour.kind, hour.hour);
-            let days = if such.len() < Usual::MIN_DAYS { self.all_days(value, hour.hour) } else { such };
-            let reaching = days.as_slice().iter().filter(|day| day.high >= level).count();
-            (reaching as u32, days.len() as u32)
-        };
-        let now = count(hours.now);
-        // The neighbour counts where it says more.
-        hours.beside.map(count).filter(|beside| beside.0 > now.0).unwrap_or(now)
+        let mut best = (0, 0);
+        for hour in std::iter::once(hours.now).chain(hours.beside) {
+            for days in [self.days(value, hour.kind, hour.hour), self.all_days(value, hour.hour)] {
+                let reaching = days.as_slice().iter().filter(|day| day.high >= level).count();
+                let count = (reaching as u32, days.as_slice().len() as u32);
+                // Compared as fractions; too few days have no share.
+                let known = count.1 as usize >= Usual::MIN_DAYS;
+                if known && (best.1 == 0 || count.0 * best.1 > best.0 * count.1) {
+                    best = count;
+                }
+            }
+        }
+        best
     }
 
     fn usual_at(&self, value: usize, hour: Hour) -> Option<Usual> {
@@ -238,10 +243,6 @@ impl Days {
 
     fn as_slice(&self) -> &[Range] {
         &self.ranges[..self.len]
-    }
-
-    fn len(&self) -> usize {
-        self.len
     }
 }
 

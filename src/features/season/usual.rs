@@ -85,7 +85,7 @@ impl Usual {
     /// any hour, or none.
     pub(super) fn of(hours: &[Range], all_hours: Range, such_days: bool) -> Option<Self> {
         let edges = Edges::of(hours)?;
-        let (low, high) = (edges.lows.from_bottom(edges.drop), edges.highs.from_top(edges.drop));
+        let (low, high) = (edges.lows.nth_lowest(edges.drop), edges.highs.nth_highest(edges.drop));
         let days = u32::try_from(hours.len()).unwrap_or(u32::MAX);
         Some(Self { low, high, unit: edges.unit(all_hours, edges.widths.middle()), days, such_days })
     }
@@ -130,20 +130,18 @@ impl Reached {
     pub(super) fn of(hours: &[Range], all_hours: &AllHours) -> Option<Self> {
         let edges = Edges::of(hours).filter(|edges| edges.drop > 0)?;
         Some(Self {
-            high: edges.highs.from_bottom(edges.drop),
-            low: edges.lows.from_top(edges.drop),
+            high: edges.highs.nth_lowest(edges.drop),
+            low: edges.lows.nth_highest(edges.drop),
             unit: edges.unit(all_hours.range, all_hours.width),
         })
     }
 
     /// How far `seen` stays short of it: in units, negative where its highest value is too low.
     pub(super) fn missed(&self, seen: Range) -> f64 {
-        let (below, above) = ((seen.high - self.high) / self.unit, (seen.low - self.low) / self.unit);
-        match (below < 0.0, above > 0.0) {
-            (true, _) if !(above > -below) => below,
-            (_, true) => above,
-            _ => 0.0,
-        }
+        // `min` and `max` pass over NaN: what was not seen is not missed.
+        let (below, above) =
+            (((seen.high - self.high) / self.unit).min(0.0), ((seen.low - self.low) / self.unit).max(0.0));
+        if above > -below { above } else { below }
     }
 }
 
@@ -179,7 +177,7 @@ impl Edges {
     /// The largest of what an hour of this `width` varies, what its ends vary from day to day, and the floors; 1 where
     /// nothing varies.
     fn unit(&self, all_hours: Range, width: f64) -> f64 {
-        let inner = |ends: &Sorted| ends.from_top(self.drop) - ends.from_bottom(self.drop);
+        let inner = |ends: &Sorted| ends.nth_highest(self.drop) - ends.nth_lowest(self.drop);
         let level = self.highs.middle().abs().max(self.lows.middle().abs());
         let floors = (all_hours.width() * PART_OF_ALL_HOURS).max(level * PART_OF_LEVEL);
         let unit = inner(&self.lows).max(inner(&self.highs)).max(width / WIDTH_IN_UNITS).max(floors);
@@ -198,11 +196,11 @@ impl Sorted {
     }
 
     /// The smallest, with `n` left out; `n` is less than there are.
-    fn from_bottom(&self, n: usize) -> f64 {
+    fn nth_lowest(&self, n: usize) -> f64 {
         self.numbers[n]
     }
 
-    fn from_top(&self, n: usize) -> f64 {
+    fn nth_highest(&self, n: usize) -> f64 {
         self.numbers[self.len - 1 - n]
     }
 

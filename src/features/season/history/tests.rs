@@ -56,6 +56,22 @@ fn days_that_reached_a_level_are_counted() {
     assert_eq!(history.days_reaching(0, &at(hour(5, 3)), 8.0), (0, 5));
 }
 
+/// A job of every night that began after a weekend: two of four days of rest, and five of five working days.
+#[test]
+fn all_days_count_where_they_say_more() {
+    let mut history = days(0, |_, _| 0.0);
+    for day in 0..14 {
+        let kind = if day % 7 < 2 { DayKind::Rest } else { DayKind::Working };
+        for hour_of_day in [2, 3] {
+            history.begin(TimestampMs(0), Hour { kind, ..hour(day, hour_of_day) }, 1);
+            history.learn(0, if day < 2 { 0.0 } else { 9.0 });
+        }
+    }
+    history.begin(TimestampMs(0), hour(14, 4), 1);
+    let saturday = Hour { kind: DayKind::Rest, ..hour(14, 2) };
+    assert_eq!(history.days_reaching(0, &at(saturday), 8.0), (7, 9));
+}
+
 /// An hour of which most was not seen says nothing of its kind.
 #[test]
 fn an_hour_seen_in_part_is_not_learned() {
