@@ -2,7 +2,10 @@
 
 use divan::{Bencher, black_box};
 use emberwatch::{
-    features::{FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, SchemaSettings},
+    features::{
+        Calendar, FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, SchemaSettings,
+        SeasonalBaselines,
+    },
     series::{LabelSet, TimestampMs},
 };
 use ndarray::Array2;
@@ -38,5 +41,24 @@ fn push_1000_entities(bencher: Bencher<'_, '_>, window_steps: usize) {
     bencher.counter(divan::counter::ItemsCount::new(1000_usize)).bench_local(|| {
         next.at = next.at.plus_ms(60_000);
         black_box(windows.push(&next).is_ok())
+    });
+}
+
+/// What is usual for 1000 entities with 20 features at one step, after six days.
+#[divan::bench]
+fn usual_of_1000_entities(bencher: Bencher<'_, '_>) {
+    let entities = matrix(0, 1000).entities;
+    let values = Array2::from_shape_fn((1000, 20), |(row, f)| (row * 31 + f * 7) as f64 % 13.0);
+    let mut baselines = SeasonalBaselines::new(Calendar::default(), 20, 3_600_000);
+    let mut at = TimestampMs(0);
+    for _ in 0..6 * 24 {
+        at = at.plus_ms(3_600_000);
+        baselines.push(at, &entities, values.view());
+    }
+    // Between the quarters, where the neighbour hour does not count: what an hour has most of.
+    at = at.plus_ms(1_200_000);
+    bencher.counter(divan::counter::ItemsCount::new(1000_usize)).bench_local(|| {
+        at = at.plus_ms(1);
+        black_box(baselines.push(at, &entities, values.view()))
     });
 }

@@ -4,7 +4,7 @@
 use divan::{Bencher, black_box};
 use emberwatch::{
     calibrate::{CheckedPersistence, Memory, Thresholds},
-    features::{DEFAULT_RATE_INTERVAL, FeatureColumn, FeatureSchema, SchemaSettings, preset},
+    features::{DEFAULT_RATE_INTERVAL, FeatureColumn, FeatureSchema, SchemaSettings, SeasonSettings, preset},
     pipeline::{ClockConfig, Detector, DetectorSettings, Replay, Rules},
     series::{LabelSet, Sample, SampleBatch, TimestampMs, series_hash},
     window::Config,
@@ -89,6 +89,7 @@ fn replay(by: &[&str], features: Vec<FeatureColumn>) -> Replay {
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
         silence: Duration::ZERO,
+        season: Some(SeasonSettings::default()),
         training: None,
     });
     let clock = ClockConfig { step_ms: SCRAPE_MS, settle_timeout: Duration::ZERO };

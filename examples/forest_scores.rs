@@ -128,6 +128,7 @@ fn schema(table: &Table) -> anyhow::Result<FeatureSchema> {
         step_ms,
         window_steps: usize::try_from(WINDOW_MS / step_ms)?.max(MIN_WINDOW_STEPS),
         utc_offset_minutes: 0,
+        time_zone: None,
         features: table.features().iter().map(column).collect(),
     })?)
 }

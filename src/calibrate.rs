@@ -2,6 +2,7 @@
 //!
 //! - [`Tail`]: raw score -> tail probability, from scores of normal operation;
 //! - [`Recent`]: how rare that is of late, for one entity;
+//! - [`SeasonalRarity`]: how rare it is that a value is unusual for its hour;
 //! - [`AnomalyScore`]: tail probability -> 0 to 1, a sixth for every factor of ten;
 //! - [`Limits`]: values that are anomalies whatever their score;
 //! - [`Budget`]: how many false alarms are allowed -> thresholds;
@@ -24,6 +25,8 @@ mod pareto;
 
 mod recent;
 
+mod seasonal;
+
 mod severity;
 
 mod tail;
@@ -35,6 +38,7 @@ pub use budget::{AlarmRate, Budget, BudgetError};
 pub use dependent::tail_of_means;
 pub use limit::{Bound, InvalidLimits, Limits};
 pub use recent::{Memory, Recent};
+pub use seasonal::SeasonalRarity;
 pub use severity::{InvalidThresholds, Severity, Thresholds};
 pub use tail::{InvalidTail, Tail, TailError, TailParts};
 pub use tracker::{CheckedPersistence, InvalidPersistence, Peak, Persistence, SeverityTracker};

@@ -7,6 +7,8 @@
 
 mod budget;
 
+mod calendar;
+
 mod check;
 
 mod detectors;

@@ -4,6 +4,7 @@
 //! - [`contributions()`]: the credits of a forest's input columns -> the share of each feature;
 //! - [`Reason`]: value and window of a feature, what is ordinary for them -> the criteria it meets, with the numbers;
 //! - [`beyond_limit()`]: a limit that was passed -> words;
+//! - [`season_clause()`]: what is usual at an hour -> a clause to follow the sentence;
 //! - [`Evidence`], [`sentence()`]: what is known about one anomaly -> one line of plain English.
 //!
 //! Only what made the window stranger is named; a feature that made it more ordinary is no part of an
@@ -25,6 +26,8 @@ mod quantity;
 
 mod reason;
 
+mod season;
+
 mod sentence;
 
 pub use change::{Aspect, Change, Recent};
@@ -32,4 +35,5 @@ pub use contributions::{Contribution, contributions};
 pub use criterion::{AnomalyType, Criterion};
 pub use limit::beyond_limit;
 pub use reason::{BEYOND, FeatureScales, Reason, Scale};
+pub use season::season_clause;
 pub use sentence::{Driver, Evidence, Expected, MAX_EXAMINED, sentence};

@@ -15,6 +15,8 @@
 
 mod gate;
 
+mod holidays;
+
 mod inputs;
 
 mod matrix;
@@ -23,11 +25,18 @@ mod preset;
 
 mod schema;
 
+mod season;
+
 mod window;
 
+mod zone;
+
 pub use gate::{Direction, Gate, InvalidGate, InvalidRange, OrdinaryRange, ValidRange};
+pub use holidays::{Holiday, Holidays, InvalidHoliday};
 pub use inputs::{CALENDAR_COLUMNS, InputLayout, Inputs, Statistic};
 pub use matrix::{FeatureMatrix, join};
 pub use preset::{DEFAULT_RATE_INTERVAL, PRESETS, Preset, RATE_INTERVAL, preset, with_rate_interval};
 pub use schema::{FeatureColumn, FeatureSchema, InvalidSchema, SchemaDifference, SchemaSettings};
+pub use season::{Calendar, DayKind, Hour, SeasonSettings, SeasonalBaselines, SeasonalInputs, Usual};
 pub use window::{FeatureWindows, SHORT_STEPS, StepBackwards};
+pub use zone::{LocalTime, Zone};

@@ -144,6 +144,8 @@ pub struct Scored {
     /// gave, scored by depth 0 to 1, as scikit-learn's `-score_samples`; of others the mean evidence of their members,
     /// in factors of ten, averaged with the largest such mean of the last five steps where there is a [`Past`].
     pub raw_score: f64,
+    /// -log10 of the tail probability by the training alone, without the recent past.
+    pub evidence: f64,
     /// The tail probability on the scale from 0 to 1.
     pub anomaly_score: AnomalyScore,
     /// The features behind it, largest share first; empty from [`EXPLAINED_BELOW`] up.
@@ -257,6 +259,7 @@ impl Model {
             entity: inputs.entities[row].clone(),
             tail_probability: judgement.tail_probability,
             raw_score: judgement.raw_score,
+            evidence: judgement.evidence,
             anomaly_score: AnomalyScore::from_tail_probability(judgement.tail_probability),
             contributions: gated.blamed(place, judgement.contributions),
             missing: self.missing(inputs.values.view(), row),

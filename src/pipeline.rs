@@ -31,7 +31,11 @@ mod replay;
 
 mod rules;
 
+mod season;
+
 mod silence;
+
+mod telling;
 
 mod training;
 
@@ -50,4 +54,4 @@ pub use replay::Replay;
 pub use rules::{FeatureRules, Override, Rules};
 pub use training::{TrainingJob, TrainingPolicy};
 pub use vector_judge::VectorJudge;
-pub use verdict::{DetectorStep, FeatureContribution, Verdict, Violation, names};
+pub use verdict::{DetectorStep, FeatureContribution, Seasonal, Verdict, Violation, names};

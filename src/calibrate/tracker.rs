@@ -122,6 +122,12 @@ impl Persistence {
 // === impl CheckedPersistence ===
 
 impl CheckedPersistence {
+    /// What it says.
+    #[must_use]
+    pub fn get(self) -> Persistence {
+        self.0
+    }
+
     /// The fewest steps that reach a level and belong to one alarm of it alone.
     ///
     /// That is `n`, where no step can count for two alarms: between them lie `clear_after` quiet steps, so `m` steps

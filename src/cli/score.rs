@@ -3,6 +3,7 @@
 use super::{progress, read_model, scoring, write_scores};
 use crate::{
     calibrate::{CheckedPersistence, Memory, Severity},
+    features::SeasonSettings,
     pipeline::{Backtest, DetectorSettings, Rules},
     table::{self, Columns},
 };
@@ -49,6 +50,7 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
         silence: Duration::ZERO,
+        season: Some(SeasonSettings::default()),
         training: None,
     };
     let model = Arc::new(model);

@@ -60,6 +60,10 @@ pub struct TrainArgs {
     #[arg(long, default_value_t = 0, value_name = "MINUTES", allow_negative_numbers = true)]
     utc_offset: i32,
 
+    /// IANA name of the time zone of the hour of the day, with its summer time, e.g. Europe/Berlin
+    #[arg(long, value_name = "NAME", conflicts_with = "utc_offset")]
+    time_zone: Option<String>,
+
     #[command(flatten)]
     forest: ForestArgs,
 
@@ -163,6 +167,7 @@ fn schema(args: &TrainArgs, table: &Table) -> anyhow::Result<FeatureSchema> {
         step_ms,
         window_steps: args.window_steps.unwrap_or_else(default_steps),
         utc_offset_minutes: args.utc_offset,
+        time_zone: args.time_zone.clone(),
         features: table.features().iter().map(column).collect(),
     })?)
 }

@@ -2,6 +2,7 @@
 
 use super::{
     budget::budget,
+    calendar::{local_time, season},
     check::is_label_name,
     features::features,
     rules::overrides,
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::{
     calibrate::{Budget, CheckedPersistence, Memory, Persistence, Severity, Thresholds},
-    features::{DEFAULT_RATE_INTERVAL, FeatureSchema, SchemaSettings, preset},
+    features::{DEFAULT_RATE_INTERVAL, FeatureSchema, SchemaSettings, SeasonSettings, preset},
     pipeline::Rules,
 };
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
@@ -72,17 +73,21 @@ fn default_detector(step: Duration) -> Option<Detector> {
         rules: Rules::default(),
         silence: DEFAULT_SILENCE,
         budget: Budget::default(),
+        season: Some(SeasonSettings::default()),
     })
 }
 
 fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<Detector> {
     let features = features(&mut section);
+    let (utc_offset_minutes, time_zone) = local_time(&mut section);
+    let season = season(&mut section);
     let settings = SchemaSettings {
         detector: name,
         by: by(&mut section),
         step_ms: milliseconds(step),
         window_steps: window_steps(&mut section, step),
-        utc_offset_minutes: section.number("utc_offset_minutes", 0, -1440..=1440),
+        utc_offset_minutes,
+        time_zone,
         features: features.columns,
     };
     let overrides = overrides(&mut section, &settings, &features.rules);
@@ -117,6 +122,7 @@ fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<De
         rules,
         silence,
         budget,
+        season,
     })
 }
 

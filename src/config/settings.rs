@@ -2,7 +2,7 @@
 
 use crate::{
     calibrate::{Budget, CheckedPersistence, Thresholds},
-    features::FeatureSchema,
+    features::{FeatureSchema, SeasonSettings},
     pipeline::{DetectorSettings, Rules, TrainingPolicy},
     receive,
     score::iforest::CheckedHyperparams,
@@ -94,6 +94,8 @@ pub struct Detector {
     pub silence: Duration,
     /// How many false alarms an entity may raise; it is in the thresholds already.
     pub budget: Budget,
+    /// How it learns what is usual at each hour; `None`: hours are all alike.
+    pub season: Option<SeasonSettings>,
 }
 
 // === impl Config ===
@@ -117,6 +119,7 @@ impl Config {
             forget_after: detector.forget_after,
             rules: detector.rules.clone(),
             silence: detector.silence,
+            season: detector.season.clone(),
             training: detector.model.is_none().then_some(policy),
         }
     }

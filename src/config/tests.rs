@@ -74,6 +74,34 @@ external_labels: { site: b, cluster: a }
 }
 
 #[test]
+fn local_time_and_holidays_are_those_of_a_place() {
+    let detector = |keys: &str| {
+        let text = format!("detectors:\n  - {{ name: a, features: {{ f: up }}, {keys} }}\n");
+        valid(&text).detectors.remove(0)
+    };
+    let berlin =
+        detector("time_zone: europe/berlin, holidays: [12-25, 2026-08-03..2026-08-14], seasonality: habits");
+    assert_eq!(berlin.schema.time_zone(), Some("Europe/Berlin"));
+    let season = berlin.season.unwrap();
+    // 2026-08-10 is day 20,675 since 1970, 2026-12-25 day 20,812.
+    let days = [20_675, 20_676 + 10, 20_812].map(|day| season.holidays.holds(day));
+    assert_eq!((days, season.unusual_hours), ([true, false, true], false));
+    assert_eq!(detector("time_zone: UTC").schema, detector("utc_offset_minutes: 0").schema);
+    let plain = detector("utc_offset_minutes: 60, seasonality: none");
+    assert_eq!((plain.schema.utc_offset_minutes(), plain.schema.time_zone(), plain.season), (60, None, None));
+    assert_snapshot!(problems(
+        "detectors:
+  - name: a
+    features: { f: up }
+    time_zone: Europe/Berln
+    utc_offset_minutes: 60
+    holidays: [12-24, 2026-02-30, 2026-08-14..2026-08-03, xmas]
+    seasonality: weekly
+"
+    ));
+}
+
+#[test]
 fn splits_and_scoring_of_the_forests_are_chosen_under_training() {
     let splits = |training: &str| {
         let params = valid(&format!("training: {{ {training} }}\n")).training.hyperparams.get();

@@ -1,5 +1,6 @@
 //! What a model reads at one step, and which column is what.
 
+use super::Zone;
 use crate::series::{LabelSet, TimestampMs};
 use ndarray::Array2;
 
@@ -75,12 +76,12 @@ pub struct Inputs {
 }
 
 /// Writes the calendar columns of the instant `at`.
-pub(super) fn calendar(at: TimestampMs, utc_offset_minutes: i32, into: &mut [f64]) {
+pub(super) fn calendar(at: TimestampMs, zone: &Zone, into: &mut [f64]) {
     const DAY_MS: i64 = 86_400_000;
     const WEEK_MS: i64 = 7 * DAY_MS;
     /// The epoch was a Thursday: three days after Monday.
     const EPOCH_WEEKDAY_MS: i64 = 3 * DAY_MS;
-    let local = at.plus_ms(i64::from(utc_offset_minutes) * 60_000);
+    let local = at.plus_ms(zone.offset_ms(at));
     let turns = [
         local.0.rem_euclid(DAY_MS) as f64 / DAY_MS as f64,
         local.plus_ms(EPOCH_WEEKDAY_MS).0.rem_euclid(WEEK_MS) as f64 / WEEK_MS as f64,
@@ -99,7 +100,7 @@ mod tests {
     fn the_calendar_turns_once_a_day_and_once_a_week() {
         let read = |at: i64, offset: i32| {
             let mut columns = [0.0; CALENDAR_COLUMNS];
-            calendar(TimestampMs(at), offset, &mut columns);
+            calendar(TimestampMs(at), &Zone::fixed(offset), &mut columns);
             columns.map(|x| (x * 1e9).round() / 1e9)
         };
         // 1970-01-05 was a Monday: midnight there is the start of both circles.
@@ -109,6 +110,10 @@ mod tests {
         assert_eq!(read(monday + 6 * 3_600_000, 0)[..2], [1.0, 0.0]);
         // The same in a zone six hours ahead, at midnight UTC.
         assert_eq!(read(monday, 360)[..2], [1.0, 0.0]);
+        // And where a place is ahead: Tokyo by nine hours.
+        let mut tokyo = [0.0; CALENDAR_COLUMNS];
+        calendar(TimestampMs(monday), &Zone::named("Asia/Tokyo").unwrap(), &mut tokyo);
+        assert_eq!(tokyo.map(|x| (x * 1e9).round() / 1e9), read(monday, 540));
         // Before the epoch too.
         assert_eq!(read(monday - 7 * 86_400_000, 0), [0.0, 1.0, 0.0, 1.0]);
     }

@@ -1,5 +1,6 @@
 //! What a detector looks at: features in their order, the entity's labels, step and window.
 
+use super::Zone;
 use std::fmt::Write as _;
 
 /// Limits that keep a hostile model file or a slip in a config from taking the memory. Two statistics of
@@ -32,8 +33,10 @@ pub struct SchemaSettings {
     pub step_ms: i64,
     /// Length of the feature window, in steps.
     pub window_steps: usize,
-    /// What is added to UTC before hour and day are read.
+    /// What is added to UTC before hour and day are read; 0 beside a time zone.
     pub utc_offset_minutes: i32,
+    /// The IANA name of the time zone in which hour and day are read; none for a fixed offset.
+    pub time_zone: Option<String>,
     /// The features, in the order of the columns.
     pub features: Vec<FeatureColumn>,
 }
@@ -47,6 +50,7 @@ impl Default for SchemaSettings {
             step_ms: 60_000,
             window_steps: 30,
             utc_offset_minutes: 0,
+            time_zone: None,
             features: Vec::new(),
         }
     }
@@ -56,6 +60,8 @@ impl Default for SchemaSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeatureSchema {
     settings: SchemaSettings,
+    /// What offset and time zone of the settings amount to.
+    zone: Zone,
 }
 
 /// Why settings are not a schema.
@@ -100,6 +106,9 @@ pub enum InvalidSchema {
     /// The offset is longer than a day.
     #[error("the UTC offset must be within a day, not {0} minutes")]
     UtcOffset(i32),
+    /// No such time zone, or one beside an offset.
+    #[error("{0:?} is no IANA time zone, or a UTC offset stands beside it")]
+    TimeZone(String),
 }
 
 /// The first thing in which two schemas differ.
@@ -138,6 +147,14 @@ pub enum SchemaDifference {
         model: Vec<String>,
         /// Labels on the other side.
         here: Vec<String>,
+    },
+    /// Hours are read in another time zone, or in one on one side only.
+    #[error("the time zone is {model:?} in the model and {here:?} here")]
+    TimeZone {
+        /// Time zone in the model; empty for a fixed offset.
+        model: String,
+        /// Time zone on the other side.
+        here: String,
     },
     /// Step, window or offset differ.
     #[error("{what} is {model} in the model and {here} here")]
@@ -182,7 +199,8 @@ impl FeatureSchema {
         if settings.utc_offset_minutes.unsigned_abs() > MAX_UTC_OFFSET_MINUTES.unsigned_abs() {
             return Err(InvalidSchema::UtcOffset(settings.utc_offset_minutes));
         }
-        Ok(Self { settings })
+        let zone = zone(&settings)?;
+        Ok(Self { settings, zone })
     }
 
     /// Name of the detector.
@@ -215,6 +233,18 @@ impl FeatureSchema {
         self.settings.utc_offset_minutes
     }
 
+    /// The IANA name of the time zone in which hour and day are read; none for a fixed offset.
+    #[must_use]
+    pub fn time_zone(&self) -> Option<&str> {
+        self.settings.time_zone.as_deref()
+    }
+
+    /// The local time of hour and day.
+    #[must_use]
+    pub fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
     /// The features, in the order of the columns.
     #[must_use]
     pub fn features(&self) -> &[FeatureColumn] {
@@ -230,7 +260,7 @@ impl FeatureSchema {
     }
 
     /// The text that is hashed: one `key length:value` a line, the length in bytes, so that no value
-    /// can pose as another line. Version 1 of this form never changes.
+    /// can pose as another line. Version 1 of this form never changes; without a time zone it has no line of one.
     #[must_use]
     pub fn fingerprint_text(&self) -> String {
         let settings = &self.settings;
@@ -242,6 +272,9 @@ impl FeatureSchema {
         line("step_ms", &settings.step_ms.to_string());
         line("window_steps", &settings.window_steps.to_string());
         line("utc_offset_minutes", &settings.utc_offset_minutes.to_string());
+        if let Some(name) = &settings.time_zone {
+            line("time_zone", name);
+        }
         for label in &settings.by {
             line("by", label);
         }
@@ -310,9 +343,19 @@ impl FeatureSchema {
             ("the window in steps", model.window_steps as i64, here.window_steps as i64),
             ("the UTC offset in minutes", model.utc_offset_minutes.into(), here.utc_offset_minutes.into()),
         ];
-        let (what, model, here) = pairs.into_iter().find(|(_, model, here)| model != here)?;
-        Some(SchemaDifference::Setting { what, model, here })
+        if let Some((what, model, here)) = pairs.into_iter().find(|(_, model, here)| model != here) {
+            return Some(SchemaDifference::Setting { what, model, here });
+        }
+        let name = |settings: &SchemaSettings| settings.time_zone.clone().unwrap_or_default();
+        (model.time_zone != here.time_zone)
+            .then(|| SchemaDifference::TimeZone { model: name(model), here: name(here) })
     }
+}
+
+fn zone(settings: &SchemaSettings) -> Result<Zone, InvalidSchema> {
+    let Some(name) = &settings.time_zone else { return Ok(Zone::fixed(settings.utc_offset_minutes)) };
+    let named = Zone::named(name).filter(|_| settings.utc_offset_minutes == 0);
+    named.ok_or_else(|| InvalidSchema::TimeZone(name.chars().take(64).collect()))
 }
 
 fn check_names<'a>(what: &'static str, names: impl Iterator<Item = &'a String>) -> Result<(), InvalidSchema> {
@@ -382,6 +425,20 @@ mod tests {
         assert!(matches!(model.difference(&long), Some(SchemaDifference::Setting { .. })));
     }
 
+    /// The name is part of what a column means, and an offset that happens to be the same is not the same.
+    #[test]
+    fn a_time_zone_is_part_of_the_schema() {
+        let zone = |name: Option<&str>| {
+            let settings = schema(&[("cpu", "a")]).settings;
+            FeatureSchema::new(SchemaSettings { time_zone: name.map(str::to_owned), ..settings }).unwrap()
+        };
+        let (utc, berlin) = (zone(None), zone(Some("Europe/Berlin")));
+        assert!(berlin.fingerprint_text().contains("utc_offset_minutes 1:0\ntime_zone 13:Europe/Berlin\n"));
+        let there = SchemaDifference::TimeZone { model: String::new(), here: "Europe/Berlin".into() };
+        assert_eq!(utc.difference(&berlin), Some(there));
+        assert_eq!(berlin.difference(&berlin.clone()), None);
+    }
+
     #[test]
     fn wrong_settings_are_refused_with_what_is_wrong() {
         let refuse = |change: &dyn Fn(&mut SchemaSettings)| {
@@ -398,5 +455,10 @@ mod tests {
         assert_eq!(refuse(&|s| s.step_ms = 0), InvalidSchema::Step(0));
         assert_eq!(refuse(&|s| s.window_steps = 1), InvalidSchema::Window(1));
         assert_eq!(refuse(&|s| s.utc_offset_minutes = i32::MIN), InvalidSchema::UtcOffset(i32::MIN));
+        let elsewhere = |s: &mut SchemaSettings| s.time_zone = Some("Mars/Olympus".into());
+        assert_eq!(refuse(&elsewhere), InvalidSchema::TimeZone("Mars/Olympus".into()));
+        let both =
+            |s: &mut SchemaSettings| (s.time_zone, s.utc_offset_minutes) = (Some("Asia/Tokyo".into()), 540);
+        assert_eq!(refuse(&both), InvalidSchema::TimeZone("Asia/Tokyo".into()));
     }
 }

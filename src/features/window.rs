@@ -1,7 +1,7 @@
 //! The rolling window of every entity and feature.
 
 use super::{
-    CALENDAR_COLUMNS, FeatureMatrix, FeatureSchema, InputLayout, Inputs, Statistic, inputs::calendar,
+    CALENDAR_COLUMNS, FeatureMatrix, FeatureSchema, InputLayout, Inputs, Statistic, Zone, inputs::calendar,
 };
 use crate::series::{LabelSet, TimestampMs};
 use ndarray::{Array2, ArrayView1};
@@ -26,7 +26,7 @@ pub struct FeatureWindows {
     layout: InputLayout,
     window_steps: usize,
     step_ms: i64,
-    utc_offset_minutes: i32,
+    zone: Zone,
     last: Option<TimestampMs>,
     entities: BTreeMap<LabelSet, EntityWindow>,
 }
@@ -50,7 +50,7 @@ impl FeatureWindows {
             layout: InputLayout { n_features: schema.features().len() },
             window_steps: schema.window_steps(),
             step_ms: schema.step_ms(),
-            utc_offset_minutes: schema.utc_offset_minutes(),
+            zone: schema.zone().clone(),
             last: None,
             entities: BTreeMap::new(),
         }
@@ -80,7 +80,7 @@ impl FeatureWindows {
             warm: vec![false; rows],
         };
         let mut calendar_columns = [0.0; CALENDAR_COLUMNS];
-        calendar(at, self.utc_offset_minutes, &mut calendar_columns);
+        calendar(at, &self.zone, &mut calendar_columns);
         let mut series = Vec::with_capacity(depth);
         for (row, entity) in matrix.entities.iter().enumerate() {
             let window = self.entities.entry(entity.clone()).or_insert_with(|| EntityWindow {

@@ -136,6 +136,7 @@ fn write_schema(schema: &FeatureSchema) -> proto::Schema {
         step_ms: schema.step_ms(),
         window_steps: schema.window_steps() as u32,
         utc_offset_minutes: schema.utc_offset_minutes(),
+        time_zone: schema.time_zone().unwrap_or_default().to_owned(),
         features: schema.features().iter().map(feature).collect(),
     }
 }
@@ -149,6 +150,7 @@ fn read_schema(schema: proto::Schema) -> Result<FeatureSchema, ModelError> {
         step_ms: schema.step_ms,
         window_steps: schema.window_steps as usize,
         utc_offset_minutes: schema.utc_offset_minutes,
+        time_zone: Some(schema.time_zone).filter(|name| !name.is_empty()),
         features: schema.features.into_iter().map(feature).collect(),
     })
     .map_err(|error| ModelError::invalid("the schema", error))

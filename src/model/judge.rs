@@ -34,6 +34,8 @@ pub(super) struct Judgement {
     pub(super) tail_probability: f64,
     /// Before the calibration of the whole, and without the recent past.
     pub(super) raw_score: f64,
+    /// After it, and without the recent past.
+    pub(super) evidence: f64,
     /// Empty where the row is ordinary.
     pub(super) contributions: Vec<Contribution>,
 }

@@ -54,6 +54,7 @@ impl Members {
             Judgement {
                 tail_probability: tail_probabilities[index],
                 raw_score: raw_scores[index],
+                evidence: evidence_of(self.tail.probability(raw_scores[index])),
                 contributions: attribution.map(contributions).unwrap_or_default(),
             }
         };

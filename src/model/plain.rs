@@ -84,6 +84,7 @@ impl Plain {
             Judgement {
                 tail_probability: tail_probabilities[row],
                 raw_score: raw[row],
+                evidence: evidence_of(self.tail.probability(raw[row])),
                 contributions: attribution.map(contributions).unwrap_or_default(),
             }
         };

@@ -119,6 +119,7 @@ impl ScikitLearnForest {
             step_ms: settings.step_ms,
             window_steps: PLAIN_WINDOW_STEPS,
             utc_offset_minutes: 0,
+            time_zone: None,
             features: self.features.iter().map(column).collect(),
         })?;
         let Self { mut columns, forest, known, .. } = self;

@@ -3,7 +3,7 @@
 use super::{rules::Rules, training::TrainingPolicy};
 use crate::{
     calibrate::{CheckedPersistence, Thresholds},
-    features::{FeatureColumn, FeatureSchema},
+    features::{FeatureColumn, FeatureSchema, SeasonSettings},
     promql::{ParseError, Plan},
 };
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub struct DetectorSettings {
     pub rules: Rules,
     /// How long it is said of an entity that nothing is heard of it any more; zero: not at all.
     pub silence: Duration,
+    /// How it learns what is usual at each hour, in the local time of the schema; `None`: hours are all alike.
+    pub season: Option<SeasonSettings>,
     /// How it trains itself from the stream; `None` for a detector with a fixed model.
     pub training: Option<TrainingPolicy>,
 }

@@ -5,18 +5,20 @@
 
 use super::{
     detector::DetectorSettings,
+    season::Season,
     silence::Silence,
+    telling::{add_violations, unscored, verdict},
     training::{Trainer, TrainingJob},
-    verdict::{DetectorStep, FeatureContribution, Verdict, Violation},
+    verdict::{DetectorStep, Seasonal, Verdict, Violation},
 };
 use crate::{
-    calibrate::{AnomalyScore, Memory, Severity, SeverityTracker},
-    explain::{self, AnomalyType, Criterion},
+    calibrate::{Memory, Severity, SeverityTracker},
+    explain::AnomalyType,
     features::{
-        FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, InputLayout, Inputs, Statistic,
-        StepBackwards,
+        FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, InputLayout, Inputs, SeasonalInputs,
+        Statistic, StepBackwards,
     },
-    model::{Explanation, History, Model, Past, Scored},
+    model::{History, Model, Past, Scored},
     series::{LabelSet, TimestampMs},
 };
 use std::collections::BTreeMap;
@@ -35,6 +37,7 @@ pub struct VectorJudge {
     past: Past,
     /// What was wrong with the vectors of the step that was taken last: feature and number of entities.
     invalid_values: Vec<(String, usize)>,
+    season: Option<Season>,
     trainer: Option<Trainer>,
 }
 
@@ -52,6 +55,7 @@ impl VectorJudge {
             silence: Silence::new(settings.silence),
             past: past(&settings),
             invalid_values: Vec::new(),
+            season: season(&settings),
             trainer: settings.training.clone().map(Trainer::new),
             settings,
         }
@@ -100,12 +104,14 @@ impl VectorJudge {
     pub fn judge(&mut self, inputs: &Inputs, model: Option<&Model>) -> DetectorStep {
         let invalid_values = std::mem::take(&mut self.invalid_values);
         let mut step = DetectorStep { invalid_values, ..DetectorStep::default() };
-        let scored = model.map_or_else(Vec::new, |model| self.score(model, inputs));
+        // The hours are learned before there is a model, too.
+        let seasonal = self.season.as_mut().map(|season| season.take(inputs));
+        let scored = model.map_or_else(Vec::new, |model| self.score(model, inputs, seasonal.as_ref()));
         step.model_version = model.map(|model| model.version().to_owned()).unwrap_or_default();
         step.warming_up = inputs.entities.len() - scored.len();
         let mut scored = scored.into_iter().peekable();
         for row in 0..inputs.entities.len() {
-            let scored = scored.next_if(|scored| scored.row == row);
+            let scored = scored.next_if(|(scored, _)| scored.row == row);
             step.verdicts.extend(self.verdict(model, inputs, row, scored));
         }
         if let Some(fade) = self.settings.forget_after {
@@ -129,21 +135,33 @@ impl VectorJudge {
         self.trainer.as_mut()?.due(at, live, &settings.schema, settings.thresholds, settings.forget_after)
     }
 
-    fn score(&mut self, model: &Model, inputs: &Inputs) -> Vec<Scored> {
+    /// What the model says of the entities that it is for, and what their hour added to it.
+    fn score(
+        &mut self,
+        model: &Model,
+        inputs: &Inputs,
+        seasonal: Option<&SeasonalInputs>,
+    ) -> Vec<(Scored, Option<Seasonal>)> {
         // A model of the stream is for the entities it has seen; a fixed one is for all.
         let only_known = self.trainer.is_some();
         let chosen = |entity: &LabelSet| !only_known || model.knows(entity);
         let rules = &self.settings.rules;
-        model.score_gated(inputs, &mut self.past, chosen, |entity| rules.gates(entity))
+        let mut scored = model.score_gated(inputs, &mut self.past, chosen, |entity| rules.gates(entity));
+        let name = |feature: usize| model.schema().features()[feature].name.clone();
+        let said_by_season = match (&mut self.season, seasonal) {
+            (Some(season), Some(seasonal)) => season.judge(seasonal, &mut scored, name),
+            _ => vec![None; scored.len()],
+        };
+        scored.into_iter().zip(said_by_season).collect()
     }
 
-    /// What is said of the entity in this row; `scored` is what the model says of it.
+    /// What is said of the entity in this row; `scored` is what the model and the hour say of it.
     fn verdict(
         &mut self,
         model: Option<&Model>,
         inputs: &Inputs,
         row: usize,
-        scored: Option<Scored>,
+        scored: Option<(Scored, Option<Seasonal>)>,
     ) -> Option<Verdict> {
         let entity = &inputs.entities[row];
         let (violations, worst) = self.violations(inputs, row);
@@ -157,32 +175,18 @@ impl VectorJudge {
             let memory_ms = settings.schema.step_ms().saturating_mul(tracker.memory_steps() as i64);
             self.watched_until.insert(entity.clone(), inputs.at.plus_ms(memory_ms));
         }
-        let score = scored.as_ref().map(|scored| scored.anomaly_score).unwrap_or_default();
+        let score = scored.as_ref().map(|(scored, _)| scored.anomaly_score).unwrap_or_default();
         let score = score.at_least(settings.thresholds.of(worst));
         let severity = tracker.update(Some(score), inputs.at);
         let history = History { windows: &self.windows, since: tracker.since(), peak: tracker.peak() };
         let mut verdict = match (model, scored) {
-            (Some(model), Some(scored)) => {
-                self::verdict(model, &self.types, inputs, scored, severity, &history)
+            (Some(model), Some((scored, seasonal))) => {
+                verdict(model, &self.types, inputs, scored, seasonal, severity, &history)
             }
             _ => unscored(&settings.schema, inputs, row, severity, &history),
         };
         verdict.anomaly_score = score;
-        for violation in violations.iter().rev() {
-            let (seen, limit) = (violation.seen, violation.limit);
-            let beyond = explain::beyond_limit(&violation.feature, seen, limit);
-            verdict.explanation = match &*verdict.explanation {
-                "" => beyond,
-                rest => format!("{beyond}; {rest}"),
-            };
-        }
-        if !violations.is_empty() {
-            verdict.criteria.push(Criterion::ThresholdViolation);
-            verdict.criteria.sort_unstable();
-            let known = verdict.anomaly_type;
-            verdict.anomaly_type = known.or_else(|| self.type_of(&violations[0].feature));
-        }
-        verdict.violations = violations;
+        add_violations(&mut verdict, violations, |feature| self.type_of(feature));
         Some(verdict)
     }
 
@@ -228,78 +232,9 @@ fn types(schema: &FeatureSchema) -> Vec<AnomalyType> {
     schema.features().iter().map(of).collect()
 }
 
-fn verdict(
-    model: &Model,
-    types: &[AnomalyType],
-    inputs: &Inputs,
-    scored: Scored,
-    severity: Severity,
-    history: &History<'_>,
-) -> Verdict {
-    let name = |feature: usize| model.schema().features()[feature].name.clone();
-    let strange = model.thresholds().severity(scored.anomaly_score) > Severity::Normal;
-    let told = severity > Severity::Normal || strange;
-    let explanation = told.then(|| model.explain(inputs, &scored, history));
-    let (explanation, criteria) =
-        explanation.map_or_else(Default::default, |Explanation { sentence, criteria }| (sentence, criteria));
-    let shares = scored.contributions.iter().map(|c| (types[c.feature], c.share));
-    let anomaly_type = told.then(|| AnomalyType::of_shares(shares)).flatten();
-    let contributions = scored
-        .contributions
-        .iter()
-        .map(|c| FeatureContribution { feature: name(c.feature), share: c.share })
-        .collect();
-    Verdict {
-        at: inputs.at,
-        violations: Vec::new(),
-        anomaly_score: scored.anomaly_score,
-        tail_probability: scored.tail_probability,
-        raw_score: scored.raw_score,
-        severity,
-        since: history.since,
-        peak: history.peak,
-        incident: None,
-        contributions,
-        missing: scored.missing.iter().map(|feature| name(*feature)).collect(),
-        criteria,
-        anomaly_type,
-        explanation,
-        entity: scored.entity,
-    }
-}
-
-/// The verdict on an entity that no model scores.
-fn unscored(
-    schema: &FeatureSchema,
-    inputs: &Inputs,
-    row: usize,
-    severity: Severity,
-    history: &History<'_>,
-) -> Verdict {
-    let features = schema.features();
-    let layout = InputLayout { n_features: features.len() };
-    let is_missing =
-        |feature: &usize| inputs.values[[row, layout.column(*feature, Statistic::Value)]].is_nan();
-    Verdict {
-        entity: inputs.entities[row].clone(),
-        at: inputs.at,
-        anomaly_score: AnomalyScore::default(),
-        tail_probability: 1.0,
-        raw_score: 0.0,
-        severity,
-        since: history.since,
-        peak: history.peak,
-        incident: None,
-        contributions: Vec::new(),
-        violations: Vec::new(),
-        missing: (0..features.len())
-            .filter(is_missing)
-            .map(|feature| features[feature].name.clone())
-            .collect(),
-        criteria: Vec::new(),
-        anomaly_type: None,
-        explanation: "not scored yet".to_owned(),
-    }
+fn season(settings: &DetectorSettings) -> Option<Season> {
+    let season = settings.season.as_ref()?;
+    Some(Season::new(season, &settings.schema, settings.persistence))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::incident::IncidentId;
 use crate::{
     calibrate::{AnomalyScore, Bound, Peak, Severity},
     explain::{AnomalyType, Criterion},
+    features::Usual,
     series::{LabelSet, STALE_NAN, TimestampMs},
 };
 
@@ -43,6 +44,27 @@ pub struct Violation {
     pub limit: Bound,
 }
 
+/// What the hour of the day had to say about a verdict.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seasonal {
+    /// The score says how rare this is: a value that is ordinary in itself, and not at this hour of such a day.
+    Unusual {
+        /// The feature that is furthest from it.
+        feature: String,
+        /// What is usual for it at this hour.
+        usual: Usual,
+        /// Whether it is something that should have come in the hour before, and did not.
+        missed: bool,
+    },
+    /// The model finds it strange, and so it did at this hour on most days: no news, and scored as such.
+    Habit {
+        /// On so many days ...
+        days: u32,
+        /// ... of those known.
+        of: u32,
+    },
+}
+
 /// All that one evaluation says of one entity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
@@ -68,6 +90,8 @@ pub struct Verdict {
     pub contributions: Vec<FeatureContribution>,
     /// Features beyond their limits at this step.
     pub violations: Vec<Violation>,
+    /// What the hour had to say, where it changed the score.
+    pub seasonal: Option<Seasonal>,
     /// Features without a value at this step.
     pub missing: Vec<String>,
     /// What is unusual about the features that drove it, each once; empty where none is unusual by itself, and for a

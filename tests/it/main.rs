@@ -32,6 +32,9 @@ mod replay_determinism;
 mod scikit_learn;
 
 #[cfg(test)]
+mod season;
+
+#[cfg(test)]
 #[path = "../support/support.rs"]
 mod support;
 

@@ -12,7 +12,7 @@ use emberwatch::{
         faults::{Fault, FaultKind},
         fleet::{Fleet, Scraped},
     },
-    features::{DEFAULT_RATE_INTERVAL, FeatureSchema, SchemaSettings, preset},
+    features::{DEFAULT_RATE_INTERVAL, FeatureSchema, SchemaSettings, SeasonSettings, preset},
     pipeline::{ClockConfig, Detector, DetectorSettings, Replay, Rules, TrainingPolicy, names},
     score::iforest::Hyperparams,
     series::{LabelSet, METRIC_NAME, Sample, SampleBatch, TimestampMs, is_stale_marker, series_hash},
@@ -211,6 +211,7 @@ fn detector(name: &str, features: &str) -> Detector {
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
         silence: Duration::ZERO,
+        season: Some(SeasonSettings::default()),
         training: Some(training),
     })
     .unwrap()

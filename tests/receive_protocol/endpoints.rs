@@ -201,6 +201,7 @@ fn verdict(instance: &str, minute: i64, severity: Severity) -> Verdict {
         since: anomalous.then_some(at),
         peak: anomalous.then(|| Peak { at, score: AnomalyScore::from_tail_probability(1e-3) }),
         incident: None,
+        seasonal: None,
         violations: Vec::new(),
         contributions: Vec::new(),
         missing: Vec::new(),

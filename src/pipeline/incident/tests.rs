@@ -30,6 +30,7 @@ fn verdict(name: &str, at: i64, since: i64, severity: Severity, value: f64) -> V
         incident: None,
         contributions: Vec::new(),
         violations: Vec::new(),
+        seasonal: None,
         missing: Vec::new(),
         criteria: vec![Criterion::StatisticalOutlier],
         anomaly_type: Some(AnomalyType::Resource),

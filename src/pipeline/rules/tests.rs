@@ -68,6 +68,7 @@ fn settings(rules: Rules) -> DetectorSettings {
         forget_after: None,
         rules,
         silence: Duration::from_secs(300),
+        season: None,
         training: None,
     }
 }

@@ -81,6 +81,7 @@ fn the_false_alarms_of_two_hundred_weeks_stay_within_the_budget() {
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
         silence: Duration::ZERO,
+        season: None,
         training: Some(training),
     };
     let (mut fleet, mut backtest) = (Fleet::new(), Backtest::new(settings, None));

@@ -1,0 +1,111 @@
+//! What was found about an entity at a step, put together as a verdict.
+
+use super::verdict::{FeatureContribution, Seasonal, Verdict, Violation};
+use crate::{
+    calibrate::{AnomalyScore, Severity},
+    explain::{self, AnomalyType, Criterion},
+    features::{FeatureSchema, InputLayout, Inputs, Statistic},
+    model::{Explanation, History, Model, Scored},
+};
+
+/// The verdict on an entity that a model scored; `types` has one for each feature.
+pub(super) fn verdict(
+    model: &Model,
+    types: &[AnomalyType],
+    inputs: &Inputs,
+    scored: Scored,
+    seasonal: Option<Seasonal>,
+    severity: Severity,
+    history: &History<'_>,
+) -> Verdict {
+    let name = |feature: usize| model.schema().features()[feature].name.clone();
+    let strange = model.thresholds().severity(scored.anomaly_score) > Severity::Normal;
+    let told = severity > Severity::Normal || strange;
+    let explanation = told.then(|| model.explain(inputs, &scored, history));
+    let (mut explanation, mut criteria) =
+        explanation.map_or_else(Default::default, |Explanation { sentence, criteria }| (sentence, criteria));
+    if told && let Some(Seasonal::Unusual { feature, usual, missed }) = &seasonal {
+        explanation = format!("{explanation} {}", explain::season_clause(feature, usual, *missed));
+        criteria.push(Criterion::SeasonalAnomaly);
+    }
+    let shares = scored.contributions.iter().map(|c| (types[c.feature], c.share));
+    let anomaly_type = told.then(|| AnomalyType::of_shares(shares)).flatten();
+    let contributions = scored
+        .contributions
+        .iter()
+        .map(|c| FeatureContribution { feature: name(c.feature), share: c.share })
+        .collect();
+    Verdict {
+        at: inputs.at,
+        violations: Vec::new(),
+        anomaly_score: scored.anomaly_score,
+        tail_probability: scored.tail_probability,
+        raw_score: scored.raw_score,
+        severity,
+        since: history.since,
+        peak: history.peak,
+        incident: None,
+        contributions,
+        seasonal,
+        missing: scored.missing.iter().map(|feature| name(*feature)).collect(),
+        criteria,
+        anomaly_type,
+        explanation,
+        entity: scored.entity,
+    }
+}
+
+/// The verdict on an entity that no model scores.
+pub(super) fn unscored(
+    schema: &FeatureSchema,
+    inputs: &Inputs,
+    row: usize,
+    severity: Severity,
+    history: &History<'_>,
+) -> Verdict {
+    let features = schema.features();
+    let layout = InputLayout { n_features: features.len() };
+    let is_missing =
+        |feature: &usize| inputs.values[[row, layout.column(*feature, Statistic::Value)]].is_nan();
+    Verdict {
+        entity: inputs.entities[row].clone(),
+        at: inputs.at,
+        anomaly_score: AnomalyScore::default(),
+        tail_probability: 1.0,
+        raw_score: 0.0,
+        severity,
+        since: history.since,
+        peak: history.peak,
+        incident: None,
+        seasonal: None,
+        contributions: Vec::new(),
+        violations: Vec::new(),
+        missing: (0..features.len())
+            .filter(is_missing)
+            .map(|feature| features[feature].name.clone())
+            .collect(),
+        criteria: Vec::new(),
+        anomaly_type: None,
+        explanation: "not scored yet".to_owned(),
+    }
+}
+
+/// Adds the limits that were passed to what is said already.
+pub(super) fn add_violations(
+    verdict: &mut Verdict,
+    violations: Vec<Violation>,
+    type_of: impl Fn(&str) -> Option<AnomalyType>,
+) {
+    let Some(first) = violations.first() else { return };
+    verdict.anomaly_type = verdict.anomaly_type.or_else(|| type_of(&first.feature));
+    verdict.criteria.push(Criterion::ThresholdViolation);
+    verdict.criteria.sort_unstable();
+    for violation in violations.iter().rev() {
+        let beyond = explain::beyond_limit(&violation.feature, violation.seen, violation.limit);
+        verdict.explanation = match &*verdict.explanation {
+            "" => beyond,
+            rest => format!("{beyond}; {rest}"),
+        };
+    }
+    verdict.violations = violations;
+}
