@@ -22,7 +22,13 @@ use emberwatch::{
 };
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, env, ops::Range, time::Duration};
+use std::{
+    collections::BTreeMap,
+    env,
+    io::{Write as _, stdout},
+    ops::Range,
+    time::Duration,
+};
 
 /// Monday, 5 January 2026, 00:00 UTC.
 const START: TimestampMs = TimestampMs(1_767_571_200_000);
@@ -45,22 +51,25 @@ fn main() -> anyhow::Result<()> {
     let usage = "usage: simulated_faults SEED [DAYS]";
     let seed: u64 = arguments.next().context(usage)?.parse().context(usage)?;
     let days: i64 = arguments.next().map_or(Ok(DAYS), |text| text.parse()).context(usage)?;
-    anyhow::ensure!(days > QUIET_DAYS, "{days} days leave none with faults after {QUIET_DAYS}");
     let (from, end) = (START.plus_ms(QUIET_DAYS * DAY_MS), START.plus_ms(days * DAY_MS));
     let faults = balanced(seed, NODES, from, end);
+    anyhow::ensure!(
+        !faults.is_empty(),
+        "{days} days, {QUIET_DAYS} of them quiet, are too short for the faults"
+    );
     let watched = watch(seed, &faults, from, end)?;
     let judged: Vec<_> = watched.iter().enumerate().map(|(node, rows)| judge(node, rows, &faults)).collect();
     let judged = judged.into_iter().collect::<Result<Vec<Judged>, _>>()?;
     let all =
         |part: fn(&Judged) -> &[Value]| -> Vec<Value> { judged.iter().flat_map(part).cloned().collect() };
-    let days = days - QUIET_DAYS;
-    let faults = all(|judged| &judged.faults);
-    let false_alarms = all(|judged| &judged.false_alarms);
-    let nodes: Vec<_> = judged.into_iter().map(|judged| judged.counts).collect();
-    println!(
-        "{}",
-        json!({"seed": seed, "days": days, "faults": faults, "nodes": nodes, "false_alarms": false_alarms})
-    );
+    let report = json!({
+        "seed": seed,
+        "days": days - QUIET_DAYS,
+        "faults": all(|judged| &judged.faults),
+        "nodes": judged.iter().map(|judged| &judged.counts).collect::<Vec<_>>(),
+        "false_alarms": all(|judged| &judged.false_alarms),
+    });
+    writeln!(stdout().lock(), "{report}")?;
     Ok(())
 }
 

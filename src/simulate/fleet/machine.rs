@@ -85,6 +85,15 @@ pub(super) struct Conditions {
     pub(super) transmit_bytes: f64,
 }
 
+/// When a scrape interval ends, how long it was, and what comes to the machine from outside.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Circumstances {
+    pub(super) at: TimestampMs,
+    pub(super) elapsed_s: f64,
+    pub(super) effects: Effects,
+    pub(super) chores: Chores,
+}
+
 /// What changes from interval to interval.
 #[derive(Clone, Debug)]
 pub(super) struct Workload {
@@ -149,26 +158,24 @@ impl Machine {
         }
     }
 
-    /// What the machine does in the `elapsed_s` seconds up to `at`.
+    /// What the machine does in one scrape interval.
     pub(super) fn advance(
         &self,
         workload: &mut Workload,
-        effects: &Effects,
-        chores: &Chores,
-        at: TimestampMs,
-        elapsed_s: f64,
+        around: &Circumstances,
         rng: &mut impl Rng,
     ) -> Conditions {
+        let Circumstances { at, elapsed_s, effects, chores } = *around;
         let arriving = workload.load(self.rhythm.at(at), elapsed_s, rng) * chores.load;
         let reaching = arriving * (1.0 + SURGE * effects.surge) * (1.0 - DROPPED * effects.network);
         let load = if effects.away { 0.0 } else { reaching };
         let backup = self.backup.intensity(at);
         let requests = load * self.requests_per_second;
         let mut now = Conditions { requests, nice: 0.06 * backup, ..Conditions::default() };
-        self.memory(workload, effects, load, elapsed_s, rng, &mut now);
-        self.disk(workload, effects, chores, at, elapsed_s, backup, &mut now);
-        self.processor(workload, effects, chores, load, elapsed_s, rng, &mut now);
-        self.service(workload, effects, load, elapsed_s, rng, &mut now);
+        self.memory(workload, around, load, rng, &mut now);
+        self.disk(workload, around, backup, &mut now);
+        self.processor(workload, around, load, rng, &mut now);
+        self.service(workload, around, load, rng, &mut now);
         let reach = 1.0 - DROPPED * effects.network;
         now.receive_bytes = requests * REQUEST_BYTES + 15e3 * reach;
         now.transmit_bytes = requests * RESPONSE_BYTES + (20e3 + 12e6 * backup) * reach;
@@ -191,12 +198,12 @@ impl Machine {
     fn memory(
         &self,
         workload: &mut Workload,
-        effects: &Effects,
+        around: &Circumstances,
         load: f64,
-        elapsed_s: f64,
         rng: &mut impl Rng,
         now: &mut Conditions,
     ) {
+        let Circumstances { elapsed_s, effects, .. } = *around;
         let remember = (-elapsed_s / 900.0).exp();
         workload.sessions = workload.sessions * remember + load * (1.0 - remember);
         let usual = self.memory_base + 0.2 * workload.sessions + workload.memory.advance(elapsed_s, rng);
@@ -204,16 +211,8 @@ impl Machine {
         now.anonymous_bytes = self.memory_bytes * (usual + effects.memory * (0.95 - usual));
     }
 
-    fn disk(
-        &self,
-        workload: &mut Workload,
-        effects: &Effects,
-        chores: &Chores,
-        at: TimestampMs,
-        elapsed_s: f64,
-        backup: f64,
-        now: &mut Conditions,
-    ) {
+    fn disk(&self, workload: &mut Workload, around: &Circumstances, backup: f64, now: &mut Conditions) {
+        let Circumstances { at, elapsed_s, effects, chores } = *around;
         let logged = now.requests * LOG_BYTES_PER_REQUEST;
         workload.log_bytes += logged * elapsed_s;
         if self.backup.begins_between(at.plus_ms(-(elapsed_s * 1000.0) as i64), at) {
@@ -240,13 +239,12 @@ impl Machine {
     fn processor(
         &self,
         workload: &mut Workload,
-        effects: &Effects,
-        chores: &Chores,
+        around: &Circumstances,
         load: f64,
-        elapsed_s: f64,
         rng: &mut impl Rng,
         now: &mut Conditions,
     ) {
+        let Circumstances { elapsed_s, effects, chores, .. } = *around;
         let cores = self.cores as f64;
         let noise = 1.0 + workload.work.advance(elapsed_s, rng);
         let warming = if effects.warming { WARMING } else { 0.0 };
@@ -261,12 +259,12 @@ impl Machine {
     fn service(
         &self,
         workload: &mut Workload,
-        effects: &Effects,
+        around: &Circumstances,
         load: f64,
-        elapsed_s: f64,
         rng: &mut impl Rng,
         now: &mut Conditions,
     ) {
+        let Circumstances { elapsed_s, effects, .. } = *around;
         let used = (now.busy + now.iowait).min(QUEUEING_LIMIT);
         let queueing = 1.0 + 0.6 * used * used / (1.0 - used);
         let drift = workload.latency.advance(elapsed_s, rng);

@@ -3,7 +3,7 @@
 use super::{
     NodeView, Scraped,
     exporter::NodeExporter,
-    machine::{Conditions, Machine, Workload},
+    machine::{Circumstances, Conditions, Machine, Workload},
     registry::Registry,
     routine::{Chores, Routine},
     web::{self, WebService},
@@ -110,7 +110,8 @@ impl Node {
         let chores =
             self.routine.as_mut().map_or(Chores::NONE, |routine| routine.advance(at, elapsed_s, rush));
         // Also while it is away: the world goes on, and the noise does not depend on a reboot.
-        self.now = self.machine.advance(&mut self.workload, &effects, &chores, at, elapsed_s, &mut self.rng);
+        let around = Circumstances { at, elapsed_s, effects, chores };
+        self.now = self.machine.advance(&mut self.workload, &around, &mut self.rng);
         self.restarts(at, chores.release || (self.was_away && !effects.away));
         self.was_away = effects.away;
         let up = self.back_at.is_none();
