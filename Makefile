@@ -1,6 +1,6 @@
 # `make` alone shows what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-ingest bench-forest quality quality-forest fuzz fmt peers
+.PHONY: help demo test lint bench bench-ingest bench-forest quality quality-faults quality-forest fuzz fmt peers
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\): *## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +27,10 @@ bench-forest: ## the Isolation Forest beside the fastest engines for trees (ARGS
 
 quality: ## how well incidents are found, with every default, into docs/quality.md (DATA= a folder of labelled sets)
 	$${EMBERWATCH_PYTHON:-python3} scripts/quality $(DATA) $(ARGS)
+
+quality-faults: ## how well simulated faults of eight kinds are found, into docs/quality.md
+	cargo build --release --locked --example simulated_faults
+	$${EMBERWATCH_PYTHON:-python3} scripts/quality-faults $(ARGS)
 
 quality-forest: ## the forests beside scikit-learn's and isotree's (DATA= a folder of labelled sets)
 	cargo build --release --locked --example forest_scores

@@ -18,8 +18,6 @@ pub mod anomalies;
 
 pub mod faults;
 
-pub mod fleet;
-
 pub mod judge;
 
 mod message;
@@ -32,10 +30,14 @@ pub mod sender;
 
 pub mod sink;
 
-use crate::series::TimestampMs;
+use crate::{
+    series::TimestampMs,
+    simulate::{
+        fault::Fault,
+        fleet::{Fleet, NodeView},
+    },
+};
 use anomalies::{Anomalies, AnomaliesError, Anomaly};
-use faults::Fault;
-use fleet::{Fleet, NodeView};
 use judge::{HIGH, MEDIUM, Severities, Verdicts};
 use pace::Pace;
 use screen::{Frame, Phase, Row, Screen, Totals};

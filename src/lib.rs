@@ -54,6 +54,8 @@ pub mod evaluate;
 
 pub mod pipeline;
 
+pub mod simulate;
+
 // --- IO shell ---
 
 pub mod telemetry;

@@ -9,15 +9,16 @@ use axum::{
 };
 use emberwatch::{
     demo::{
-        BoxError, START, Settings, Sidecar, SidecarSettings,
-        faults::FaultKind,
-        fleet::{Fleet, Scraped},
-        run,
+        BoxError, START, Settings, Sidecar, SidecarSettings, run,
         screen::{Mode, Screen},
         sender::{MAX_SAMPLES_PER_SEND, Sender},
         sink::Sink,
     },
     series::{LabelSet, METRIC_NAME, Sample},
+    simulate::{
+        fault::FaultKind,
+        fleet::{Fleet, Scraped},
+    },
     wire::reference::v1::WriteRequest,
 };
 use http::{StatusCode, header};

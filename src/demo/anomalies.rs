@@ -1,6 +1,6 @@
 //! Asks the sidecar what is anomalous and why: `GET /api/v1/anomalies`.
 
-use super::fleet::NodeView;
+use crate::simulate::fleet::NodeView;
 use bytes::Bytes;
 use http::{StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, Limited};

@@ -5,8 +5,7 @@
 //! its node begins between its start and its end plus [`GRACE_MS`]. An alarm that begins outside all
 //! faults of its node (with their grace) is *false*, also one that was already on when a fault began.
 
-use super::faults::Fault;
-use crate::series::TimestampMs;
+use crate::{series::TimestampMs, simulate::fault::Fault};
 use std::collections::BTreeMap;
 
 /// The severity that deserves a look.
@@ -112,7 +111,7 @@ pub fn judge(faults: &[Fault], alarms: &[Alarm]) -> Verdicts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::faults::FaultKind;
+    use crate::simulate::fault::{FaultKind, Strength};
 
     const MINUTE_MS: i64 = 60_000;
 
@@ -121,7 +120,8 @@ mod tests {
     }
 
     fn fault(node: usize, from: i64, to: i64) -> Fault {
-        Fault { node, kind: FaultKind::CpuRunaway, start: minute(from), end: minute(to), ramp_ms: 1 }
+        let (kind, strength) = (FaultKind::CpuRunaway, Strength::Strong);
+        Fault { node, kind, strength, start: minute(from), end: minute(to), ramp_ms: 1 }
     }
 
     fn alarm(node: usize, from: i64) -> Alarm {

@@ -1,9 +1,9 @@
 //! Remote-Write 1.0 bodies, both ways, by the generated types: plain and independent of the decoder
 //! that the sidecar uses.
 
-use super::fleet::Scraped;
 use crate::{
     series::{InvalidLabels, LabelSet},
+    simulate::fleet::Scraped,
     wire::{
         Limits, WireError, decompress,
         reference::v1::{Label, Sample, TimeSeries, WriteRequest},

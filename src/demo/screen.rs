@@ -12,8 +12,8 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-use super::{fleet::NodeView, judge::MEDIUM};
-use crate::series::TimestampMs;
+use super::judge::MEDIUM;
+use crate::{series::TimestampMs, simulate::fleet::NodeView};
 use std::{
     collections::BTreeMap,
     io::{self, Write},

@@ -5,7 +5,8 @@
 //! 5 s). Nothing overtakes a request that is being repeated. Any other answer than 2xx ends the demo:
 //! the demo's samples are valid, so the receiver is wrong.
 
-use super::{fleet::Scraped, message};
+use super::message;
+use crate::simulate::fleet::Scraped;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};

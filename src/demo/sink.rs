@@ -3,8 +3,11 @@
 //! It keeps everything it is sent, so it is for runs of limited length. It judges the sender too:
 //! samples that come twice or go back in time are counted, and there must be none.
 
-use super::{fleet::Scraped, judge::Severities, message};
-use crate::series::{LabelSet, Sample, TimestampMs, is_stale_marker};
+use super::{judge::Severities, message};
+use crate::{
+    series::{LabelSet, Sample, TimestampMs, is_stale_marker},
+    simulate::fleet::Scraped,
+};
 use axum::{Router, body::Bytes, extract::State, routing::post};
 use http::StatusCode;
 use std::{

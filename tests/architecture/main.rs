@@ -47,6 +47,8 @@ const MODULES: &[Module] = &[
         Core,
         &["series", "window", "promql", "score", "features", "calibrate", "explain", "model", "train"],
     ),
+    // Makes samples with known faults; knows no detector.
+    module("simulate", Core, &["series"]),
     // --- IO shell: strangers to each other, `app` and `cli` wire them ---
     module("telemetry", Shell, &[]),
     // Parses the configuration file into the settings of the modules that it configures.

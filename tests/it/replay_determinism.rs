@@ -7,15 +7,15 @@
 
 use emberwatch::{
     calibrate::{CheckedPersistence, Memory, Thresholds},
-    demo::{
-        SCRAPE_INTERVAL, START, STEP,
-        faults::{Fault, FaultKind},
-        fleet::{Fleet, Scraped},
-    },
+    demo::{SCRAPE_INTERVAL, START, STEP},
     features::{DEFAULT_RATE_INTERVAL, FeatureSchema, SchemaSettings, SeasonSettings, preset},
     pipeline::{ClockConfig, Detector, DetectorSettings, Replay, Rules, TrainingPolicy, names},
     score::iforest::Hyperparams,
     series::{LabelSet, METRIC_NAME, Sample, SampleBatch, TimestampMs, is_stale_marker, series_hash},
+    simulate::{
+        fault::{Fault, FaultKind, Strength},
+        fleet::{Fleet, Scraped},
+    },
     window,
 };
 use rand::{RngExt, SeedableRng};
@@ -38,6 +38,7 @@ const DETECTORS: [(&str, &str); 2] = [("node", "node_exporter"), ("service", "ht
 const FAULT: Fault = Fault {
     node: 1,
     kind: FaultKind::CpuRunaway,
+    strength: Strength::Strong,
     start: TimestampMs(START.0 + 27 * HOUR_MS),
     end: TimestampMs(START.0 + 28 * HOUR_MS),
     ramp_ms: 5 * MINUTE_MS,

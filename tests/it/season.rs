@@ -6,7 +6,7 @@
 use emberwatch::{
     calibrate::{CheckedPersistence, Memory, Severity, Thresholds},
     features::{FeatureColumn, FeatureMatrix, FeatureSchema, Holidays, SchemaSettings, SeasonSettings},
-    pipeline::{Backtest, DetectorSettings, Seasonal, TrainingPolicy, Verdict},
+    pipeline::{Backtest, DetectorSettings, Rules, Seasonal, TrainingPolicy, Verdict},
     score::iforest::Hyperparams,
     series::{LabelSet, TimestampMs},
 };
@@ -14,7 +14,7 @@ use jiff::civil::DateTime;
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use std::{collections::BTreeSet, f64::consts::TAU};
+use std::{collections::BTreeSet, f64::consts::TAU, time::Duration};
 
 const STEP_MS: i64 = 300_000;
 const DAY_STEPS: i64 = 288;
@@ -107,6 +107,8 @@ impl Machine {
             thresholds: Thresholds::default(),
             persistence: CheckedPersistence::default(),
             forget_after: Some(Memory::DEFAULT_FADE),
+            rules: Rules::default(),
+            silence: Duration::ZERO,
             season: self.season.clone(),
             training: Some(training),
         }

@@ -1,10 +1,12 @@
 //! What a person sees, to the letter.
 
 use super::*;
-use crate::demo::{
-    Outcome,
-    faults::{Fault, FaultKind},
-    judge::{Alarm, Judged, Verdicts},
+use crate::{
+    demo::{
+        Outcome,
+        judge::{Alarm, Judged, Verdicts},
+    },
+    simulate::fault::{Fault, FaultKind, Strength},
 };
 use std::time::Duration;
 
@@ -136,6 +138,7 @@ fn the_report_says_what_was_found_missed_and_false() {
     let fault = |node, kind, minute: i64| Fault {
         node,
         kind,
+        strength: Strength::Strong,
         start: NOON.plus_ms(minute * 60_000),
         end: NOON.plus_ms((minute + 40) * 60_000),
         ramp_ms: 1,

@@ -3,8 +3,11 @@
 //! Everything follows from the requests that arrive: they take CPU, move bytes, write logs, and wait
 //! the longer the busier the machine is. A fault changes one cause; the rest follows.
 
-use super::pattern::{Bursts, Drift, NightlyJob, Rhythm};
-use crate::{demo::faults::Effects, series::TimestampMs};
+use super::{
+    pattern::{Bursts, Drift, NightlyJob, Rhythm},
+    routine::{Chores, Role},
+};
+use crate::{series::TimestampMs, simulate::fault::Effects};
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
@@ -23,6 +26,19 @@ const RESPONSE_BYTES: f64 = 9_000.0;
 const DROPPED: f64 = 0.92;
 /// Times as long as usual that a request takes on top, at full strength of a latency rise.
 const SLOWER: f64 = 5.0;
+/// Times the usual load that comes on top at full strength of a traffic surge.
+const SURGE: f64 = 2.0;
+/// Load beyond which requests are turned away, as a share of what the machine can carry.
+const MOST_LOAD: f64 = 0.97;
+/// Of a disk that is slow at full strength: share of CPU time spent waiting for it, processes that hang on it, and times
+/// as long as usual that a request takes on top.
+const SLOW_DISK_IOWAIT: f64 = 0.2;
+const SLOW_DISK_BLOCKED: f64 = 4.0;
+const SLOW_DISK_WAIT: f64 = 2.0;
+/// Share of CPU time that filling the caches takes after a start.
+const WARMING: f64 = 0.25;
+/// Bytes that one request reads from the disk.
+const READ_BYTES_PER_REQUEST: f64 = 3e3;
 /// Requests wait at most as if the machine were so busy: the service sheds load beyond.
 const QUEUEING_LIMIT: f64 = 0.93;
 
@@ -40,6 +56,7 @@ pub(super) struct Machine {
     memory_base: f64,
     root_base: f64,
     data_base: f64,
+    read_bytes_per_request: f64,
     rhythm: Rhythm,
     backup: NightlyJob,
 }
@@ -66,6 +83,15 @@ pub(super) struct Conditions {
     pub(super) written_bytes: f64,
     pub(super) receive_bytes: f64,
     pub(super) transmit_bytes: f64,
+}
+
+/// When a scrape interval ends, how long it was, and what comes to the machine from outside.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Circumstances {
+    pub(super) at: TimestampMs,
+    pub(super) elapsed_s: f64,
+    pub(super) effects: Effects,
+    pub(super) chores: Chores,
 }
 
 /// What changes from interval to interval.
@@ -102,6 +128,7 @@ impl Machine {
             memory_base: between(0.25, 0.40),
             root_base: between(0.30, 0.50),
             data_base: between(0.40, 0.65),
+            read_bytes_per_request: READ_BYTES_PER_REQUEST,
             rhythm: Rhythm {
                 peak_hour: between(13.0, 16.5),
                 peak: between(0.35, 0.55),
@@ -112,23 +139,43 @@ impl Machine {
         }
     }
 
-    /// What the machine does in the `elapsed_s` seconds up to `at`.
+    /// Takes on what the machines of a role have in common.
+    pub(super) fn adopt(&mut self, role: Role) {
+        match role {
+            Role::Web => {}
+            // Most of the memory is its cache, and other regions' nights are its days.
+            Role::Database => {
+                self.memory_base += 0.25;
+                self.read_bytes_per_request *= 20.0;
+                self.rhythm.night = 0.55;
+            }
+            // Works day and night, mostly in jobs.
+            Role::Batch => {
+                self.rhythm.night = 0.8;
+                self.rhythm.weekend = 1.0;
+                self.rhythm.peak *= 0.5;
+            }
+        }
+    }
+
+    /// What the machine does in one scrape interval.
     pub(super) fn advance(
         &self,
         workload: &mut Workload,
-        effects: &Effects,
-        at: TimestampMs,
-        elapsed_s: f64,
+        around: &Circumstances,
         rng: &mut impl Rng,
     ) -> Conditions {
-        let load = workload.load(self.rhythm.at(at), elapsed_s, rng) * (1.0 - DROPPED * effects.network);
+        let Circumstances { at, elapsed_s, effects, chores } = *around;
+        let arriving = workload.load(self.rhythm.at(at), elapsed_s, rng) * chores.load;
+        let reaching = arriving * (1.0 + SURGE * effects.surge) * (1.0 - DROPPED * effects.network);
+        let load = if effects.away { 0.0 } else { reaching };
         let backup = self.backup.intensity(at);
         let requests = load * self.requests_per_second;
         let mut now = Conditions { requests, nice: 0.06 * backup, ..Conditions::default() };
-        self.memory(workload, effects, load, elapsed_s, rng, &mut now);
-        self.disk(workload, effects, at, elapsed_s, backup, &mut now);
-        self.processor(workload, effects, load, elapsed_s, rng, &mut now);
-        self.service(workload, effects, elapsed_s, rng, &mut now);
+        self.memory(workload, around, load, rng, &mut now);
+        self.disk(workload, around, backup, &mut now);
+        self.processor(workload, around, load, rng, &mut now);
+        self.service(workload, around, load, rng, &mut now);
         let reach = 1.0 - DROPPED * effects.network;
         now.receive_bytes = requests * REQUEST_BYTES + 15e3 * reach;
         now.transmit_bytes = requests * RESPONSE_BYTES + (20e3 + 12e6 * backup) * reach;
@@ -151,12 +198,12 @@ impl Machine {
     fn memory(
         &self,
         workload: &mut Workload,
-        effects: &Effects,
+        around: &Circumstances,
         load: f64,
-        elapsed_s: f64,
         rng: &mut impl Rng,
         now: &mut Conditions,
     ) {
+        let Circumstances { elapsed_s, effects, .. } = *around;
         let remember = (-elapsed_s / 900.0).exp();
         workload.sessions = workload.sessions * remember + load * (1.0 - remember);
         let usual = self.memory_base + 0.2 * workload.sessions + workload.memory.advance(elapsed_s, rng);
@@ -164,22 +211,15 @@ impl Machine {
         now.anonymous_bytes = self.memory_bytes * (usual + effects.memory * (0.95 - usual));
     }
 
-    fn disk(
-        &self,
-        workload: &mut Workload,
-        effects: &Effects,
-        at: TimestampMs,
-        elapsed_s: f64,
-        backup: f64,
-        now: &mut Conditions,
-    ) {
+    fn disk(&self, workload: &mut Workload, around: &Circumstances, backup: f64, now: &mut Conditions) {
+        let Circumstances { at, elapsed_s, effects, chores } = *around;
         let logged = now.requests * LOG_BYTES_PER_REQUEST;
         workload.log_bytes += logged * elapsed_s;
         if self.backup.begins_between(at.plus_ms(-(elapsed_s * 1000.0) as i64), at) {
             // Logs are rotated before they are saved.
             workload.log_bytes *= LOGS_KEPT;
         }
-        let usual = self.root_base + workload.log_bytes / self.root_bytes;
+        let usual = self.root_base + workload.log_bytes / self.root_bytes + chores.root_share;
         let filled = effects.disk * (0.97 - usual).max(0.0);
         let fill_rate = (filled - workload.filled).max(0.0) * self.root_bytes / elapsed_s;
         workload.filled = filled;
@@ -187,45 +227,51 @@ impl Machine {
         now.data_used_bytes = self.data_bytes * self.data_base;
         // Hardly any memory left: pages are read again and again.
         let thrashing = ((now.anonymous_bytes / self.memory_bytes - 0.90) / 0.05).clamp(0.0, 1.0);
-        now.read_bytes = now.requests * 3e3 + 70e6 * backup + 60e6 * thrashing;
-        now.written_bytes = 250e3 + logged + fill_rate;
+        let asked = now.requests * self.read_bytes_per_request;
+        now.read_bytes = asked + 70e6 * backup + 60e6 * thrashing + chores.read_bytes;
+        now.written_bytes = 250e3 + logged + fill_rate + chores.written_bytes;
         let busy = 0.01 + 1.5 * (now.read_bytes + now.written_bytes) / DISK_BYTES_PER_SECOND;
-        now.disk_utilisation = busy.min(0.98);
-        now.iowait = 0.002 + 0.08 * now.disk_utilisation;
+        let usual = busy.min(0.98);
+        now.disk_utilisation = usual + effects.slow_disk * (0.98 - usual);
+        now.iowait = 0.002 + 0.08 * now.disk_utilisation + SLOW_DISK_IOWAIT * effects.slow_disk;
     }
 
     fn processor(
         &self,
         workload: &mut Workload,
-        effects: &Effects,
+        around: &Circumstances,
         load: f64,
-        elapsed_s: f64,
         rng: &mut impl Rng,
         now: &mut Conditions,
     ) {
+        let Circumstances { elapsed_s, effects, chores, .. } = *around;
         let cores = self.cores as f64;
         let noise = 1.0 + workload.work.advance(elapsed_s, rng);
-        let wanted = (load + 0.02) * noise.max(0.2) + now.nice;
+        let warming = if effects.warming { WARMING } else { 0.0 };
+        let wanted = (load + 0.02) * noise.max(0.2) * chores.work + now.nice + chores.cpu + warming;
         let usual = wanted.min(0.97);
         now.busy = usual + effects.cpu * (0.985 - usual).max(0.0);
         now.iowait = now.iowait.min(1.0 - now.busy);
-        now.runnable = cores * (wanted + 1.5 * effects.cpu) + 4.0 * now.iowait;
+        let blocked = 4.0 * now.iowait + SLOW_DISK_BLOCKED * effects.slow_disk;
+        now.runnable = cores * (wanted + 1.5 * effects.cpu) + blocked;
     }
 
     fn service(
         &self,
         workload: &mut Workload,
-        effects: &Effects,
-        elapsed_s: f64,
+        around: &Circumstances,
+        load: f64,
         rng: &mut impl Rng,
         now: &mut Conditions,
     ) {
+        let Circumstances { elapsed_s, effects, .. } = *around;
         let used = (now.busy + now.iowait).min(QUEUEING_LIMIT);
         let queueing = 1.0 + 0.6 * used * used / (1.0 - used);
         let drift = workload.latency.advance(elapsed_s, rng);
-        let slower = 1.0 + SLOWER * effects.latency;
+        let slower = (1.0 + SLOWER * effects.latency) * (1.0 + SLOW_DISK_WAIT * effects.slow_disk);
+        let turned_away = 1.0 - MOST_LOAD / load.max(MOST_LOAD);
         now.median_seconds = self.service_seconds * queueing * drift.exp() * slower;
-        let failing = 0.03 * effects.latency + 0.05 * effects.network;
+        let failing = 0.03 * effects.latency + 0.05 * effects.network + turned_away;
         now.error_ratio = (0.002 * (1.0 + 3.0 * drift) + failing).clamp(0.0, 1.0);
     }
 }

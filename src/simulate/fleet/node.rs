@@ -3,13 +3,14 @@
 use super::{
     NodeView, Scraped,
     exporter::NodeExporter,
-    machine::{Conditions, Machine, Workload},
+    machine::{Circumstances, Conditions, Machine, Workload},
     registry::Registry,
+    routine::{Chores, Routine},
     web::{self, WebService},
 };
 use crate::{
-    demo::faults::{Effects, Fault},
     series::{METRIC_NAME, STALE_NAN, Sample, TimestampMs},
+    simulate::fault::{Effects, Fault},
 };
 use rand::{RngExt, SeedableRng};
 use rand_distr::Exp1;
@@ -34,6 +35,7 @@ pub(super) struct Node {
     exporter: NodeExporter,
     web: WebService,
     faults: Vec<Fault>,
+    routine: Option<Routine>,
     rng: Xoshiro256PlusPlus,
     /// Milliseconds into each scrape interval at which this node is scraped.
     offset_ms: i64,
@@ -43,8 +45,10 @@ pub(super) struct Node {
     next_release: TimestampMs,
     /// While the machine is away.
     back_at: Option<TimestampMs>,
-    /// Whether the series were ended by stale markers.
-    stale: bool,
+    /// Whether the service was away at the last scrape.
+    was_away: bool,
+    /// Whether the series of the exporter, and those of the service, were ended by stale markers.
+    stale: [bool; 2],
 }
 
 impl Node {
@@ -54,13 +58,17 @@ impl Node {
         start: TimestampMs,
         offset_ms: i64,
         faults: Vec<Fault>,
+        routine: Option<Routine>,
     ) -> Self {
         // A stream of its own for every node: its samples do not depend on how many others there are.
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         for _ in 0..index {
             rng.jump();
         }
-        let machine = Machine::draw(index, &mut rng);
+        let mut machine = Machine::draw(index, &mut rng);
+        if let Some(routine) = &routine {
+            machine.adopt(routine.role());
+        }
         let workload = Workload::new(&machine, start, &mut rng);
         let instance = format!("node-{:02}", index + 1);
         let uptime_ms = (rng.random_range(3.0..40.0) * 86_400_000.0) as i64;
@@ -71,13 +79,15 @@ impl Node {
             machine,
             workload,
             faults,
+            routine,
             offset_ms,
             scraped_at: start.plus_ms(offset_ms),
             now: Conditions::default(),
             next_reboot: start,
             next_release: start,
             back_at: None,
-            stale: false,
+            was_away: false,
+            stale: [false; 2],
             rng,
         };
         node.next_reboot = node.later(start, REBOOT_GAP_S);
@@ -89,60 +99,58 @@ impl Node {
         self.exporter.registry.len() + self.web.registry.len()
     }
 
-    /// Lives until the scrape of the interval that begins at `interval_start` and adds its samples.
-    pub(super) fn scrape(&mut self, interval_start: TimestampMs, into: &mut Vec<Scraped>) {
+    /// Lives until the scrape of the interval that begins at `interval_start` and adds its samples; `rush` is the load
+    /// that comes to all nodes, as a multiple of the usual.
+    pub(super) fn scrape(&mut self, interval_start: TimestampMs, rush: f64, into: &mut Vec<Scraped>) {
         let jitter_ms = self.rng.random_range(0..=MAX_JITTER_MS);
         let at = interval_start.plus_ms(self.offset_ms + jitter_ms);
         let elapsed_s = at.since_ms(self.scraped_at).max(1) as f64 / 1000.0;
         self.scraped_at = at;
         let effects = Effects::at(&self.faults, at);
+        let chores =
+            self.routine.as_mut().map_or(Chores::NONE, |routine| routine.advance(at, elapsed_s, rush));
         // Also while it is away: the world goes on, and the noise does not depend on a reboot.
-        self.now = self.machine.advance(&mut self.workload, &effects, at, elapsed_s, &mut self.rng);
-        self.restarts(at);
-        if self.back_at.is_some() {
-            self.end_series(at, into);
-            return;
+        let around = Circumstances { at, elapsed_s, effects, chores };
+        self.now = self.machine.advance(&mut self.workload, &around, &mut self.rng);
+        self.restarts(at, chores.release || (self.was_away && !effects.away));
+        self.was_away = effects.away;
+        let up = self.back_at.is_none();
+        if up {
+            self.exporter.record(&self.machine, &self.now, elapsed_s, &mut self.rng);
+            self.web.record(&self.now, elapsed_s, &mut self.rng);
         }
-        self.exporter.record(&self.machine, &self.now, elapsed_s, &mut self.rng);
-        self.web.record(&self.now, elapsed_s, &mut self.rng);
-        self.stale = false;
-        for registry in [&self.exporter.registry, &self.web.registry] {
-            expose(registry, at, |_, value| Some(value), into);
+        let reached = up && !chores.unreachable;
+        self.exporter.set_up(reached);
+        self.web.set_up(reached && !effects.away);
+        let targets = [(&self.exporter.registry, reached), (&self.web.registry, reached && !effects.away)];
+        for ((registry, reached), stale) in targets.into_iter().zip(&mut self.stale) {
+            // A failed scrape, as Prometheus records it: every series ends, only `up` goes on, at zero.
+            let marker = (!*stale).then_some(STALE_NAN);
+            let recorded = |name: &str, value| if reached || name == "up" { Some(value) } else { marker };
+            expose(registry, at, recorded, into);
+            *stale = !reached;
         }
     }
 
-    fn restarts(&mut self, at: TimestampMs) {
+    /// Reboots and releases; `restart` where the service restarts in any case.
+    fn restarts(&mut self, at: TimestampMs, restart: bool) {
         if self.back_at.is_some_and(|back_at| back_at <= at) {
             self.back_at = None;
             self.exporter.reboot(at);
             self.web.restart();
-            self.set_up(true);
+        }
+        if restart || at >= self.next_release {
+            self.web.restart();
         }
         if at >= self.next_release {
-            self.web.restart();
             self.next_release = self.later(at, RELEASE_GAP_S);
         }
         if at >= self.next_reboot {
             self.next_reboot = self.later(at, REBOOT_GAP_S);
             if !self.fault_near(at) {
                 self.back_at = Some(at.plus_ms(REBOOT_MS));
-                self.set_up(false);
             }
         }
-    }
-
-    /// A failed scrape, as Prometheus records it: every series ends, only `up` goes on, at zero.
-    fn end_series(&mut self, at: TimestampMs, into: &mut Vec<Scraped>) {
-        let marker = (!self.stale).then_some(STALE_NAN);
-        self.stale = true;
-        for registry in [&self.exporter.registry, &self.web.registry] {
-            expose(registry, at, |name, value| if name == "up" { Some(value) } else { marker }, into);
-        }
-    }
-
-    fn set_up(&mut self, up: bool) {
-        self.exporter.set_up(up);
-        self.web.set_up(up);
     }
 
     fn fault_near(&self, at: TimestampMs) -> bool {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    demo::faults::FaultKind,
     series::{METRIC_NAME, is_stale_marker},
+    simulate::fault::{FaultKind, Strength},
 };
 use std::collections::BTreeMap;
 
@@ -67,7 +67,8 @@ fn rate(recording: &Recording, parts: &[&str], skip: usize) -> f64 {
 
 fn fault(kind: FaultKind, from_minute: i64, minutes: i64) -> Fault {
     let start = START.plus_ms(from_minute * 60_000);
-    Fault { node: 0, kind, start, end: start.plus_ms(minutes * 60_000), ramp_ms: 5 * 60_000 }
+    let end = start.plus_ms(minutes * 60_000);
+    Fault { node: 0, kind, strength: Strength::Strong, start, end, ramp_ms: 5 * 60_000 }
 }
 
 // --- series ---
@@ -258,6 +259,7 @@ struct Features {
     error_ratio: f64,
     mean_seconds: f64,
     load_per_core: f64,
+    disk_utilisation: f64,
 }
 
 fn features(recording: &Recording) -> Features {
@@ -279,6 +281,7 @@ fn features(recording: &Recording) -> Features {
         mean_seconds: rate(&["duration_seconds_sum", "node-01"])
             / rate(&["duration_seconds_count", "node-01"]),
         load_per_core: last(&["node_load5", "node-01"]) / cores,
+        disk_utilisation: rate(&["disk_io_time", "node-01"]),
     }
 }
 
@@ -327,6 +330,99 @@ fn a_latency_rise_slows_requests_and_fails_some_at_the_same_cpu() {
     assert!(with.mean_seconds > 4.0 * without.mean_seconds, "{with:?}\n{without:?}");
     assert!(with.error_ratio > 0.02 && without.error_ratio < 0.01, "{with:?}\n{without:?}");
     assert!((with.cpu_usage - without.cpu_usage).abs() < 0.01, "{with:?}\n{without:?}");
+}
+
+#[test]
+fn a_slow_disk_is_busy_with_little_and_everything_waits_for_it() {
+    let (with, without) = with_and_without(FaultKind::SlowDisk);
+    assert!(with.disk_utilisation > 0.95 && without.disk_utilisation < 0.1, "{with:?}\n{without:?}");
+    assert!(with.mean_seconds > 2.0 * without.mean_seconds, "{with:?}\n{without:?}");
+    assert!(with.load_per_core > without.load_per_core + 0.5, "{with:?}\n{without:?}");
+    assert!((with.request_rate / without.request_rate - 1.0).abs() < 0.01, "{with:?}\n{without:?}");
+}
+
+#[test]
+fn a_traffic_surge_triples_what_arrives_until_the_machine_is_full() {
+    let (with, without) = with_and_without(FaultKind::TrafficSurge);
+    assert!(with.network_bytes > 2.7 * without.network_bytes, "{with:?}\n{without:?}");
+    assert!(with.cpu_usage > 0.9 && with.mean_seconds > 2.0 * without.mean_seconds, "{with:?}\n{without:?}");
+}
+
+/// At full strength the service is away for 270 of 300 seconds.
+#[test]
+fn a_crash_loop_leaves_a_tenth_of_the_requests_and_fails_scrapes() {
+    let rounds = 12 * 120 + 120;
+    let crash = [fault(FaultKind::CrashLoop, 12 * 60, 60)];
+    let (with, without) = (record(11, 1, rounds, &crash), record(11, 1, rounds, &[]));
+    let bytes = |recording: &Recording| rate(recording, &["receive_bytes", "eth0"], rounds - 110);
+    assert!(bytes(&with) < 0.25 * bytes(&without), "{} {}", bytes(&with), bytes(&without));
+    let down = |job: &str| find(&with, &["up{", job]).flatten().filter(|sample| sample.value == 0.0).count();
+    assert_eq!((down("job=\"web\""), down("job=\"node\"")), (108, 0));
+}
+
+/// A quarter and half of what a strong fault takes: the idle half of the CPU at noon, as far as the noise of the cores allows.
+#[test]
+fn strengths_are_shares_of_what_the_machine_has_left() {
+    let at = |strength| {
+        let weaker = Fault { strength, ..fault(FaultKind::CpuRunaway, 12 * 60, 60) };
+        features(&record(11, 1, 12 * 120 + 60, &[weaker])).cpu_usage
+    };
+    let without = features(&record(11, 1, 12 * 120 + 60, &[])).cpu_usage;
+    let [weak, medium, strong] = Strength::ALL.map(at).map(|cpu| cpu - without);
+    assert!(
+        (weak / strong - 0.25).abs() < 5e-3 && (medium / strong - 0.5).abs() < 5e-3,
+        "{weak} {medium} {strong}"
+    );
+}
+
+// --- the everyday life of production ---
+
+/// For all kinds, to the last bit.
+#[test]
+fn a_fault_changes_nothing_before_it_and_no_other_node() {
+    let run = |faults: &[Fault]| {
+        let mut fleet = Fleet::with_routine(4, 2, START, INTERVAL_MS, faults);
+        let mut scraped = Vec::new();
+        for _ in 0..400 {
+            fleet.scrape(&mut scraped);
+        }
+        scraped
+    };
+    let begin = START.plus_ms(60 * 60_000);
+    let same_part = |scraped: Vec<Scraped>| -> Vec<(String, i64, u64)> {
+        let kept = scraped
+            .into_iter()
+            .filter(|one| one.sample.timestamp < begin || one.labels.get("instance") == Some("node-02"));
+        kept.map(|one| (one.labels.to_string(), one.sample.timestamp.0, one.sample.value.to_bits())).collect()
+    };
+    let without = same_part(run(&[]));
+    assert!(without.len() > 20_000);
+    for kind in FaultKind::ALL {
+        let with = run(&[fault(kind, 60, 60)]);
+        assert!(same_part(with) == without, "{kind}");
+    }
+}
+
+/// Production is not calm: scrapes fail and Prometheus is away, and still counters only fall to start again.
+#[test]
+fn production_has_gaps_and_restarts_and_keeps_its_types() {
+    let mut fleet = Fleet::with_routine(2, 6, START, INTERVAL_MS, &[]);
+    let (mut scraped, mut empty_rounds, mut failed) = (Vec::new(), 0, 0);
+    let mut last: BTreeMap<LabelSet, f64> = BTreeMap::new();
+    for _ in 0..4 * ROUNDS_A_DAY {
+        scraped.clear();
+        fleet.scrape(&mut scraped);
+        empty_rounds += usize::from(scraped.is_empty());
+        for Scraped { labels, sample } in &scraped {
+            failed += usize::from(labels.metric_name() == "up" && sample.value == 0.0);
+            if labels.metric_name() == "node_network_receive_bytes_total" && !sample.value.is_nan() {
+                let before = last.insert(labels.clone(), sample.value).unwrap_or(0.0);
+                assert!(sample.value >= before || sample.value < 1e9, "{labels}: {before}, {}", sample.value);
+            }
+        }
+    }
+    assert!((1..60).contains(&empty_rounds), "{empty_rounds} rounds without Prometheus");
+    assert!((20..800).contains(&failed), "{failed} failed scrapes");
 }
 
 /// On days without faults no node comes near what a fault looks like.
