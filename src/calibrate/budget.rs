@@ -130,8 +130,9 @@ mod tests {
     #[test]
     fn thresholds_by_hand() {
         let least = Thresholds::new(0.1, 0.2, 0.3).unwrap();
+        let persistence = Persistence { n: 3, m: 5, ..Persistence::default() }.check().unwrap();
         let of = |budget: Budget, configured| {
-            let thresholds = budget.thresholds(configured, CheckedPersistence::default(), MINUTE).unwrap();
+            let thresholds = budget.thresholds(configured, persistence, MINUTE).unwrap();
             [Severity::Low, Severity::Medium, Severity::High]
                 .map(|level| (thresholds.of(level) * 1e4).round())
         };

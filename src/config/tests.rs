@@ -193,9 +193,9 @@ fn a_budget_lifts_the_thresholds() {
         let thresholds = config.detectors[0].thresholds;
         [Severity::Low, Severity::Medium, Severity::High].map(|level| (thresholds.of(level) * 1e4).round())
     };
-    assert_eq!(thresholds("budget: { high: 1/w, medium: 1/d }"), [3500.0, 5472.0, 8000.0]);
+    assert_eq!(thresholds("budget: { high: 1/w, medium: 1/d }"), [3500.0, 5766.0, 8000.0]);
     let low = "thresholds: { low: 0.1, medium: 0.2, high: 0.3 }, ";
-    assert_eq!(thresholds(&format!("{low} budget: {{ high: 1/w, medium: 1/d }}")), [1000.0, 5472.0, 6881.0]);
+    assert_eq!(thresholds(&format!("{low} budget: {{ high: 1/w, medium: 1/d }}")), [1000.0, 5766.0, 7174.0]);
     assert_eq!(thresholds(low), [1000.0, 2000.0, 3000.0]);
     assert_snapshot!(problems(
         "detectors:

@@ -19,6 +19,9 @@ const MAD_TO_SIGMA: f64 = 1.4826;
 /// Half a percent of a normal distribution lies above so many standard deviations.
 const Z_995: f64 = 2.576;
 const IQR_TO_SIGMA: f64 = 1.0 / 1.349;
+/// Unit of a column that never moved, as a share of its level, or of 1 where that is 0: what was always 0.5, or always
+/// none a second, and is not any more is news; the last digits of a number are not.
+const CONSTANT_UNIT: f64 = 0.01;
 
 /// Ordinary level and variation of one column.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,9 +121,9 @@ impl Scales {
 
 impl ColumnScale {
     /// Median and robust unit of `values` (sorted here): 1.4826 MAD, or else IQR / 1.349, or else the
-    /// standard deviation; at least what puts the farther of the 0.5 % quantiles where that of a normal
-    /// distribution is, 1 % of the range, and a thousandth of the median. A column without
-    /// variation or values has unit 1, so that any change shows at its own size.
+    /// standard deviation; at least what puts the outermost 1 % of the distances from the median where those
+    /// of a normal distribution are, 1 % of the range, and a thousandth of the median. A column without variation has
+    /// a hundredth of its level, or of 1 where that is 0; one without values has unit 1.
     #[must_use]
     pub fn fit(values: &mut [f64]) -> Self {
         values.sort_unstable_by(f64::total_cmp);
@@ -129,7 +132,8 @@ impl ColumnScale {
         };
         let (center, range) = (quantile(values, 0.5), last - first);
         if range == 0.0 {
-            return Self { center, unit: 1.0 };
+            let level = if center == 0.0 { 1.0 } else { center.abs() };
+            return Self { center, unit: (CONSTANT_UNIT * level).max(f64::MIN_POSITIVE) };
         }
         let mut distances: Vec<f64> = values.iter().map(|value| (value - center).abs()).collect();
         distances.sort_unstable_by(f64::total_cmp);
@@ -217,7 +221,8 @@ mod tests {
 
     #[test]
     fn floors_and_constants() {
-        assert_eq!(fit(&[7.0; 9]).unit, 1.0);
+        assert_eq!(fit(&[8.0; 9]).unit, 0.08);
+        assert_eq!(fit(&[0.0; 9]).unit, 0.01);
         assert_eq!(fit(&[]), ColumnScale { center: 0.0, unit: 1.0 });
         // MAD 1e-3, and one spike in a thousand: the range of 100 lifts the unit to 1.
         let mut spike: Vec<f64> = (0..999).map(|n| if n % 2 == 0 { 1e-3 } else { -1e-3 }).collect();

@@ -122,7 +122,7 @@ impl VectorJudge {
         let silences = self.silence.step(inputs.at, &inputs.entities, &step.gone);
         (step.silent, step.silence_ended) = (silences.silent, silences.ended);
         let in_incident =
-            |entity: &LabelSet| self.trackers.get(entity).is_some_and(|t| t.severity() >= Severity::Medium);
+            |entity: &LabelSet| self.trackers.get(entity).is_some_and(|t| t.severity() >= Severity::High);
         if let Some(trainer) = &mut self.trainer {
             trainer.gather(inputs, in_incident);
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    calibrate::{Bound, CheckedPersistence, Severity, Thresholds},
+    calibrate::{Bound, Persistence, Severity, Thresholds},
     features::{
         Direction, FeatureColumn, FeatureSchema, FeatureWindows, InputLayout, Inputs, SchemaSettings,
         Statistic,
@@ -64,7 +64,7 @@ fn settings(rules: Rules) -> DetectorSettings {
     DetectorSettings {
         schema: schema(),
         thresholds: Thresholds::default(),
-        persistence: CheckedPersistence::default(),
+        persistence: Persistence { n: 3, m: 5, ..Persistence::default() }.check().unwrap(),
         forget_after: None,
         rules,
         silence: Duration::from_secs(300),
