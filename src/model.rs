@@ -141,8 +141,8 @@ pub struct Scored {
     /// of late.
     pub tail_probability: f64,
     /// What the model gave before calibration, not held against the recent past. Of a plain model what its forest
-    /// gave, scored by depth 0 to 1, as scikit-learn's `-score_samples`; of others the mean evidence of their members,
-    /// in factors of ten, averaged with the largest such mean of the last five steps where there is a [`Past`].
+    /// gave, scored by depth 0 to 1, as scikit-learn's `-score_samples`; of others the mean evidence of the members
+    /// that look at the whole vector of the moment, in factors of ten, averaged with the largest such mean of the last five steps where there is a [`Past`].
     pub raw_score: f64,
     /// -log10 of the tail probability by the training alone, without the recent past.
     pub evidence: f64,

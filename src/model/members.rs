@@ -1,7 +1,7 @@
 //! The product's own judge: several members, and what they say together.
 
 use super::{
-    Member, Past, ScaledRow, Scaling,
+    Member, MemberKind, Past, ScaledRow, Scaling,
     attribution::attributions,
     judge::{Judgement, Row},
 };
@@ -38,7 +38,8 @@ impl Members {
             .collect();
         let mut batch = self.evidence(layout, &scaled);
         let together = |evidence: ArrayView1<'_, f64>| weighted(evidence.iter().copied());
-        let mut raw_scores: Vec<f64> = batch.evidence.rows().into_iter().map(together).collect();
+        let mut raw_scores: Vec<f64> =
+            batch.evidence.rows().into_iter().map(|evidence| self.raw_score(evidence)).collect();
         for ((row, mut evidence), raw) in rows.iter().zip(batch.evidence.rows_mut()).zip(&mut raw_scores) {
             // Rows of a fresh array are contiguous.
             if let Some(evidence) = evidence.as_slice_mut() {
@@ -59,6 +60,16 @@ impl Members {
             }
         };
         attributions(&tail_probabilities).into_iter().enumerate().map(judge).collect()
+    }
+
+    /// The mean evidence of the members that look at the whole vector of the moment. The window member is slow to forget
+    /// and the extreme one sees a single feature: they keep alarms from being false, and blur what ranks.
+    fn raw_score(&self, evidence: ArrayView1<'_, f64>) -> f64 {
+        let ranks = |member: &Member| matches!(member.kind, MemberKind::Deviation | MemberKind::Nearest);
+        let of_those = self.members.iter().zip(&evidence).filter(|(member, _)| ranks(member));
+        let (sum, count) =
+            of_those.fold((0.0, 0_u32), |(sum, count), (_, evidence)| (sum + evidence, count + 1));
+        sum / f64::from(count.max(1))
     }
 
     /// What the members say of the rows.
