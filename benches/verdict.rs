@@ -1,4 +1,5 @@
-//! What a row costs beside the forests: the nearest ordinary rows, and the recent past.
+//! What verdicts cost: a whole step from the feature vectors on, and what a row costs beside the forests, the nearest
+//! ordinary rows and the recent past.
 //!
 //! `cargo bench --bench verdict`. Data from a constant seed, built outside the loop; counted in rows.
 
@@ -6,19 +7,83 @@
 
 use divan::{Bencher, counter::ItemsCount};
 use emberwatch::{
-    calibrate::{Memory, Recent},
-    score::nearest::Nearest,
-    series::TimestampMs,
+    calibrate::{CheckedPersistence, Memory, Recent, Thresholds},
+    features::{FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, SchemaSettings, SeasonSettings},
+    pipeline::{DetectorSettings, Rules, VectorJudge},
+    score::{iforest::Hyperparams, nearest::Nearest},
+    series::{LabelSet, TimestampMs},
+    train::{Reservoir, ReservoirSettings, TrainSettings, fit},
 };
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_xoshiro::Xoshiro256PlusPlus;
+use std::time::Duration;
 
 const STEP_MS: i64 = 60_000;
 
 fn main() {
     divan::main();
+}
+
+const ENTITIES: usize = 1_000;
+const FEATURES: usize = 20;
+
+/// Windows, hours, model, recent past, severities and sentences of 1,000 entities with 20 features, as in the sidecar
+/// with its defaults.
+#[divan::bench(sample_count = 50)]
+fn a_step_of_1000_entities(bencher: Bencher<'_, '_>) {
+    let column = |n: usize| FeatureColumn { name: format!("f{n}"), expression: String::new() };
+    let settings =
+        SchemaSettings { features: (0..FEATURES).map(column).collect(), ..SchemaSettings::default() };
+    let schema = FeatureSchema::new(settings).expect("the schema is sound");
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(3);
+    let (mut windows, mut reservoir) =
+        (FeatureWindows::new(&schema), Reservoir::new(ReservoirSettings::default()));
+    for step in 0..180 {
+        let inputs = windows.push(&matrix(step, &mut random)).expect("steps ascend");
+        reservoir.offer(&inputs, |_| true);
+    }
+    let settings = TrainSettings {
+        hyperparams: Hyperparams::default(),
+        contamination: 0.0,
+        thresholds: Thresholds::default(),
+        forget_after: Some(Memory::DEFAULT_FADE),
+        version: "bench".to_owned(),
+        created_at: TimestampMs(0),
+    };
+    let model = fit(schema.clone(), &reservoir.rows(), &settings).expect("the rows suffice");
+    let mut judge = VectorJudge::new(DetectorSettings {
+        schema,
+        thresholds: Thresholds::default(),
+        persistence: CheckedPersistence::default(),
+        forget_after: Some(Memory::DEFAULT_FADE),
+        rules: Rules::default(),
+        silence: Duration::from_secs(3_600),
+        season: Some(SeasonSettings::default()),
+        training: None,
+    });
+    let mut step = 180;
+    let mut one = |random: &mut Xoshiro256PlusPlus| {
+        let inputs = judge.take(matrix(step, random)).expect("steps ascend");
+        step += 1;
+        judge.judge(&inputs, Some(&model)).verdicts.len()
+    };
+    for _ in 0..60 {
+        one(&mut random);
+    }
+    bencher.counter(ItemsCount::new(ENTITIES)).bench_local(|| one(&mut random));
+}
+
+fn matrix(step: i64, random: &mut Xoshiro256PlusPlus) -> FeatureMatrix {
+    FeatureMatrix {
+        at: TimestampMs(step * STEP_MS),
+        entities: (0..ENTITIES)
+            .map(|entity| LabelSet::empty().with("instance", &format!("node-{entity:04}")))
+            .collect(),
+        values: Array2::from_shape_fn((ENTITIES, FEATURES), |_| random.sample(StandardNormal)),
+        ambiguous: vec![0; FEATURES],
+    }
 }
 
 /// Features; the member has two columns for each.

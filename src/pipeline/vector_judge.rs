@@ -121,8 +121,12 @@ impl VectorJudge {
         step.gone = self.drop_unjudged(&step.verdicts);
         let silences = self.silence.step(inputs.at, &inputs.entities, &step.gone);
         (step.silent, step.silence_ended) = (silences.silent, silences.ended);
-        let in_incident =
-            |entity: &LabelSet| self.trackers.get(entity).is_some_and(|t| t.severity() >= Severity::High);
+        // Not from medium on: what is one window in 250 by design would be cut off the law that the next model learns.
+        let (trackers, watched_until) = (&self.trackers, &self.watched_until);
+        let in_incident = |entity: &LabelSet| {
+            trackers.get(entity).is_some_and(|tracker| tracker.severity() >= Severity::High)
+                || watched_until.get(entity).is_some_and(|until| inputs.at < *until)
+        };
         if let Some(trainer) = &mut self.trainer {
             trainer.gather(inputs, in_incident);
         }
