@@ -7,7 +7,7 @@ use super::{
 use crate::{
     calibrate::{Limits, Severity},
     features::{Direction, Gate, SchemaSettings, ValidRange},
-    pipeline::{FeatureRules, Override},
+    pipeline::{FeatureRules, OnZero, Override},
     promql::parse_matchers,
     series::LabelMatcher,
 };
@@ -18,6 +18,7 @@ pub(super) fn rules(map: &mut Section<'_>, default: FeatureRules) -> FeatureRule
         gate: gate(map, default.gate),
         valid_range: valid_range(map).or(default.valid_range),
         limits: limits(map).or(default.limits),
+        on_zero: map.choice("zero", &OnZero::ALL.map(|what| (what.name(), what)), default.on_zero),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::{
     Aspect, Change, Reason,
-    quantity::{Unit, grouped},
+    quantity::{Unit, duration_text, grouped},
 };
 use crate::{calibrate::Peak, series::TimestampMs};
 use jiff::Timestamp;
@@ -302,20 +302,6 @@ fn clock(time: TimestampMs, at: TimestampMs) -> Option<String> {
 
 fn utc(timestamp: TimestampMs, format: &str) -> Option<String> {
     Timestamp::from_millisecond(timestamp.0).ok().map(|time| time.strftime(format).to_string())
-}
-
-/// The two largest units of a time, rounded down.
-fn duration_text(ms: i64) -> String {
-    let minutes = ms / 60_000;
-    let (days, hours) = (minutes / 1_440, minutes / 60 % 24);
-    match (days, hours, minutes % 60) {
-        (0, 0, 0) => format!("{} s", ms / 1_000),
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, 0) => format!("{hours} h"),
-        (0, hours, minutes) => format!("{hours} h {minutes} min"),
-        (days, 0, _) => format!("{} d", grouped(days.unsigned_abs())),
-        (days, hours, _) => format!("{} d {hours} h", grouped(days.unsigned_abs())),
-    }
 }
 
 fn missing_text(missing: &[&str]) -> String {

@@ -1,6 +1,6 @@
 //! What was found about an entity at a step, put together as a verdict.
 
-use super::verdict::{FeatureContribution, Seasonal, Verdict, Violation};
+use super::verdict::{Breach, FeatureContribution, Seasonal, Verdict, Violation};
 use crate::{
     calibrate::{AnomalyScore, Severity},
     explain::{self, AnomalyType, Criterion},
@@ -90,7 +90,7 @@ pub(super) fn unscored(
     }
 }
 
-/// Adds the limits that were passed to what is said already.
+/// Adds the values that are anomalies by themselves to what is said already.
 pub(super) fn add_violations(
     verdict: &mut Verdict,
     violations: Vec<Violation>,
@@ -98,13 +98,17 @@ pub(super) fn add_violations(
 ) {
     let Some(first) = violations.first() else { return };
     verdict.anomaly_type = verdict.anomaly_type.or_else(|| type_of(&first.feature));
-    verdict.criteria.push(Criterion::ThresholdViolation);
+    verdict.criteria.extend(violations.iter().map(|violation| violation.breach.criterion()));
     verdict.criteria.sort_unstable();
-    for violation in violations.iter().rev() {
-        let beyond = explain::beyond_limit(&violation.feature, violation.seen, violation.limit);
+    verdict.criteria.dedup();
+    for Violation { feature, seen, breach } in violations.iter().rev() {
+        let said = match *breach {
+            Breach::Limit(limit) => explain::beyond_limit(feature, *seen, limit),
+            Breach::DroppedToZero { known_ms, ever } => explain::dropped_to_zero(feature, known_ms, ever),
+        };
         verdict.explanation = match &*verdict.explanation {
-            "" => beyond,
-            rest => format!("{beyond}; {rest}"),
+            "" => said,
+            rest => format!("{said}; {rest}"),
         };
     }
     verdict.violations = violations;
