@@ -21,6 +21,8 @@ mod detector;
 
 mod evaluator;
 
+mod gaps;
+
 mod incident;
 
 mod judge;
@@ -53,7 +55,7 @@ pub use incident::{Incident, IncidentChanges, IncidentId, Incidents, KEPT_INCIDE
 pub use judge::Judge;
 pub use leaves::{LeafMemory, LeafPlaces, LeafTable, SlicedEvaluation};
 pub use replay::Replay;
-pub use rules::{FeatureRules, OnZero, Override, Rules};
+pub use rules::{FeatureRules, OnGap, OnZero, Override, Rules};
 pub use training::{TrainingJob, TrainingPolicy};
 pub use vector_judge::VectorJudge;
 pub use verdict::{Breach, DetectorStep, FeatureContribution, Seasonal, Verdict, Violation, names};

@@ -71,6 +71,8 @@ pub struct AnomalyReport {
     pub violations: Vec<ViolationReport>,
     /// Features that had no value.
     pub missing_features: Vec<String>,
+    /// Features that had no value and for which another one stands.
+    pub filled_features: Vec<String>,
     /// Version of the model that judged.
     pub model_version: String,
 }

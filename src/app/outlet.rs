@@ -209,6 +209,7 @@ fn report(detector: &str, verdict: &Verdict, model_version: &str) -> AnomalyRepo
             .collect(),
         violations: verdict.violations.iter().map(violation_report).collect(),
         missing_features: verdict.missing.clone(),
+        filled_features: verdict.filled.clone(),
         model_version: model_version.to_owned(),
     }
 }

@@ -124,6 +124,18 @@ pub fn sentence(evidence: &Evidence<'_>) -> String {
     text
 }
 
+/// Says which features had no value and what stands for them, for example `Filled in: disk_usage_pct 45.2 % and request_rate
+/// 0.` At most five are named.
+#[must_use]
+pub fn filled_in(features: &[(&str, f64)]) -> String {
+    let show = |(name, value): &(&str, f64)| format!("{name} {}", Unit::of(name).show(*value));
+    let named: Vec<String> = features.iter().take(MAX_MISSING).map(show).collect();
+    match features.len().saturating_sub(MAX_MISSING) {
+        0 => format!("Filled in: {}.", listed(&named)),
+        more => format!("Filled in: {} and {more} more.", named.join(", ")),
+    }
+}
+
 /// What stands out.
 fn what(evidence: &Evidence<'_>) -> String {
     let at = evidence.at;

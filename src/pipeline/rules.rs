@@ -23,6 +23,8 @@ pub struct FeatureRules {
     pub limits: Option<Limits>,
     /// What a drop to zero means.
     pub on_zero: OnZero,
+    /// What a missing value is taken for.
+    pub on_gap: OnGap,
 }
 
 /// What it means when a feature that was never zero, or nearly never, is exactly zero.
@@ -54,6 +56,18 @@ pub struct Rules {
     gates: Vec<Vec<Gate>>,
 }
 
+/// What stands for a value that is missing while the entity has others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnGap {
+    /// Nothing: the feature is taken as ordinary, and said to be missing.
+    #[default]
+    Ignore,
+    /// Its last value, for at most the length of the window.
+    Hold,
+    /// Zero.
+    Zero,
+}
+
 // === impl OnZero ===
 
 impl OnZero {
@@ -66,6 +80,23 @@ impl OnZero {
         match self {
             Self::Alert => "alert",
             Self::Ignore => "ignore",
+        }
+    }
+}
+
+// === impl OnGap ===
+
+impl OnGap {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ignore, Self::Hold, Self::Zero];
+
+    /// Its name in a configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ignore => "ignore",
+            Self::Hold => "hold",
+            Self::Zero => "zero",
         }
     }
 }
@@ -151,6 +182,11 @@ impl Rules {
     pub(super) fn counts_zero(&self, entity: &LabelSet, drop: &DroppedToZero) -> bool {
         let rules = self.of(entity).get(drop.feature).copied().unwrap_or_default();
         rules.on_zero == OnZero::Alert && rules.gate.admits(drop.before.mean, 0.0)
+    }
+
+    /// Whether anything is ever filled in for a missing value.
+    pub(super) fn fills_gaps(&self) -> bool {
+        self.any(|rules| rules.on_gap != OnGap::Ignore)
     }
 
     /// Whether some entity's rules say it of some feature.

@@ -48,6 +48,7 @@ pub(super) fn verdict(
         contributions,
         seasonal,
         missing: scored.missing.iter().map(|feature| name(*feature)).collect(),
+        filled: Vec::new(),
         criteria,
         anomaly_type,
         explanation,
@@ -84,6 +85,7 @@ pub(super) fn unscored(
             .filter(is_missing)
             .map(|feature| features[feature].name.clone())
             .collect(),
+        filled: Vec::new(),
         criteria: Vec::new(),
         anomaly_type: None,
         explanation: "not scored yet".to_owned(),
@@ -112,4 +114,13 @@ pub(super) fn add_violations(
         };
     }
     verdict.violations = violations;
+}
+
+/// Adds the features that were filled in, with the values that stand for them, to what is said already.
+pub(super) fn add_filled(verdict: &mut Verdict, filled: &[(&str, f64)]) {
+    if !verdict.explanation.is_empty() && !filled.is_empty() {
+        let said = verdict.explanation.trim_end_matches('.');
+        verdict.explanation = format!("{said}. {}", explain::filled_in(filled));
+    }
+    verdict.filled = filled.iter().map(|(feature, _)| (*feature).to_owned()).collect();
 }

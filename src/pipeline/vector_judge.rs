@@ -5,9 +5,10 @@
 
 use super::{
     detector::DetectorSettings,
+    gaps::{Filled, GapFiller},
     season::Season,
     silence::Silence,
-    telling::{add_violations, unscored, verdict},
+    telling::{add_filled, add_violations, unscored, verdict},
     training::{Trainer, TrainingJob},
     verdict::{Breach, DetectorStep, Seasonal, Verdict, Violation},
     zero::{DroppedToZero, ZeroWatch},
@@ -41,6 +42,9 @@ pub struct VectorJudge {
     zero_watch: ZeroWatch,
     /// What dropped to zero at the step that was taken last, and counts; row by row.
     dropped: Vec<DroppedToZero>,
+    gap_filler: GapFiller,
+    /// What was filled in at the step that was taken last, row by row.
+    filled: Vec<Filled>,
     season: Option<Season>,
     trainer: Option<Trainer>,
 }
@@ -61,6 +65,8 @@ impl VectorJudge {
             invalid_values: Vec::new(),
             zero_watch: zero_watch(&settings),
             dropped: Vec::new(),
+            gap_filler: gap_filler(&settings),
+            filled: Vec::new(),
             season: season(&settings),
             trainer: settings.training.clone().map(Trainer::new),
             settings,
@@ -99,6 +105,8 @@ impl VectorJudge {
         let invalid = rules.drop_invalid(&mut matrix);
         self.dropped = self.zero_watch.take(&matrix);
         self.dropped.retain(|drop| rules.counts_zero(&matrix.entities[drop.row], drop));
+        // After that: a zero that stands for a missing value is no drop.
+        self.filled = self.gap_filler.fill(rules, &mut matrix);
         let inputs = self.windows.push(&matrix)?;
         let named = self.settings.schema.features().iter().zip(invalid).filter(|(_, count)| *count > 0);
         self.invalid_values = named.map(|(feature, count)| (feature.name.clone(), count)).collect();
@@ -197,6 +205,7 @@ impl VectorJudge {
         };
         verdict.anomaly_score = score;
         add_violations(&mut verdict, violations, |feature| self.type_of(feature));
+        add_filled(&mut verdict, &self.filled_of(inputs, row));
         Some(verdict)
     }
 
@@ -219,6 +228,19 @@ impl VectorJudge {
             worst = worst.max(Severity::Medium);
         }
         (violations, worst)
+    }
+
+    /// Name and value of the features of a row that were filled in.
+    fn filled_of(&self, inputs: &Inputs, row: usize) -> Vec<(&str, f64)> {
+        let from = self.filled.partition_point(|filled| filled.row < row);
+        let after = self.filled.partition_point(|filled| filled.row <= row);
+        let features = self.settings.schema.features();
+        let layout = InputLayout { n_features: features.len() };
+        let named = |Filled { feature, .. }: &Filled| {
+            let value = inputs.values[[row, layout.column(*feature, Statistic::Value)]];
+            (features[*feature].name.as_str(), value)
+        };
+        self.filled[from..after].iter().map(named).collect()
     }
 
     fn dropped_of(&self, row: usize) -> &[DroppedToZero] {
@@ -255,6 +277,11 @@ fn past(settings: &DetectorSettings) -> Past {
 fn zero_watch(settings: &DetectorSettings) -> ZeroWatch {
     let fade = settings.forget_after.unwrap_or(Memory::DEFAULT_FADE);
     ZeroWatch::new(fade, settings.schema.window_steps())
+}
+
+fn gap_filler(settings: &DetectorSettings) -> GapFiller {
+    let schema = &settings.schema;
+    GapFiller::new(schema.step_ms().saturating_mul(schema.window_steps() as i64))
 }
 
 fn types(schema: &FeatureSchema) -> Vec<AnomalyType> {

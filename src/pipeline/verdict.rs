@@ -108,6 +108,8 @@ pub struct Verdict {
     pub seasonal: Option<Seasonal>,
     /// Features without a value at this step.
     pub missing: Vec<String>,
+    /// Features without a value at this step for which another one stands, as the rules ask for it.
+    pub filled: Vec<String>,
     /// What is unusual about the features that drove it, each once; empty where none is unusual by itself, and for a
     /// verdict below every threshold.
     pub criteria: Vec<Criterion>,
