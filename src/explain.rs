@@ -3,8 +3,9 @@
 //! - [`Criterion`], [`AnomalyType`]: by what it is anomalous, and what kind of trouble that is;
 //! - [`contributions()`]: the credits of a forest's input columns -> the share of each feature;
 //! - [`Reason`]: value and window of a feature, what is ordinary for them -> the criteria it meets, with the numbers;
-//! - [`beyond_limit()`]: a limit that was passed -> words;
+//! - [`beyond_limit()`], [`dropped_to_zero()`]: a value that is an anomaly by itself -> words;
 //! - [`season_clause()`]: what is usual at an hour -> a clause to follow the sentence;
+//! - [`filled_in()`]: what stands for missing values -> words;
 //! - [`Evidence`], [`sentence()`]: what is known about one anomaly -> one line of plain English.
 //!
 //! Only what made the window stranger is named; a feature that made it more ordinary is no part of an
@@ -33,7 +34,7 @@ mod sentence;
 pub use change::{Aspect, Change, Recent};
 pub use contributions::{Contribution, contributions};
 pub use criterion::{AnomalyType, Criterion};
-pub use limit::beyond_limit;
+pub use limit::{beyond_limit, dropped_to_zero};
 pub use reason::{BEYOND, FeatureScales, Reason, Scale};
 pub use season::season_clause;
-pub use sentence::{Driver, Evidence, Expected, MAX_EXAMINED, sentence};
+pub use sentence::{Driver, Evidence, Expected, MAX_EXAMINED, filled_in, sentence};

@@ -21,6 +21,8 @@ mod detector;
 
 mod evaluator;
 
+mod gaps;
+
 mod incident;
 
 mod judge;
@@ -43,6 +45,8 @@ mod vector_judge;
 
 mod verdict;
 
+mod zero;
+
 pub use backtest::{Backtest, Judged};
 pub use clock::{ClockConfig, StepCause, StepClock, Tick, merge_progress};
 pub use detector::{CompiledFeature, Detector, DetectorSettings, InvalidDetector, compile_feature};
@@ -51,7 +55,7 @@ pub use incident::{Incident, IncidentChanges, IncidentId, Incidents, KEPT_INCIDE
 pub use judge::Judge;
 pub use leaves::{LeafMemory, LeafPlaces, LeafTable, SlicedEvaluation};
 pub use replay::Replay;
-pub use rules::{FeatureRules, Override, Rules};
+pub use rules::{FeatureRules, OnGap, OnZero, Override, Rules};
 pub use training::{TrainingJob, TrainingPolicy};
 pub use vector_judge::VectorJudge;
-pub use verdict::{DetectorStep, FeatureContribution, Seasonal, Verdict, Violation, names};
+pub use verdict::{Breach, DetectorStep, FeatureContribution, Seasonal, Verdict, Violation, names};

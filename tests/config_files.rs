@@ -37,7 +37,7 @@ detectors:
     features:
       request_rate: { direction: below, min_relative_change: 0.3 }
       error_ratio: { direction: above, min_change: 0.01, valid_range: [0, 1], limit: { above: 0.5, severity: high } }
-      response_time_p95: { direction: above, min_change: 0.05, min_relative_change: 0.5 }
+      response_time_p95: { direction: above, min_change: 0.05, min_relative_change: 0.5, zero: ignore }
     overrides:
       - match: '{instance=~"batch.*"}'
         features: { response_time_p95: { min_change: 5 } }

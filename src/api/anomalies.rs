@@ -67,10 +67,12 @@ pub struct AnomalyReport {
     pub explanation: String,
     /// Which features drove it, the strongest first.
     pub contributions: Vec<ContributionReport>,
-    /// Features beyond their limits.
+    /// Values that are anomalies by themselves.
     pub violations: Vec<ViolationReport>,
     /// Features that had no value.
     pub missing_features: Vec<String>,
+    /// Features that had no value and for which another one stands.
+    pub filled_features: Vec<String>,
     /// Version of the model that judged.
     pub model_version: String,
 }
@@ -84,13 +86,16 @@ pub struct ContributionReport {
     pub share: f64,
 }
 
-/// A feature beyond its limit.
+/// A feature whose value is an anomaly by itself.
 #[derive(Clone, Debug, Serialize)]
 pub struct ViolationReport {
     /// Name of the feature.
     pub feature: String,
     /// Its value at the step.
     pub seen: f64,
+    /// Why: it is beyond a limit, or dropped to zero.
+    #[serde(serialize_with = "criterion_name")]
+    pub criterion: Criterion,
     /// What it is above, where it is above a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub above: Option<f64>,
@@ -290,6 +295,10 @@ fn label_map<S: Serializer>(labels: &LabelSet, serializer: S) -> Result<S::Ok, S
 
 fn names<S: Serializer>(criteria: impl AsRef<[Criterion]>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(criteria.as_ref().iter().map(|criterion| criterion.name()))
+}
+
+fn criterion_name<S: Serializer>(criterion: &Criterion, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(criterion.name())
 }
 
 fn type_name<S: Serializer>(kind: &Option<AnomalyType>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -96,6 +96,7 @@ impl From<&AnomalyReport> for Anomaly {
             explanation: report.explanation.clone(),
             contributions: report.contributions.iter().map(contribution).collect(),
             missing_features: report.missing_features.clone(),
+            filled_features: report.filled_features.clone(),
             model_version: report.model_version.clone(),
             incident: report.incident.clone(),
             criteria: report.criteria.iter().map(ToString::to_string).collect(),

@@ -3,7 +3,7 @@
 use crate::{
     api::{AnomalyReport, AnomalySnapshot, ContributionReport, ViolationReport},
     calibrate::{Bound, Severity, Thresholds},
-    pipeline::{DetectorStep, Incidents, Judge, StepCause, Verdict, Violation},
+    pipeline::{Breach, DetectorStep, Incidents, Judge, StepCause, Verdict, Violation},
     series::{LabelSet, STALE_NAN, TimestampMs},
     telemetry::{DetectorLabel, DetectorSeverityLabels, Metrics, ModelLabels, SeverityLabel, StepCauseLabel},
     writeback::{Handle, StepSeries},
@@ -209,16 +209,24 @@ fn report(detector: &str, verdict: &Verdict, model_version: &str) -> AnomalyRepo
             .collect(),
         violations: verdict.violations.iter().map(violation_report).collect(),
         missing_features: verdict.missing.clone(),
+        filled_features: verdict.filled.clone(),
         model_version: model_version.to_owned(),
     }
 }
 
 fn violation_report(violation: &Violation) -> ViolationReport {
-    let (above, below) = match violation.limit {
-        Bound::Above(limit) => (Some(limit), None),
-        Bound::Below(limit) => (None, Some(limit)),
+    let (above, below) = match violation.breach {
+        Breach::Limit(Bound::Above(limit)) => (Some(limit), None),
+        Breach::Limit(Bound::Below(limit)) => (None, Some(limit)),
+        Breach::DroppedToZero { .. } => (None, None),
     };
-    ViolationReport { feature: violation.feature.clone(), seen: violation.seen, above, below }
+    ViolationReport {
+        feature: violation.feature.clone(),
+        seen: violation.seen,
+        criterion: violation.breach.criterion(),
+        above,
+        below,
+    }
 }
 
 /// One line when an incident becomes alarming (medium or above), one when such a one ends.

@@ -4,7 +4,7 @@ use crate::{
     calibrate::{AlarmRate, Budget, Severity},
     config::{self, Config, Detector, format_duration, format_rate, format_size},
     features::{Direction, FeatureSchema},
-    pipeline::FeatureRules,
+    pipeline::{FeatureRules, OnGap, OnZero},
     promql::{Annotations, Query},
 };
 use clap::Args;
@@ -184,6 +184,14 @@ fn rules_text(rules: &FeatureRules) -> String {
         let beyond: Vec<String> =
             bound("above", limits.above()).into_iter().chain(bound("below", limits.below())).collect();
         parts.push(format!("{} is an anomaly of severity {}", beyond.join(" or "), limits.severity()));
+    }
+    if rules.on_zero == OnZero::Ignore {
+        parts.push("a drop to zero is no anomaly by itself".to_owned());
+    }
+    match rules.on_gap {
+        OnGap::Ignore => {}
+        OnGap::Hold => parts.push("the last value stands for a missing one, for a window".to_owned()),
+        OnGap::Zero => parts.push("0 stands for a missing value".to_owned()),
     }
     parts.join("; ")
 }

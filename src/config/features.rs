@@ -2,12 +2,12 @@
 
 use super::{
     check::is_label_name,
-    rules::rules,
+    rules::{on_gap, rules},
     section::{FreeValue, Section, Text, nearest},
 };
 use crate::{
     features::{DEFAULT_RATE_INTERVAL, FeatureColumn, PRESETS, preset, with_rate_interval},
-    pipeline::FeatureRules,
+    pipeline::{FeatureRules, OnGap},
     promql::{ParseError, Plan},
 };
 use std::time::Duration;
@@ -25,14 +25,15 @@ pub(super) fn features(section: &mut Section<'_>) -> Features {
     let chosen = section.text("preset");
     let longest = Duration::from_secs(86_400);
     let range = section.duration("rate_interval", DEFAULT_RATE_INTERVAL, Duration::from_secs(1)..=longest);
+    let default = FeatureRules { on_gap: on_gap(section, OnGap::default()), ..FeatureRules::default() };
     let mut features = Features::default();
     if let Some(text) = &chosen {
         features.columns = preset_features(section, text, range);
-        features.rules = vec![FeatureRules::default(); features.columns.len()];
+        features.rules = vec![default; features.columns.len()];
     }
     let own = section.section("features");
     for (name, value) in own.free_values() {
-        feature(&own, &mut features, name, value, range);
+        feature(&own, &mut features, name, value, range, default);
     }
     if features.columns.is_empty() && chosen.is_none() {
         section
@@ -42,13 +43,20 @@ pub(super) fn features(section: &mut Section<'_>) -> Features {
 }
 
 /// One entry: an expression, or a map of an expression and what holds for the feature. A feature of the preset
-/// need not repeat its expression.
-fn feature(own: &Section<'_>, features: &mut Features, name: Text, value: FreeValue<'_>, range: Duration) {
+/// need not repeat its expression. What it does not say is as in `default`.
+fn feature(
+    own: &Section<'_>,
+    features: &mut Features,
+    name: Text,
+    value: FreeValue<'_>,
+    range: Duration,
+    default: FeatureRules,
+) {
     let (expression, rules) = match value {
-        FreeValue::Scalar(expression) => (Some(expression), FeatureRules::default()),
+        FreeValue::Scalar(expression) => (Some(expression), default),
         FreeValue::Map(mut map) => {
             let expression = map.text("expr");
-            let rules = rules(&mut map, FeatureRules::default());
+            let rules = rules(&mut map, default);
             map.finish();
             (expression, rules)
         }

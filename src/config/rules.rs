@@ -7,7 +7,7 @@ use super::{
 use crate::{
     calibrate::{Limits, Severity},
     features::{Direction, Gate, SchemaSettings, ValidRange},
-    pipeline::{FeatureRules, Override},
+    pipeline::{FeatureRules, OnGap, OnZero, Override},
     promql::parse_matchers,
     series::LabelMatcher,
 };
@@ -18,7 +18,14 @@ pub(super) fn rules(map: &mut Section<'_>, default: FeatureRules) -> FeatureRule
         gate: gate(map, default.gate),
         valid_range: valid_range(map).or(default.valid_range),
         limits: limits(map).or(default.limits),
+        on_zero: map.choice("zero", &OnZero::ALL.map(|what| (what.name(), what)), default.on_zero),
+        on_gap: on_gap(map, default.on_gap),
     }
+}
+
+/// What stands for missing values.
+pub(super) fn on_gap(map: &mut Section<'_>, default: OnGap) -> OnGap {
+    map.choice("gaps", &OnGap::ALL.map(|what| (what.name(), what)), default)
 }
 
 /// The list `overrides`, complete: what one does not say of a feature is as in `rules`.

@@ -217,11 +217,11 @@ impl<'a> Section<'a> {
         chosen.map_or_else(
             || {
                 let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-                self.note(
-                    &text,
-                    &format!("{:?} is none of the choices", text.value),
-                    &format!("write {}", names.join(", ")),
-                );
+                let hint = match nearest(&text.value, &names) {
+                    Some(name) => format!("did you mean {name:?}?"),
+                    None => format!("write {}", names.join(", ")),
+                };
+                self.note(&text, &format!("{:?} is none of the choices", text.value), &hint);
                 default
             },
             |(_, choice)| *choice,

@@ -2,6 +2,7 @@ use super::{Config, parse};
 use crate::{
     calibrate::Severity,
     features::Direction,
+    pipeline::{OnGap, OnZero},
     score::iforest::{Scoring, Splits},
     series::LabelSet,
 };
@@ -153,11 +154,12 @@ detectors:
   - name: api
     preset: http
     by: [service, instance]
+    gaps: hold
     features:
       response_time_p95: { direction: above, min_change: 0.05, min_relative_change: 0.5 }
-      error_ratio: { valid_range: [0, 1], limit: { above: 0.5, severity: high } }
+      error_ratio: { valid_range: [0, 1], limit: { above: 0.5, severity: high }, zero: ignore }
       request_rate: { expr: "sum by (service, instance) (rate(my_requests_total[$__rate_interval]))", direction: below }
-      queue: { expr: "sum by (service, instance) (queue_length)", min_change: 1e1 }
+      queue: { expr: "sum by (service, instance) (queue_length)", min_change: 1e1, gaps: zero }
     overrides:
       - match: '{service=~"batch.*"}'
         features:
@@ -181,6 +183,10 @@ detectors:
     assert_eq!(gates("batch-7"), [others[0], others[1], (above, 5.0, 0.5), (both, 10.0, 0.0)]);
     let range = detector.rules.features()[1].valid_range.unwrap();
     assert_eq!((range.low(), range.high()), (0.0, 1.0));
+    let on_zero: Vec<OnZero> = detector.rules.features().iter().map(|rules| rules.on_zero).collect();
+    assert_eq!(on_zero, [OnZero::Alert, OnZero::Ignore, OnZero::Alert, OnZero::Alert]);
+    let on_gap: Vec<OnGap> = detector.rules.features().iter().map(|rules| rules.on_gap).collect();
+    assert_eq!(on_gap, [OnGap::Hold, OnGap::Hold, OnGap::Hold, OnGap::Zero]);
     let limits = detector.rules.features()[1].limits.unwrap();
     assert_eq!((limits.above(), limits.below(), limits.severity()), (Some(0.5), None, Severity::High));
 }
@@ -221,7 +227,7 @@ fn every_problem_of_the_rules_is_reported() {
       own: { min_change: 1 }
       disk_io_utilisation: { limit: { abov: 0.9, severity: low } }
       network_receive_bytes: { limit: { above: 1, below: 2 } }
-      network_transmit_bytes: { limit: { above: full } }
+      network_transmit_bytes: { limit: { above: full }, zero: ignored, gaps: old }
     overrides:
       - match: '{job="db"}'
         features: { cpu_usage_avg: { direction: above }, disk: {}, load_per_core: node_load1 }

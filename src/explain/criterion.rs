@@ -13,6 +13,8 @@ pub enum Criterion {
     ThresholdViolation,
     /// Its value is ordinary in itself, and not at this hour of the week.
     SeasonalAnomaly,
+    /// It is exactly zero, and hardly ever was before.
+    DroppedToZero,
 }
 
 /// What kind of trouble an anomaly is, by the features behind it.
@@ -32,8 +34,13 @@ pub enum AnomalyType {
 
 impl Criterion {
     /// All of them, in their order.
-    pub const ALL: [Self; 4] =
-        [Self::StatisticalOutlier, Self::BehaviourChange, Self::ThresholdViolation, Self::SeasonalAnomaly];
+    pub const ALL: [Self; 5] = [
+        Self::StatisticalOutlier,
+        Self::BehaviourChange,
+        Self::ThresholdViolation,
+        Self::SeasonalAnomaly,
+        Self::DroppedToZero,
+    ];
 
     /// Its name in answers, files and labels; never changed.
     #[must_use]
@@ -43,6 +50,7 @@ impl Criterion {
             Self::BehaviourChange => "behaviour_change",
             Self::ThresholdViolation => "threshold_violation",
             Self::SeasonalAnomaly => "seasonal_anomaly",
+            Self::DroppedToZero => "dropped_to_zero",
         }
     }
 }
@@ -86,7 +94,13 @@ mod tests {
     #[test]
     fn names_are_what_they_are() {
         let criteria = Criterion::ALL.map(|criterion| criterion.to_string());
-        let known = ["statistical_outlier", "behaviour_change", "threshold_violation", "seasonal_anomaly"];
+        let known = [
+            "statistical_outlier",
+            "behaviour_change",
+            "threshold_violation",
+            "seasonal_anomaly",
+            "dropped_to_zero",
+        ];
         assert_eq!(criteria, known);
         let types = AnomalyType::ALL.map(|kind| kind.to_string());
         assert_eq!(types, ["resource", "performance", "traffic", "system"]);

@@ -96,6 +96,20 @@ fn number(value: f64) -> String {
     value.to_string()
 }
 
+/// The two largest units of a time in milliseconds, rounded down.
+pub(super) fn duration_text(ms: i64) -> String {
+    let minutes = ms / 60_000;
+    let (days, hours) = (minutes / 1_440, minutes / 60 % 24);
+    match (days, hours, minutes % 60) {
+        (0, 0, 0) => format!("{} s", ms / 1_000),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, 0) => format!("{hours} h"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, 0, _) => format!("{} d", grouped(days.unsigned_abs())),
+        (days, hours, _) => format!("{} d {hours} h", grouped(days.unsigned_abs())),
+    }
+}
+
 /// `n` with a comma between thousands.
 pub(super) fn grouped(n: u64) -> String {
     let digits = n.to_string();

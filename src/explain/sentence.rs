@@ -5,7 +5,7 @@
 
 use super::{
     Aspect, Change, Reason,
-    quantity::{Unit, grouped},
+    quantity::{Unit, duration_text, grouped},
 };
 use crate::{calibrate::Peak, series::TimestampMs};
 use jiff::Timestamp;
@@ -122,6 +122,18 @@ pub fn sentence(evidence: &Evidence<'_>) -> String {
         text.push('.');
     }
     text
+}
+
+/// Says which features had no value and what stands for them, for example `Filled in: disk_usage_pct 45.2 % and request_rate
+/// 0.` At most five are named.
+#[must_use]
+pub fn filled_in(features: &[(&str, f64)]) -> String {
+    let show = |(name, value): &(&str, f64)| format!("{name} {}", Unit::of(name).show(*value));
+    let named: Vec<String> = features.iter().take(MAX_MISSING).map(show).collect();
+    match features.len().saturating_sub(MAX_MISSING) {
+        0 => format!("Filled in: {}.", listed(&named)),
+        more => format!("Filled in: {} and {more} more.", named.join(", ")),
+    }
 }
 
 /// What stands out.
@@ -302,20 +314,6 @@ fn clock(time: TimestampMs, at: TimestampMs) -> Option<String> {
 
 fn utc(timestamp: TimestampMs, format: &str) -> Option<String> {
     Timestamp::from_millisecond(timestamp.0).ok().map(|time| time.strftime(format).to_string())
-}
-
-/// The two largest units of a time, rounded down.
-fn duration_text(ms: i64) -> String {
-    let minutes = ms / 60_000;
-    let (days, hours) = (minutes / 1_440, minutes / 60 % 24);
-    match (days, hours, minutes % 60) {
-        (0, 0, 0) => format!("{} s", ms / 1_000),
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, 0) => format!("{hours} h"),
-        (0, hours, minutes) => format!("{hours} h {minutes} min"),
-        (days, 0, _) => format!("{} d", grouped(days.unsigned_abs())),
-        (days, hours, _) => format!("{} d {hours} h", grouped(days.unsigned_abs())),
-    }
 }
 
 fn missing_text(missing: &[&str]) -> String {

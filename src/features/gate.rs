@@ -135,6 +135,19 @@ impl Gate {
         self == Self::default()
     }
 
+    /// Whether the change from `usual` to `seen` counts.
+    #[must_use]
+    pub fn admits(self, usual: f64, seen: f64) -> bool {
+        let change = seen - usual;
+        self.direction.admits(change) && change.abs() >= self.least(usual)
+    }
+
+    /// The smallest change that counts where `usual` is the ordinary value.
+    fn least(self, usual: f64) -> f64 {
+        // `max` passes over what is not known.
+        self.min_change.max(self.min_relative_change * usual.abs())
+    }
+
     /// Brings what does not count among one feature's `statistics`, which stand as [`Statistic::ALL`], into its
     /// ordinary range; `ordinary` knows the range, where anything is known. Gives whether anything counts.
     ///
@@ -154,8 +167,7 @@ impl Gate {
         let usual = ordinary(Statistic::Value).map_or(f64::NAN, |range| range.level);
         // Where the value is missing, the other statistics speak for themselves.
         let other_side = !(seen - usual).is_nan() && !self.direction.admits(seen - usual);
-        // `max` passes over what is not known.
-        let least = self.min_change.max(self.min_relative_change * usual.abs());
+        let least = self.least(usual);
         let mut any = false;
         for (statistic, value) in Statistic::ALL.into_iter().zip(statistics) {
             let Some(range) = ordinary(statistic) else { continue };

@@ -56,6 +56,17 @@ impl FeatureWindows {
         }
     }
 
+    /// Whether a step can be taken in.
+    ///
+    /// # Errors
+    /// When it lies before the last one.
+    pub fn accepts(&self, at: TimestampMs) -> Result<(), StepBackwards> {
+        match self.last {
+            Some(last) if at < last => Err(StepBackwards { at, last }),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes one step in and gives the inputs of its entities.
     ///
     /// Steps between the last one and this count as missing. The same step again replaces its values.
@@ -64,9 +75,7 @@ impl FeatureWindows {
     /// When the step lies before the last one; nothing is changed then.
     pub fn push(&mut self, matrix: &FeatureMatrix) -> Result<Inputs, StepBackwards> {
         let at = matrix.at;
-        if let Some(last) = self.last.filter(|last| at < *last) {
-            return Err(StepBackwards { at, last });
-        }
+        self.accepts(at)?;
         self.last = Some(at);
         let step = at.0.div_euclid(self.step_ms);
         let (layout, depth) = (self.layout, self.depth());

@@ -2,14 +2,17 @@
 //!
 //! These are settings of the running detector and no part of a model: a model file serves with any of them.
 
-use super::verdict::Violation;
+use super::{
+    verdict::{Breach, Violation},
+    zero::DroppedToZero,
+};
 use crate::{
     calibrate::{Limits, Severity},
     features::{FeatureMatrix, Gate, ValidRange},
     series::{LabelMatcher, LabelSet},
 };
 
-/// What holds for one feature. The default asks for nothing.
+/// What holds for one feature. The default asks for nothing but what is shipped.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FeatureRules {
     /// Which changes count.
@@ -18,6 +21,20 @@ pub struct FeatureRules {
     pub valid_range: Option<ValidRange>,
     /// The values that are anomalies by themselves.
     pub limits: Option<Limits>,
+    /// What a drop to zero means.
+    pub on_zero: OnZero,
+    /// What a missing value is taken for.
+    pub on_gap: OnGap,
+}
+
+/// What it means when a feature that was never zero, or nearly never, is exactly zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnZero {
+    /// An anomaly by itself, of severity medium.
+    #[default]
+    Alert,
+    /// Nothing by itself.
+    Ignore,
 }
 
 /// What holds for the features of some entities instead.
@@ -37,6 +54,51 @@ pub struct Rules {
     overrides: Vec<Override>,
     /// The gates alone, as the model takes them: those of all, then those of each override.
     gates: Vec<Vec<Gate>>,
+}
+
+/// What stands for a value that is missing while the entity has others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnGap {
+    /// Nothing: the feature is taken as ordinary, and said to be missing.
+    #[default]
+    Ignore,
+    /// Its last value, for at most the length of the window.
+    Hold,
+    /// Zero.
+    Zero,
+}
+
+// === impl OnZero ===
+
+impl OnZero {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Alert, Self::Ignore];
+
+    /// Its name in a configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Ignore => "ignore",
+        }
+    }
+}
+
+// === impl OnGap ===
+
+impl OnGap {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ignore, Self::Hold, Self::Zero];
+
+    /// Its name in a configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ignore => "ignore",
+            Self::Hold => "hold",
+            Self::Zero => "zero",
+        }
+    }
 }
 
 // === impl Rules ===
@@ -108,11 +170,23 @@ impl Rules {
         for (feature, (rules, seen)) in self.of(entity).iter().zip(values).enumerate() {
             let Some(limits) = rules.limits else { continue };
             if let Some(limit) = limits.passed(seen) {
-                violations.push(Violation { feature: name(feature).to_owned(), seen, limit });
+                let breach = Breach::Limit(limit);
+                violations.push(Violation { feature: name(feature).to_owned(), seen, breach });
                 worst = worst.max(limits.severity());
             }
         }
         (violations, worst)
+    }
+
+    /// Whether a drop to zero counts: asked for, and a change that passes the feature's gate.
+    pub(super) fn counts_zero(&self, entity: &LabelSet, drop: &DroppedToZero) -> bool {
+        let rules = self.of(entity).get(drop.feature).copied().unwrap_or_default();
+        rules.on_zero == OnZero::Alert && rules.gate.admits(drop.before.mean, 0.0)
+    }
+
+    /// Whether anything is ever filled in for a missing value.
+    pub(super) fn fills_gaps(&self) -> bool {
+        self.any(|rules| rules.on_gap != OnGap::Ignore)
     }
 
     /// Whether some entity's rules say it of some feature.

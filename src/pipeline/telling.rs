@@ -1,6 +1,6 @@
 //! What was found about an entity at a step, put together as a verdict.
 
-use super::verdict::{FeatureContribution, Seasonal, Verdict, Violation};
+use super::verdict::{Breach, FeatureContribution, Seasonal, Verdict, Violation};
 use crate::{
     calibrate::{AnomalyScore, Severity},
     explain::{self, AnomalyType, Criterion},
@@ -48,6 +48,7 @@ pub(super) fn verdict(
         contributions,
         seasonal,
         missing: scored.missing.iter().map(|feature| name(*feature)).collect(),
+        filled: Vec::new(),
         criteria,
         anomaly_type,
         explanation,
@@ -84,13 +85,14 @@ pub(super) fn unscored(
             .filter(is_missing)
             .map(|feature| features[feature].name.clone())
             .collect(),
+        filled: Vec::new(),
         criteria: Vec::new(),
         anomaly_type: None,
         explanation: "not scored yet".to_owned(),
     }
 }
 
-/// Adds the limits that were passed to what is said already.
+/// Adds the values that are anomalies by themselves to what is said already.
 pub(super) fn add_violations(
     verdict: &mut Verdict,
     violations: Vec<Violation>,
@@ -98,14 +100,27 @@ pub(super) fn add_violations(
 ) {
     let Some(first) = violations.first() else { return };
     verdict.anomaly_type = verdict.anomaly_type.or_else(|| type_of(&first.feature));
-    verdict.criteria.push(Criterion::ThresholdViolation);
+    verdict.criteria.extend(violations.iter().map(|violation| violation.breach.criterion()));
     verdict.criteria.sort_unstable();
-    for violation in violations.iter().rev() {
-        let beyond = explain::beyond_limit(&violation.feature, violation.seen, violation.limit);
+    verdict.criteria.dedup();
+    for Violation { feature, seen, breach } in violations.iter().rev() {
+        let said = match *breach {
+            Breach::Limit(limit) => explain::beyond_limit(feature, *seen, limit),
+            Breach::DroppedToZero { known_ms, ever } => explain::dropped_to_zero(feature, known_ms, ever),
+        };
         verdict.explanation = match &*verdict.explanation {
-            "" => beyond,
-            rest => format!("{beyond}; {rest}"),
+            "" => said,
+            rest => format!("{said}; {rest}"),
         };
     }
     verdict.violations = violations;
+}
+
+/// Adds the features that were filled in, with the values that stand for them, to what is said already.
+pub(super) fn add_filled(verdict: &mut Verdict, filled: &[(&str, f64)]) {
+    if !verdict.explanation.is_empty() && !filled.is_empty() {
+        let said = verdict.explanation.trim_end_matches('.');
+        verdict.explanation = format!("{said}. {}", explain::filled_in(filled));
+    }
+    verdict.filled = filled.iter().map(|(feature, _)| (*feature).to_owned()).collect();
 }

@@ -5,11 +5,13 @@
 
 use super::{
     detector::DetectorSettings,
+    gaps::{Filled, GapFiller},
     season::Season,
     silence::Silence,
-    telling::{add_violations, unscored, verdict},
+    telling::{add_filled, add_violations, unscored, verdict},
     training::{Trainer, TrainingJob},
-    verdict::{DetectorStep, Seasonal, Verdict, Violation},
+    verdict::{Breach, DetectorStep, Seasonal, Verdict, Violation},
+    zero::{DroppedToZero, ZeroWatch},
 };
 use crate::{
     calibrate::{Memory, Severity, SeverityTracker},
@@ -31,12 +33,18 @@ pub struct VectorJudge {
     types: Vec<AnomalyType>,
     windows: FeatureWindows,
     trackers: BTreeMap<LabelSet, SeverityTracker>,
-    /// Until when the passing of a limit is remembered, for those that passed one.
+    /// Until when a violation is remembered, for those that had one.
     watched_until: BTreeMap<LabelSet, TimestampMs>,
     silence: Silence,
     past: Past,
     /// What was wrong with the vectors of the step that was taken last: feature and number of entities.
     invalid_values: Vec<(String, usize)>,
+    zero_watch: ZeroWatch,
+    /// What dropped to zero at the step that was taken last, and counts; row by row.
+    dropped: Vec<DroppedToZero>,
+    gap_filler: GapFiller,
+    /// What was filled in at the step that was taken last, row by row.
+    filled: Vec<Filled>,
     season: Option<Season>,
     trainer: Option<Trainer>,
 }
@@ -55,6 +63,10 @@ impl VectorJudge {
             silence: Silence::new(settings.silence),
             past: past(&settings),
             invalid_values: Vec::new(),
+            zero_watch: zero_watch(&settings),
+            dropped: Vec::new(),
+            gap_filler: gap_filler(&settings),
+            filled: Vec::new(),
             season: season(&settings),
             trainer: settings.training.clone().map(Trainer::new),
             settings,
@@ -88,7 +100,13 @@ impl VectorJudge {
     /// # Errors
     /// When the step lies before the last one; nothing is changed then.
     pub fn take(&mut self, mut matrix: FeatureMatrix) -> Result<Inputs, StepBackwards> {
-        let invalid = self.settings.rules.drop_invalid(&mut matrix);
+        self.windows.accepts(matrix.at)?;
+        let rules = &self.settings.rules;
+        let invalid = rules.drop_invalid(&mut matrix);
+        self.dropped = self.zero_watch.take(&matrix);
+        self.dropped.retain(|drop| rules.counts_zero(&matrix.entities[drop.row], drop));
+        // After that: a zero that stands for a missing value is no drop.
+        self.filled = self.gap_filler.fill(rules, &mut matrix);
         let inputs = self.windows.push(&matrix)?;
         let named = self.settings.schema.features().iter().zip(invalid).filter(|(_, count)| *count > 0);
         self.invalid_values = named.map(|(feature, count)| (feature.name.clone(), count)).collect();
@@ -99,8 +117,8 @@ impl VectorJudge {
     /// Judges what [`Self::take`] gave, and gathers it for training: the second half of a step. Entities that had a
     /// verdict at the last step and have none now are gone.
     ///
-    /// An entity that no model scores, because it warms up or there is none, has a verdict only where a limit is
-    /// passed, and until that is forgotten.
+    /// An entity that no model scores, because it warms up or there is none, has a verdict only where a value is an
+    /// anomaly by itself, and until that is forgotten.
     pub fn judge(&mut self, inputs: &Inputs, model: Option<&Model>) -> DetectorStep {
         let invalid_values = std::mem::take(&mut self.invalid_values);
         let mut step = DetectorStep { invalid_values, ..DetectorStep::default() };
@@ -191,6 +209,7 @@ impl VectorJudge {
         };
         verdict.anomaly_score = score;
         add_violations(&mut verdict, violations, |feature| self.type_of(feature));
+        add_filled(&mut verdict, &self.filled_of(inputs, row));
         Some(verdict)
     }
 
@@ -199,15 +218,42 @@ impl VectorJudge {
         features.iter().position(|column| column.name == feature).map(|place| self.types[place])
     }
 
+    /// The values of a row that are anomalies by themselves, and how severe the worst is.
     fn violations(&self, inputs: &Inputs, row: usize) -> (Vec<Violation>, Severity) {
         let features = self.settings.schema.features();
         let layout = InputLayout { n_features: features.len() };
         let value = |feature| inputs.values[[row, layout.column(feature, Statistic::Value)]];
         let values = (0..features.len()).map(value);
-        self.settings.rules.violations(&inputs.entities[row], values, |feature| &features[feature].name)
+        let name = |feature: usize| features[feature].name.as_str();
+        let (mut violations, mut worst) = self.settings.rules.violations(&inputs.entities[row], values, name);
+        for DroppedToZero { feature, before, .. } in self.dropped_of(row) {
+            let breach = Breach::DroppedToZero { known_ms: before.known_ms, ever: before.ever };
+            violations.push(Violation { feature: name(*feature).to_owned(), seen: 0.0, breach });
+            worst = worst.max(Severity::Medium);
+        }
+        (violations, worst)
     }
 
-    /// Whether a limit was passed so lately that the tracker of the entity remembers it.
+    /// Name and value of the features of a row that were filled in.
+    fn filled_of(&self, inputs: &Inputs, row: usize) -> Vec<(&str, f64)> {
+        let from = self.filled.partition_point(|filled| filled.row < row);
+        let after = self.filled.partition_point(|filled| filled.row <= row);
+        let features = self.settings.schema.features();
+        let layout = InputLayout { n_features: features.len() };
+        let named = |Filled { feature, .. }: &Filled| {
+            let value = inputs.values[[row, layout.column(*feature, Statistic::Value)]];
+            (features[*feature].name.as_str(), value)
+        };
+        self.filled[from..after].iter().map(named).collect()
+    }
+
+    fn dropped_of(&self, row: usize) -> &[DroppedToZero] {
+        let from = self.dropped.partition_point(|drop| drop.row < row);
+        let after = self.dropped.partition_point(|drop| drop.row <= row);
+        &self.dropped[from..after]
+    }
+
+    /// Whether there was a violation so lately that the tracker of the entity remembers it.
     fn is_watched(&self, entity: &LabelSet, at: TimestampMs) -> bool {
         self.watched_until.get(entity).is_some_and(|until| at < *until)
     }
@@ -229,6 +275,17 @@ fn past(settings: &DetectorSettings) -> Past {
         Some(fade) => Past::new(Memory::new(fade, settings.schema.step_ms())),
         None => Past::none(),
     }
+}
+
+/// Zeros are remembered as long as scores are.
+fn zero_watch(settings: &DetectorSettings) -> ZeroWatch {
+    let fade = settings.forget_after.unwrap_or(Memory::DEFAULT_FADE);
+    ZeroWatch::new(fade, settings.schema.window_steps())
+}
+
+fn gap_filler(settings: &DetectorSettings) -> GapFiller {
+    let schema = &settings.schema;
+    GapFiller::new(schema.step_ms().saturating_mul(schema.window_steps() as i64))
 }
 
 fn types(schema: &FeatureSchema) -> Vec<AnomalyType> {

@@ -33,15 +33,29 @@ pub struct FeatureContribution {
     pub share: f64,
 }
 
-/// A feature that is beyond its limit.
+/// A feature whose value is an anomaly by itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Violation {
     /// Feature name.
     pub feature: String,
     /// Its value at the step.
     pub seen: f64,
-    /// What it is beyond.
-    pub limit: Bound,
+    /// Why.
+    pub breach: Breach,
+}
+
+/// Why a value is an anomaly by itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Breach {
+    /// It is beyond a limit that somebody set.
+    Limit(Bound),
+    /// It is exactly zero, and at fewer than one of 1,000 steps it was.
+    DroppedToZero {
+        /// How long the feature had been seen, in milliseconds.
+        known_ms: i64,
+        /// Whether it was zero at any step of that.
+        ever: bool,
+    },
 }
 
 /// What the hour of the day had to say about a verdict.
@@ -72,7 +86,7 @@ pub struct Verdict {
     pub entity: LabelSet,
     /// The step.
     pub at: TimestampMs,
-    /// Calibrated score; at least where the severity of a limit begins, when a feature is beyond it.
+    /// Calibrated score; at least where the severity of a violation begins, when there is one.
     pub anomaly_score: AnomalyScore,
     /// Share of normal windows that look at least this odd; 1 for an entity that no model scores yet.
     pub tail_probability: f64,
@@ -88,12 +102,14 @@ pub struct Verdict {
     pub incident: Option<IncidentId>,
     /// What drove the score, largest first; empty when nothing stands out.
     pub contributions: Vec<FeatureContribution>,
-    /// Features beyond their limits at this step.
+    /// Values of this step that are anomalies by themselves.
     pub violations: Vec<Violation>,
     /// What the hour had to say, where it changed the score.
     pub seasonal: Option<Seasonal>,
     /// Features without a value at this step.
     pub missing: Vec<String>,
+    /// Features without a value at this step for which another one stands, as the rules ask for it.
+    pub filled: Vec<String>,
     /// What is unusual about the features that drove it, each once; empty where none is unusual by itself, and for a
     /// verdict below every threshold.
     pub criteria: Vec<Criterion>,
@@ -122,6 +138,17 @@ pub struct DetectorStep {
     pub invalid_values: Vec<(String, usize)>,
     /// Features whose expression failed at this step, with the reason.
     pub failed_features: Vec<(String, String)>,
+}
+
+impl Breach {
+    /// The criterion that it is.
+    #[must_use]
+    pub fn criterion(self) -> Criterion {
+        match self {
+            Self::Limit(_) => Criterion::ThresholdViolation,
+            Self::DroppedToZero { .. } => Criterion::DroppedToZero,
+        }
+    }
 }
 
 impl DetectorStep {

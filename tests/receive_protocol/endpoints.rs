@@ -27,6 +27,7 @@ pub(crate) fn report(detector: &str, severity: u8) -> AnomalyReport {
         contributions: vec![ContributionReport { feature: "cpu_usage_avg".to_owned(), share: 1.0 }],
         violations: Vec::new(),
         missing_features: vec!["disk_usage_pct".to_owned()],
+        filled_features: vec!["load_per_core".to_owned()],
         model_version: "v1".to_owned(),
     }
 }
@@ -163,6 +164,7 @@ fn an_anomaly_says_who_how_rare_why_and_since_when() {
                 "contributions": [{ "feature": "cpu_usage_avg", "share": 1.0 }],
                 "violations": [],
                 "missing_features": ["disk_usage_pct"],
+                "filled_features": ["load_per_core"],
                 "model_version": "v1",
             }],
         },
@@ -205,6 +207,7 @@ fn verdict(instance: &str, minute: i64, severity: Severity) -> Verdict {
         violations: Vec::new(),
         contributions: Vec::new(),
         missing: Vec::new(),
+        filled: Vec::new(),
         criteria: vec![Criterion::BehaviourChange],
         anomaly_type: Some(AnomalyType::Traffic),
         explanation: "request_rate is 7, usually 20 to 40. About one window in 1,000 is as unusual."

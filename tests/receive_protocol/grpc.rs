@@ -63,6 +63,7 @@ fn grpc_lists_an_anomaly_with_all_that_is_known_of_it() {
         explanation: "cpu_usage_avg is 0.97, usually 0.1 to 0.3".to_owned(),
         contributions: vec![Contribution { feature: "cpu_usage_avg".to_owned(), share: 1.0 }],
         missing_features: vec!["disk_usage_pct".to_owned()],
+        filled_features: vec!["load_per_core".to_owned()],
         model_version: "v1".to_owned(),
         incident: "00f1e2d3c4b5a697".to_owned(),
         criteria: vec!["statistical_outlier".to_owned(), "behaviour_change".to_owned()],

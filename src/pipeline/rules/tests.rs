@@ -230,8 +230,11 @@ fn a_limit_is_passed_whatever_the_model_says() {
             let (with, plain) = (verdict(step, "db-1"), verdict(&without[n], "db-1"));
             let expected = if n < 22 { Severity::Normal } else { severity };
             assert_eq!((with.severity, with.anomaly_score.value()), (expected, least), "{n}");
-            let violation =
-                Violation { feature: "usage_pct".to_owned(), seen: 41.0, limit: Bound::Above(40.5) };
+            let violation = Violation {
+                feature: "usage_pct".to_owned(),
+                seen: 41.0,
+                breach: Breach::Limit(Bound::Above(40.5)),
+            };
             assert_eq!(with.violations, [violation]);
             assert!(
                 with.explanation.starts_with("usage_pct 41 %, above its limit of 40.5 %"),
