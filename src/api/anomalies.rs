@@ -2,6 +2,7 @@
 
 use super::Api;
 use crate::{
+    calibrate::Severity,
     explain::{AnomalyType, Criterion},
     pipeline::Incident,
     series::{LabelSet, TimestampMs},
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use std::sync::Arc;
 
 /// Severities in ascending order, as they stand in answers and in the `severity` parameter.
-const SEVERITIES: [&str; 4] = ["normal", "low", "medium", "high"];
+const SEVERITIES: [Severity; 4] = [Severity::Normal, Severity::Low, Severity::Medium, Severity::High];
 
 /// What the last evaluated step found.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -195,45 +196,45 @@ pub(super) async fn anomalies(
     State(api): State<Api>,
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Response {
-    let filter = match filter {
-        Ok(Query(filter)) => filter,
-        Err(rejection) => return bad_data(rejection.body_text()),
-    };
-    let least = match least(filter.severity.as_deref()) {
-        Ok(least) => least,
-        Err(refusal) => return bad_data(refusal),
-    };
-    let snapshot = api.anomalies.load();
-    let anomalies = snapshot.select(filter.detector.as_deref(), least).cloned().collect();
-    success(AnomalySnapshot { at: snapshot.at, anomalies, incidents: Vec::new() })
+    answer(chosen_anomalies(&api.anomalies.load(), filter))
 }
 
 pub(super) async fn incidents(
     State(api): State<Api>,
     filter: Result<Query<IncidentFilter>, QueryRejection>,
 ) -> Response {
-    let filter = match filter {
-        Ok(Query(filter)) => filter,
-        Err(rejection) => return bad_data(rejection.body_text()),
-    };
-    let least = match least(filter.severity.as_deref()) {
-        Ok(least) => least,
-        Err(refusal) => return bad_data(refusal),
-    };
+    answer(chosen_incidents(&api.anomalies.load(), filter))
+}
+
+fn chosen_anomalies(
+    snapshot: &AnomalySnapshot,
+    filter: Result<Query<Filter>, QueryRejection>,
+) -> Result<AnomalySnapshot, String> {
+    let Query(filter) = filter.map_err(|rejection| rejection.body_text())?;
+    let least = least(filter.severity.as_deref())?;
+    let anomalies = snapshot.select(filter.detector.as_deref(), least).cloned().collect();
+    Ok(AnomalySnapshot { at: snapshot.at, anomalies, incidents: Vec::new() })
+}
+
+fn chosen_incidents(
+    snapshot: &AnomalySnapshot,
+    filter: Result<Query<IncidentFilter>, QueryRejection>,
+) -> Result<IncidentList<'_>, String> {
+    let Query(filter) = filter.map_err(|rejection| rejection.body_text())?;
+    let least = least(filter.severity.as_deref())?;
     let ended = match filter.state.as_deref() {
         None => None,
         Some("open") => Some(false),
         Some("ended") => Some(true),
-        Some(_) => return bad_data("state must be open or ended".to_owned()),
+        Some(_) => return Err("state must be open or ended".to_owned()),
     };
     let chosen = |incident: &&Arc<Incident>| {
         usize::from(incident.severity.number()) >= least
             && ended.is_none_or(|ended| incident.end.is_some() == ended)
             && filter.detector.as_ref().is_none_or(|name| incident.detectors.contains(name))
     };
-    let snapshot = api.anomalies.load();
     let incidents = snapshot.incidents.iter().filter(chosen).map(|incident| report(incident)).collect();
-    success(IncidentList { at: snapshot.at, incidents })
+    Ok(IncidentList { at: snapshot.at, incidents })
 }
 
 fn report(incident: &Incident) -> IncidentReport<'_> {
@@ -254,17 +255,19 @@ fn report(incident: &Incident) -> IncidentReport<'_> {
 /// The number of the severity that is asked for at least.
 fn least(severity: Option<&str>) -> Result<usize, String> {
     let Some(word) = severity else { return Ok(0) };
-    let found = SEVERITIES.iter().position(|known| *known == word);
-    found.ok_or_else(|| format!("severity must be one of {}", SEVERITIES[1..].join(", ")))
+    let found = SEVERITIES.iter().position(|known| known.name() == word);
+    found
+        .ok_or_else(|| format!("severity must be one of {}", Severity::LEVELS.map(Severity::name).join(", ")))
 }
 
-fn success(data: impl Serialize) -> Response {
-    Json(Envelope::Success { data }).into_response()
-}
-
-fn bad_data(error: String) -> Response {
-    let body = Json(Envelope::<()>::Error { error_type: "bad_data", error });
-    (StatusCode::BAD_REQUEST, body).into_response()
+fn answer(data: Result<impl Serialize, String>) -> Response {
+    match data {
+        Ok(data) => Json(Envelope::Success { data }).into_response(),
+        Err(error) => {
+            let body = Json(Envelope::<()>::Error { error_type: "bad_data", error });
+            (StatusCode::BAD_REQUEST, body).into_response()
+        }
+    }
 }
 
 // === how values are written ===
@@ -306,7 +309,7 @@ fn type_name<S: Serializer>(kind: &Option<AnomalyType>, serializer: S) -> Result
 }
 
 fn severity_word<S: Serializer>(severity: &u8, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(SEVERITIES[usize::from(*severity).min(SEVERITIES.len() - 1)])
+    serializer.serialize_str(SEVERITIES[usize::from(*severity).min(SEVERITIES.len() - 1)].name())
 }
 
 #[cfg(test)]

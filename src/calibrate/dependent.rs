@@ -9,7 +9,7 @@
 //! on a few dozen rows, among them whatever incidents the training held, and a threshold read off it differs from server to
 //! server by chance. The law has one number, from all rows.
 
-use super::{Tail, TailError, pareto::GeneralisedPareto};
+use super::{Tail, TailError};
 use std::f64::consts::LN_10;
 
 /// Never more independent than this. The variance speaks of ordinary rows; far out, where it matters, members agree more.
@@ -29,8 +29,7 @@ const FAR: f64 = 1e-3;
 /// # Errors
 /// As [`Tail::fit`].
 pub fn tail_of_means(evidence: &[f64]) -> Result<Tail, TailError> {
-    // Says what is wrong with them, and how far a tail from so many may reach.
-    let counted = Tail::fit(evidence)?.to_parts();
+    Tail::check(evidence)?;
     let n = evidence.len() as f64;
     let mean = evidence.iter().sum::<f64>() / n;
     let variance = evidence.iter().map(|e| (e - mean).powi(2)).sum::<f64>() / n * LN_10 * LN_10;
@@ -42,8 +41,7 @@ pub fn tail_of_means(evidence: &[f64]) -> Result<Tail, TailError> {
         (at, gamma_survival(shape, shape * LN_10 * at))
     };
     let scale = (quantile(shape, FAR) - threshold) / (Tail::SHARE / FAR).ln();
-    let pareto = GeneralisedPareto::new(scale, 0.0, counted.excesses);
-    Ok(Tail::of_law((0..N_KNOTS).map(knot).collect(), pareto, counted.excesses, counted.n_scores))
+    Ok(Tail::of_law((0..N_KNOTS).map(knot).collect(), scale, evidence.len()))
 }
 
 /// The evidence that the law of this shape exceeds with probability `p`, by bisection.

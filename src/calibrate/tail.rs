@@ -119,12 +119,7 @@ impl Tail {
     /// # Errors
     /// Fewer than 20 scores, or one that is not finite.
     pub fn fit(scores: &[f64]) -> Result<Self, TailError> {
-        if scores.len() < MIN_SCORES {
-            return Err(TailError::TooFew { given: scores.len() });
-        }
-        if let Some((index, &value)) = scores.iter().enumerate().find(|(_, s)| !s.is_finite()) {
-            return Err(TailError::NotFinite { index, value });
-        }
+        Self::check(scores)?;
         let mut sorted = scores.to_vec();
         sorted.sort_by(f64::total_cmp);
         let above = ((sorted.len() as f64 * Self::SHARE).ceil() as usize).max(MIN_EXCESSES);
@@ -138,14 +133,21 @@ impl Tail {
         Ok(Self { knots, pareto, excesses, n_scores: sorted.len() as u64 })
     }
 
-    /// A tail that was not counted: its body `knots` and what is above the last of them. Invariants as of the fields.
-    pub(super) fn of_law(
-        knots: Vec<(f64, f64)>,
-        pareto: GeneralisedPareto,
-        excesses: u32,
-        n_scores: u64,
-    ) -> Self {
-        Self { knots, pareto, excesses, n_scores }
+    /// Whether there are enough scores, and all finite.
+    pub(super) fn check(scores: &[f64]) -> Result<(), TailError> {
+        if scores.len() < MIN_SCORES {
+            return Err(TailError::TooFew { given: scores.len() });
+        }
+        match scores.iter().enumerate().find(|(_, score)| !score.is_finite()) {
+            Some((index, &value)) => Err(TailError::NotFinite { index, value }),
+            None => Ok(()),
+        }
+    }
+
+    /// A tail that was not counted: its body `knots` and, above the last of them, an exponential one of this `scale`.
+    /// It reaches as far as one of so many scores would. Invariants as of the fields.
+    pub(super) fn of_law(knots: Vec<(f64, f64)>, scale: f64, n_scores: usize) -> Self {
+        Self { knots, pareto: GeneralisedPareto::new(scale, 0.0, 0), excesses: 0, n_scores: n_scores as u64 }
     }
 
     /// The probability of a score at least this high under normal operation: within

@@ -1,6 +1,6 @@
 //! Local time and holidays of a detector.
 
-use super::section::{Section, Text, nearest};
+use super::section::{Section, Text, did_you_mean};
 use crate::features::{Holiday, Holidays, SeasonSettings, Zone};
 
 /// The place whose name shows how a name is written.
@@ -19,10 +19,8 @@ pub(super) fn local_time(section: &mut Section<'_>) -> (i32, Option<String>) {
     let Some(zone) = Zone::named(&text.value) else {
         let names = Zone::names();
         let known: Vec<&str> = names.iter().map(String::as_str).collect();
-        let hint = match nearest(&text.value, &known) {
-            Some(name) => format!("did you mean {name:?}?"),
-            None => format!("write an IANA name such as {EXAMPLE}"),
-        };
+        let otherwise = || format!("write an IANA name such as {EXAMPLE}");
+        let hint = did_you_mean(&text.value, &known, otherwise);
         section.note(&text, &format!("there is no time zone {:?}", text.value), &hint);
         return (0, None);
     };

@@ -3,7 +3,7 @@
 use super::{
     check::is_label_name,
     rules::{on_gap, rules},
-    section::{FreeValue, Section, Text, nearest},
+    section::{FreeValue, Section, Text, did_you_mean},
 };
 use crate::{
     features::{DEFAULT_RATE_INTERVAL, FeatureColumn, PRESETS, preset, with_rate_interval},
@@ -76,11 +76,9 @@ fn feature(
             features.rules.push(rules);
         }
         (None, None) => {
-            let names = features.columns.iter().map(|column| column.name.as_str());
-            let hint = match nearest(&name.value, &names.collect::<Vec<_>>()) {
-                Some(known) => format!("did you mean {known:?}?"),
-                None => "write expr: with a PromQL expression".to_owned(),
-            };
+            let names: Vec<&str> = features.columns.iter().map(|column| column.name.as_str()).collect();
+            let otherwise = || "write expr: with a PromQL expression".to_owned();
+            let hint = did_you_mean(&name.value, &names, otherwise);
             own.note(&name, "has no expression, and no preset gives it one", &hint);
         }
     }
@@ -91,10 +89,7 @@ fn preset_features(section: &Section<'_>, chosen: &Text, range: Duration) -> Vec
         return preset.columns(range);
     }
     let known = PRESETS.map(|preset| preset.name);
-    let hint = match nearest(&chosen.value, &known) {
-        Some(name) => format!("did you mean {name:?}?"),
-        None => format!("presets are {}", known.join(", ")),
-    };
+    let hint = did_you_mean(&chosen.value, &known, || format!("presets are {}", known.join(", ")));
     section.note(chosen, &format!("there is no preset {:?}", chosen.value), &hint);
     Vec::new()
 }

@@ -2,7 +2,7 @@
 
 use super::{
     features::note_expression,
-    section::{FreeValue, Section, Text, nearest},
+    section::{FreeValue, Section, Text, did_you_mean},
 };
 use crate::{
     calibrate::{Limits, Severity},
@@ -45,10 +45,8 @@ fn exception(mut section: Section<'_>, by: &[String], names: &[&str], rules: &[F
     let own = section.section("features");
     for (name, value) in own.free_values() {
         let Some(place) = names.iter().position(|known| *known == name.value) else {
-            let hint = match nearest(&name.value, names) {
-                Some(known) => format!("did you mean {known:?}?"),
-                None => format!("features here are {}", names.join(", ")),
-            };
+            let features_here = || format!("features here are {}", names.join(", "));
+            let hint = did_you_mean(&name.value, names, features_here);
             own.note(&name, "is no feature of this detector", &hint);
             continue;
         };

@@ -217,10 +217,7 @@ impl<'a> Section<'a> {
         chosen.map_or_else(
             || {
                 let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-                let hint = match nearest(&text.value, &names) {
-                    Some(name) => format!("did you mean {name:?}?"),
-                    None => format!("write {}", names.join(", ")),
-                };
+                let hint = did_you_mean(&text.value, &names, || format!("write {}", names.join(", ")));
                 self.note(&text, &format!("{:?} is none of the choices", text.value), &hint);
                 default
             },
@@ -245,10 +242,8 @@ impl<'a> Section<'a> {
     /// Notes the keys that no call asked for.
     pub(super) fn finish(self) {
         for entry in self.entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str())) {
-            let hint = match nearest(&entry.key, &self.known) {
-                Some(known) => format!("did you mean {known:?}?"),
-                None => format!("known here: {}", self.known.join(", ")),
-            };
+            let known_here = || format!("known here: {}", self.known.join(", "));
+            let hint = did_you_mean(&entry.key, &self.known, known_here);
             self.push(entry.key_at, self.path_of(&entry.key), "unknown key", &hint);
         }
     }
@@ -316,8 +311,13 @@ impl<'a> Section<'a> {
     }
 }
 
+/// What to write instead of `word`: the known one that was probably meant, or else what `otherwise` says.
+pub(super) fn did_you_mean(word: &str, known: &[&str], otherwise: impl FnOnce() -> String) -> String {
+    nearest(word, known).map_or_else(otherwise, |meant| format!("did you mean {meant:?}?"))
+}
+
 /// The known key that differs from `key` by the fewest edits, when those are few enough for a slip.
-pub(super) fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
     let (edits, best) = known.iter().map(|candidate| (edits(key, candidate), *candidate)).min()?;
     (edits <= 2.max(best.len() / 3)).then_some(best)
 }

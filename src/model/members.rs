@@ -38,6 +38,7 @@ impl Members {
             .collect();
         let mut batch = self.evidence(layout, &scaled);
         let together = |evidence: ArrayView1<'_, f64>| weighted(evidence.iter().copied());
+        let of_training: Vec<f64> = batch.evidence.rows().into_iter().map(together).collect();
         let mut raw_scores: Vec<f64> =
             batch.evidence.rows().into_iter().map(|evidence| self.raw_score(evidence)).collect();
         for ((row, mut evidence), raw) in rows.iter().zip(batch.evidence.rows_mut()).zip(&mut raw_scores) {
@@ -55,7 +56,7 @@ impl Members {
             Judgement {
                 tail_probability: tail_probabilities[index],
                 raw_score: raw_scores[index],
-                evidence: evidence_of(self.tail.probability(raw_scores[index])),
+                evidence: evidence_of(self.tail.probability(of_training[index])),
                 contributions: attribution.map(contributions).unwrap_or_default(),
             }
         };

@@ -104,8 +104,7 @@ impl Scales {
         let range = *self.expected.get(feature)?;
         let ordinary = |column: ColumnScale| Scale { center: column.center, unit: column.unit };
         let [value, level, spread, deviation] = <[ColumnScale; SCALED.len()]>::try_from(columns).ok()?;
-        // As `ColumnScale::fit` leaves a column that has one value only.
-        let constant = value.unit == 1.0 && range.low == value.center && range.high == value.center;
+        let constant = value.is_of_a_constant() && range.low == value.center && range.high == value.center;
         Some(FeatureScales {
             value: ordinary(value),
             level: ordinary(level),
@@ -132,8 +131,7 @@ impl ColumnScale {
         };
         let (center, range) = (quantile(values, 0.5), last - first);
         if range == 0.0 {
-            let level = if center == 0.0 { 1.0 } else { center.abs() };
-            return Self { center, unit: (CONSTANT_UNIT * level).max(f64::MIN_POSITIVE) };
+            return Self { center, unit: constant_unit(center) };
         }
         let mut distances: Vec<f64> = values.iter().map(|value| (value - center).abs()).collect();
         distances.sort_unstable_by(f64::total_cmp);
@@ -151,11 +149,22 @@ impl ColumnScale {
         if unit.is_finite() { Self { center, unit } } else { Self { center, unit: f64::MAX } }
     }
 
+    /// Whether [`Self::fit`] leaves a column that has one value only like this, or did in models of format 1, where such
+    /// a column had unit 1.
+    fn is_of_a_constant(self) -> bool {
+        self.unit == constant_unit(self.center) || self.unit == 1.0
+    }
+
     /// The scaled deviation; NaN stays NaN.
     #[must_use]
     pub fn scaled(self, value: f64) -> f64 {
         (value - self.center) / self.unit
     }
+}
+
+fn constant_unit(center: f64) -> f64 {
+    let level = if center == 0.0 { 1.0 } else { center.abs() };
+    (CONSTANT_UNIT * level).max(f64::MIN_POSITIVE)
 }
 
 fn scales(layout: InputLayout, rows: ArrayView2<'_, f64>, chosen: &[usize]) -> Scales {
@@ -230,6 +239,24 @@ mod tests {
         assert_eq!(fit(&spike).unit, 1.0);
         // A thousandth of the median.
         assert_eq!(fit(&[1e6 - 1.0, 1e6, 1e6 + 1.0]).unit, 1000.0);
+    }
+
+    /// Also where the unit of a constant once was 1, and at any level.
+    #[test]
+    fn a_feature_that_never_varied_is_known_as_such() {
+        let usual = |value: ColumnScale, low: f64, high: f64| {
+            let columns = vec![value; SCALED.len()];
+            Scales { columns, expected: vec![Expected { low, high }] }.usual(0).unwrap().constant
+        };
+        for level in [0.0, 0.5, -7.0, 1e6] {
+            assert!(usual(fit(&[level; 9]), level, level), "{level}");
+            assert!(usual(ColumnScale { center: level, unit: 1.0 }, level, level), "{level}");
+        }
+        // One row in a hundred is elsewhere, which all but 5 % of the values do not show.
+        let mut rare = [8.0; 200];
+        rare[..2].fill(9.0);
+        assert!(!usual(fit(&rare), 8.0, 8.0));
+        assert!(!usual(fit(&[1.0, 2.0, 3.0]), 1.0, 3.0));
     }
 
     #[test]

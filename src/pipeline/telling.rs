@@ -25,7 +25,8 @@ pub(super) fn verdict(
     let (mut explanation, mut criteria) =
         explanation.map_or_else(Default::default, |Explanation { sentence, criteria }| (sentence, criteria));
     if told && let Some(Seasonal::Unusual { feature, usual, missed }) = &seasonal {
-        explanation = format!("{explanation} {}", explain::season_clause(feature, usual, *missed));
+        let said = explanation.trim_end_matches('.');
+        explanation = format!("{said}; {}.", explain::season_clause(feature, usual, *missed));
         criteria.push(Criterion::SeasonalAnomaly);
     }
     let shares = scored.contributions.iter().map(|c| (types[c.feature], c.share));

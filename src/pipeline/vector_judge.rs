@@ -143,7 +143,7 @@ impl VectorJudge {
         let (trackers, watched_until) = (&self.trackers, &self.watched_until);
         let in_incident = |entity: &LabelSet| {
             trackers.get(entity).is_some_and(|tracker| tracker.severity() >= Severity::High)
-                || watched_until.get(entity).is_some_and(|until| inputs.at < *until)
+                || is_watched(watched_until, entity, inputs.at)
         };
         if let Some(trainer) = &mut self.trainer {
             trainer.gather(inputs, in_incident);
@@ -187,7 +187,7 @@ impl VectorJudge {
     ) -> Option<Verdict> {
         let entity = &inputs.entities[row];
         let (violations, worst) = self.violations(inputs, row);
-        if scored.is_none() && violations.is_empty() && !self.is_watched(entity, inputs.at) {
+        if scored.is_none() && violations.is_empty() && !is_watched(&self.watched_until, entity, inputs.at) {
             return None;
         }
         let settings = &self.settings;
@@ -226,7 +226,7 @@ impl VectorJudge {
         let values = (0..features.len()).map(value);
         let name = |feature: usize| features[feature].name.as_str();
         let (mut violations, mut worst) = self.settings.rules.violations(&inputs.entities[row], values, name);
-        for DroppedToZero { feature, before, .. } in self.dropped_of(row) {
+        for DroppedToZero { feature, before, .. } in of_row(&self.dropped, row, |drop| drop.row) {
             let breach = Breach::DroppedToZero { known_ms: before.known_ms, ever: before.ever };
             violations.push(Violation { feature: name(*feature).to_owned(), seen: 0.0, breach });
             worst = worst.max(Severity::Medium);
@@ -236,26 +236,13 @@ impl VectorJudge {
 
     /// Name and value of the features of a row that were filled in.
     fn filled_of(&self, inputs: &Inputs, row: usize) -> Vec<(&str, f64)> {
-        let from = self.filled.partition_point(|filled| filled.row < row);
-        let after = self.filled.partition_point(|filled| filled.row <= row);
         let features = self.settings.schema.features();
         let layout = InputLayout { n_features: features.len() };
         let named = |Filled { feature, .. }: &Filled| {
             let value = inputs.values[[row, layout.column(*feature, Statistic::Value)]];
             (features[*feature].name.as_str(), value)
         };
-        self.filled[from..after].iter().map(named).collect()
-    }
-
-    fn dropped_of(&self, row: usize) -> &[DroppedToZero] {
-        let from = self.dropped.partition_point(|drop| drop.row < row);
-        let after = self.dropped.partition_point(|drop| drop.row <= row);
-        &self.dropped[from..after]
-    }
-
-    /// Whether there was a violation so lately that the tracker of the entity remembers it.
-    fn is_watched(&self, entity: &LabelSet, at: TimestampMs) -> bool {
-        self.watched_until.get(entity).is_some_and(|until| at < *until)
+        of_row(&self.filled, row, |filled| filled.row).iter().map(named).collect()
     }
 
     /// Entities that had a verdict and have none now: their series end at this step.
@@ -268,6 +255,18 @@ impl VectorJudge {
         }
         gone
     }
+}
+
+/// Whether there was a violation so lately that the tracker of the entity remembers it.
+fn is_watched(until: &BTreeMap<LabelSet, TimestampMs>, entity: &LabelSet, at: TimestampMs) -> bool {
+    until.get(entity).is_some_and(|until| at < *until)
+}
+
+/// Those of `all`, which ascend by row, that are of this row.
+fn of_row<T>(all: &[T], row: usize, row_of: impl Fn(&T) -> usize) -> &[T] {
+    let from = all.partition_point(|one| row_of(one) < row);
+    let after = all.partition_point(|one| row_of(one) <= row);
+    &all[from..after]
 }
 
 fn past(settings: &DetectorSettings) -> Past {
