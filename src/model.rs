@@ -71,7 +71,7 @@ pub use explanation::{Explanation, History};
 pub use file::{FORMAT_VERSION, MAGIC};
 pub use member::{Member, MemberKind, Scorer};
 pub use past::Past;
-pub use scaling::{ColumnScale, SCALED, Scales, Scaling};
+pub use scaling::{ColumnScale, SCALED, SCALED_BY_BODY, Scales, Scaling};
 pub use scikit_learn::{Calibration, ImportSettings, ScikitLearnError, ScikitLearnForest, TreeProblem};
 pub use self_test::SelfTestRow;
 pub use summary::{ForestSize, Part};

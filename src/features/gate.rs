@@ -151,8 +151,8 @@ impl Gate {
     /// Brings what does not count among one feature's `statistics`, which stand as [`Statistic::ALL`], into its
     /// ordinary range; `ordinary` knows the range, where anything is known. Gives whether anything counts.
     ///
-    /// Each statistic is compared with its own ordinary level: value and mean with the ordinary value and mean, the
-    /// deviation with the ordinary one (about 0), the spread with the ordinary spread. A spread has no direction. With
+    /// Each statistic is compared with its own ordinary level: value and means with the ordinary value and means, deviation
+    /// and jump with the ordinary ones (about 0), the spread with the ordinary spread. A spread has no direction. With
     /// a direction nothing counts while the value itself lies on the other side: what comes back after a dip is no
     /// rise, and a drop does not count by the spread that it makes.
     pub fn close(
@@ -242,20 +242,20 @@ mod tests {
 
     const NAN: f64 = f64::NAN;
 
-    /// What is expected of a latency in milliseconds: value and mean 10, spread 2, deviation 0, each within 0.25; of the
+    /// What is expected of a latency in milliseconds: value and means 10, spread 2, deviation and jump 0, each within 0.25; of the
     /// largest value and the trend nothing.
     fn latency(statistic: Statistic) -> Option<OrdinaryRange> {
         let level = match statistic {
-            Statistic::Value | Statistic::Mean => 10.0,
+            Statistic::Value | Statistic::Mean | Statistic::Short => 10.0,
             Statistic::Spread => 2.0,
-            Statistic::Deviation => 0.0,
+            Statistic::Deviation | Statistic::Jump => 0.0,
             Statistic::Max | Statistic::Trend => return None,
         };
         Some(OrdinaryRange { level, reach: 0.25 })
     }
 
-    /// Value, mean, max, spread, trend, deviation behind the gate.
-    fn behind(gate: Gate, mut statistics: [f64; 6]) -> [f64; 6] {
+    /// Value, mean, max, spread, trend, deviation, short mean, jump behind the gate.
+    fn behind(gate: Gate, mut statistics: [f64; 8]) -> [f64; 8] {
         gate.close(&mut statistics, latency);
         statistics
     }
@@ -266,37 +266,39 @@ mod tests {
 
     #[test]
     fn each_statistic_is_held_against_its_own_ordinary_level() {
-        let seen = [14.0, 10.5, 14.0, 2.5, 9.0, 3.0];
+        let seen = [14.0, 10.5, 14.0, 2.5, 9.0, 3.0, 13.0, 4.0];
         assert_eq!(behind(Gate::default(), seen), seen);
         // Changes 4, 0.5, 0.5 and 3: at least 3 is asked for.
-        assert_eq!(behind(gate(Both, 3.0, 0.0), seen), [14.0, 10.25, 14.0, 2.25, 9.0, 3.0]);
+        assert_eq!(behind(gate(Both, 3.0, 0.0), seen), [14.0, 10.25, 14.0, 2.25, 9.0, 3.0, 13.0, 4.0]);
         // 5 % of the ordinary value of 10.
         assert_eq!(behind(gate(Both, 0.0, 0.05), seen), seen);
-        assert_eq!(behind(gate(Both, 0.0, 0.06), seen), [14.0, 10.25, 14.0, 2.25, 9.0, 3.0]);
+        assert_eq!(behind(gate(Both, 0.0, 0.06), seen), [14.0, 10.25, 14.0, 2.25, 9.0, 3.0, 13.0, 4.0]);
         // Both distances are asked for.
-        assert_eq!(behind(gate(Both, 3.5, 0.06), seen), [14.0, 10.25, 14.0, 2.25, 9.0, 0.25]);
+        assert_eq!(behind(gate(Both, 3.5, 0.06), seen), [14.0, 10.25, 14.0, 2.25, 9.0, 0.25, 10.25, 4.0]);
     }
 
     #[test]
     fn a_direction_is_that_of_the_value() {
-        let rise = [14.0, 9.0, 14.0, 5.0, 9.0, 3.0];
-        assert_eq!(behind(gate(Above, 0.0, 0.0), rise), [14.0, 9.75, 14.0, 5.0, 9.0, 3.0]);
-        assert_eq!(behind(gate(Below, 0.0, 0.0), rise), [10.25, 9.75, 14.0, 2.25, 9.0, 0.25]);
+        let rise = [14.0, 9.0, 14.0, 5.0, 9.0, 3.0, 12.0, 5.0];
+        assert_eq!(behind(gate(Above, 0.0, 0.0), rise), [14.0, 9.75, 14.0, 5.0, 9.0, 3.0, 12.0, 5.0]);
+        assert_eq!(behind(gate(Below, 0.0, 0.0), rise), [10.25, 9.75, 14.0, 2.25, 9.0, 0.25, 10.25, 0.25]);
         // Coming back from 2 to 9: a rise by the deviation, and nothing above the ordinary value.
-        let back = [9.0, 4.0, 10.0, 4.0, 1.0, 5.0];
-        assert_eq!(behind(gate(Above, 0.0, 0.0), back), [9.75, 9.75, 10.0, 2.25, 1.0, 0.25]);
+        let back = [9.0, 4.0, 10.0, 4.0, 1.0, 5.0, 7.0, 2.0];
+        assert_eq!(behind(gate(Above, 0.0, 0.0), back), [9.75, 9.75, 10.0, 2.25, 1.0, 0.25, 9.75, 0.25]);
     }
 
     #[test]
     fn without_a_value_the_other_statistics_speak_for_themselves() {
-        let [value, mean, .., deviation] = behind(gate(Above, 0.0, 0.0), [NAN, 12.0, 14.0, 5.0, 9.0, -3.0]);
+        let [value, mean, .., deviation, short, jump] =
+            behind(gate(Above, 0.0, 0.0), [NAN, 12.0, 14.0, 5.0, 9.0, -3.0, 12.0, NAN]);
         assert!(value.is_nan(), "missing stays missing");
-        assert_eq!((mean, deviation), (12.0, -0.25));
+        assert!(jump.is_nan(), "so does what is made of it");
+        assert_eq!((mean, deviation, short), (12.0, -0.25, 12.0));
     }
 
     #[test]
     fn what_is_ordinary_stays_as_it_is() {
-        let calm = [10.1, 9.9, 11.0, 2.2, 1.0, -0.1];
+        let calm = [10.1, 9.9, 11.0, 2.2, 1.0, -0.1, 10.0, 0.1];
         assert_eq!(behind(gate(Both, 100.0, 10.0), calm), calm);
         assert!(!gate(Both, 100.0, 10.0).close(&mut calm.clone(), latency), "nothing counts");
         assert!(gate(Both, 0.05, 0.0).close(&mut calm.clone(), latency), "0.1 counts");
@@ -326,7 +328,7 @@ mod tests {
         /// gate lets through, a gate that asks for less lets through too.
         #[test]
         fn a_gate_only_takes_away(
-            statistics in prop::array::uniform6(prop::option::weighted(0.9, -50.0..50.0_f64)),
+            statistics in prop::array::uniform8(prop::option::weighted(0.9, -50.0..50.0_f64)),
             (change, relative) in (0.0..20.0_f64, 0.0..2.0_f64),
             direction in prop::sample::select(Direction::ALL.to_vec()),
         ) {

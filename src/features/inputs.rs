@@ -19,18 +19,30 @@ pub enum Statistic {
     Trend,
     /// Mean of the last three steps minus mean of the window before them.
     Deviation,
+    /// Mean of the last three steps.
+    Short,
+    /// The value at the step minus mean of the window before it.
+    Jump,
 }
 
 impl Statistic {
     /// All of them, in the order of the columns.
-    pub const ALL: [Self; 6] =
-        [Self::Value, Self::Mean, Self::Max, Self::Spread, Self::Trend, Self::Deviation];
+    pub const ALL: [Self; 8] = [
+        Self::Value,
+        Self::Mean,
+        Self::Max,
+        Self::Spread,
+        Self::Trend,
+        Self::Deviation,
+        Self::Short,
+        Self::Jump,
+    ];
 }
 
 /// Columns behind the features: sine and cosine of the hour of the day, then of the day of the week.
 pub const CALENDAR_COLUMNS: usize = 4;
 
-/// Where a column stands: six statistics for each feature in turn, then the calendar.
+/// Where a column stands: eight statistics for each feature in turn, then the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InputLayout {
     /// Number of features.

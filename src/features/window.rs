@@ -7,7 +7,7 @@ use crate::series::{LabelSet, TimestampMs};
 use ndarray::{Array2, ArrayView1};
 use std::collections::BTreeMap;
 
-/// Steps in the short mean of [`Statistic::Deviation`].
+/// Steps in the short mean of [`Statistic::Deviation`] and [`Statistic::Short`].
 pub const SHORT_STEPS: usize = 3;
 
 /// A matrix lies before one that was already pushed.
@@ -222,13 +222,18 @@ impl Statistics {
         let (baseline, short) = series.split_at(series.len() - SHORT_STEPS);
         let (mean, count) = mean(window);
         let max = window.iter().copied().fold(f64::NAN, f64::max);
+        let value = window.last().copied().unwrap_or(f64::NAN);
+        let before = &series[SHORT_STEPS - 1..series.len() - 1];
+        let short = self::mean(short).0;
         let values = [
-            window.last().copied().unwrap_or(f64::NAN),
+            value,
             mean,
             max,
             spread(window, mean, count),
             trend(window, mean),
-            self::mean(short).0 - self::mean(baseline).0,
+            short - self::mean(baseline).0,
+            short,
+            value - self::mean(before).0,
         ];
         Self { values, present: count }
     }

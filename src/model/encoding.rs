@@ -4,13 +4,17 @@ mod forest;
 
 mod hyperplane;
 
+mod older;
+
 mod plain;
 
 mod training;
 
 use super::{
-    ColumnScale, Judge, MAX_VERSION_BYTES, Member, MemberKind, Members, Model, ModelError, SCALED, Scales,
-    Scaling, Scorer, SelfTestRow, file, self_test,
+    ColumnScale, Judge, MAX_VERSION_BYTES, Member, MemberKind, Members, Model, ModelError, Scales, Scaling,
+    Scorer, SelfTestRow,
+    file::{self, Format},
+    self_test,
 };
 use crate::{
     calibrate::{Severity, Tail, TailParts, Thresholds},
@@ -38,8 +42,8 @@ impl Model {
     /// # Errors
     /// When it is larger than a file may be.
     pub fn encode(&self) -> Result<Vec<u8>, ModelError> {
-        let format = if self.judge.is_of_first_format() { file::FIRST } else { file::SECOND };
-        file::wrap(&self.to_proto().encode_to_vec(), format)
+        let format = self.judge.format();
+        file::wrap(&self.to_proto(format).encode_to_vec(), format)
     }
 
     /// Reads a model file: checks the envelope and every part, then runs the self-test.
@@ -55,15 +59,17 @@ impl Model {
         Ok(model)
     }
 
-    fn to_proto(&self) -> proto::Model {
-        let (scaling, members, tail, plain) = match &self.judge {
+    fn to_proto(&self, format: Format) -> proto::Model {
+        let layout = InputLayout { n_features: self.schema.features().len() };
+        let (scaling, members, rankers, tail, plain) = match &self.judge {
             Judge::Members(judge) => (
-                Some(write_scaling(&judge.scaling)),
+                Some(write_scaling(format, &judge.scaling)),
                 judge.members.iter().map(write_member).collect(),
+                judge.rankers.iter().map(write_member).collect(),
                 Some(write_tail(&judge.tail)),
                 None,
             ),
-            Judge::Plain(judge) => (None, Vec::new(), None, Some(write_plain(judge))),
+            Judge::Plain(judge) => (None, Vec::new(), Vec::new(), None, Some(write_plain(judge))),
         };
         proto::Model {
             version: self.version.clone(),
@@ -72,6 +78,7 @@ impl Model {
             fingerprint: self.schema.fingerprint(),
             scaling,
             members,
+            rankers,
             tail,
             plain,
             thresholds: Some(proto::Thresholds {
@@ -80,7 +87,7 @@ impl Model {
                 high: self.thresholds.of(Severity::High),
             }),
             training: Some(write_training(&self.training)),
-            self_test: self.self_test.iter().map(write_self_test_row).collect(),
+            self_test: self.self_test.iter().map(|row| write_self_test_row(format, layout, row)).collect(),
         }
     }
 
@@ -95,14 +102,18 @@ impl Model {
         }
         let layout = InputLayout { n_features: schema.features().len() };
         let thresholds = required("the thresholds", message.thresholds)?;
+        // Which of the older ones it is makes no difference here.
+        let format = if message.rankers.is_empty() { Format::Second } else { Format::Third };
+        let has_members = !message.members.is_empty() || !message.rankers.is_empty();
         let judge = match message.plain {
-            Some(_) if message.scaling.is_some() || message.tail.is_some() || !message.members.is_empty() => {
+            Some(_) if message.scaling.is_some() || message.tail.is_some() || has_members => {
                 return Err(ModelError::invalid("the plain forest", "has members beside it"));
             }
             Some(plain) => Judge::Plain(read_plain(layout, plain)?),
             None => Judge::Members(Members {
-                scaling: read_scaling(layout, required("the scaling", message.scaling)?)?,
-                members: read_members(layout, message.members)?,
+                scaling: read_scaling(layout, format, required("the scaling", message.scaling)?)?,
+                members: read_members(layout, format, message.members)?,
+                rankers: read_rankers(layout, message.rankers)?,
                 tail: read_tail("the final tail", message.tail)?,
             }),
         };
@@ -113,7 +124,7 @@ impl Model {
             thresholds: Thresholds::new(thresholds.low, thresholds.medium, thresholds.high)
                 .map_err(|error| ModelError::invalid("the thresholds", error))?,
             training: read_training(required("the training summary", message.training)?)?,
-            self_test: read_self_test(layout, message.self_test)?,
+            self_test: read_self_test(layout, format, message.self_test)?,
             schema,
         })
     }
@@ -158,43 +169,43 @@ fn read_schema(schema: proto::Schema) -> Result<FeatureSchema, ModelError> {
 
 // === scaling ===
 
-fn write_scaling(scaling: &Scaling) -> proto::Scaling {
+fn write_scaling(format: Format, scaling: &Scaling) -> proto::Scaling {
     let entity = |(entity, scales): &(LabelSet, Scales)| proto::EntityScales {
         entity: write_labels(entity),
-        scales: Some(write_scales(scales)),
+        scales: Some(write_scales(format, scales)),
     };
     proto::Scaling {
-        pooled: Some(write_scales(&scaling.pooled)),
+        pooled: Some(write_scales(format, &scaling.pooled)),
         entities: scaling.entities.iter().map(entity).collect(),
     }
 }
 
-fn write_scales(scales: &Scales) -> proto::Scales {
+fn write_scales(format: Format, scales: &Scales) -> proto::Scales {
     proto::Scales {
-        center: scales.columns.iter().map(|column| column.center).collect(),
-        unit: scales.columns.iter().map(|column| column.unit).collect(),
+        center: format.narrow_scales(&scales.columns).map(|column| column.center).collect(),
+        unit: format.narrow_scales(&scales.columns).map(|column| column.unit).collect(),
         expected_low: scales.expected.iter().map(|expected| expected.low).collect(),
         expected_high: scales.expected.iter().map(|expected| expected.high).collect(),
     }
 }
 
-fn read_scaling(layout: InputLayout, scaling: proto::Scaling) -> Result<Scaling, ModelError> {
+fn read_scaling(layout: InputLayout, format: Format, scaling: proto::Scaling) -> Result<Scaling, ModelError> {
     const PART: &str = "the scaling";
-    let pooled = read_scales(layout, required(PART, scaling.pooled)?)?;
+    let pooled = read_scales(layout, format, required(PART, scaling.pooled)?)?;
     let mut entities: Vec<(LabelSet, Scales)> = Vec::with_capacity(scaling.entities.len());
     for scales in scaling.entities {
         let entity = read_labels(PART, &scales.entity)?;
         if entities.last().is_some_and(|(last, _)| *last >= entity) {
             return Err(ModelError::invalid(PART, format!("entity {entity} is out of order")));
         }
-        entities.push((entity, read_scales(layout, required(PART, scales.scales)?)?));
+        entities.push((entity, read_scales(layout, format, required(PART, scales.scales)?)?));
     }
     Ok(Scaling { pooled, entities })
 }
 
-fn read_scales(layout: InputLayout, scales: proto::Scales) -> Result<Scales, ModelError> {
+fn read_scales(layout: InputLayout, format: Format, scales: proto::Scales) -> Result<Scales, ModelError> {
     let wrong = |problem: String| ModelError::invalid("the scaling", problem);
-    let (features, columns) = (layout.n_features, layout.n_features * SCALED.len());
+    let (features, columns) = (layout.n_features, layout.n_features * format.n_scaled());
     let (low, high) = (scales.expected_low, scales.expected_high);
     for (have, want) in [
         (scales.center.len(), columns),
@@ -215,13 +226,10 @@ fn read_scales(layout: InputLayout, scales: proto::Scales) -> Result<Scales, Mod
     if let Some(feature) = low.iter().zip(&high).position(disordered) {
         return Err(wrong(format!("feature {feature} expects {} to {}", low[feature], high[feature])));
     }
+    let columns = scales.center.into_iter().zip(scales.unit);
+    let columns = columns.map(|(center, unit)| ColumnScale { center, unit }).collect();
     Ok(Scales {
-        columns: scales
-            .center
-            .into_iter()
-            .zip(scales.unit)
-            .map(|(center, unit)| ColumnScale { center, unit })
-            .collect(),
+        columns: format.widen_scales(columns),
         expected: low.into_iter().zip(high).map(|(low, high)| Expected { low, high }).collect(),
     })
 }
@@ -241,8 +249,11 @@ fn write_kind(kind: MemberKind) -> proto::MemberKind {
     match kind {
         MemberKind::Window => proto::MemberKind::Window,
         MemberKind::Deviation => proto::MemberKind::Deviation,
-        MemberKind::Nearest => proto::MemberKind::Nearest,
+        MemberKind::NearestValue => proto::MemberKind::Nearest,
+        MemberKind::Nearest => proto::MemberKind::NearestShort,
         MemberKind::Extreme => proto::MemberKind::Extreme,
+        MemberKind::Jumps => proto::MemberKind::Jumps,
+        MemberKind::Levels => proto::MemberKind::Levels,
     }
 }
 
@@ -258,17 +269,35 @@ fn write_member(member: &Member) -> proto::Member {
     }
 }
 
-fn read_members(layout: InputLayout, members: Vec<proto::Member>) -> Result<Vec<Member>, ModelError> {
-    const PART: &str = "the members";
+fn read_members(
+    layout: InputLayout,
+    format: Format,
+    members: Vec<proto::Member>,
+) -> Result<Vec<Member>, ModelError> {
+    const NEW: &[&[MemberKind]] = &[&MemberKind::ALL];
+    const OLD: &[&[MemberKind]] = &[&MemberKind::SECOND, &MemberKind::FIRST];
+    let known = if format == Format::Third { NEW } else { OLD };
+    read_kinds("the members", "window, deviation, nearest and extreme", layout, known, members)
+}
+
+/// Older formats have none.
+fn read_rankers(layout: InputLayout, rankers: Vec<proto::Member>) -> Result<Vec<Member>, ModelError> {
+    read_kinds("the rankers", "jumps and levels", layout, &[&MemberKind::RANKERS, &[]], rankers)
+}
+
+/// Members of one of the `known` lists of kinds, each in its order.
+fn read_kinds(
+    part: &'static str,
+    expected: &str,
+    layout: InputLayout,
+    known: &[&[MemberKind]],
+    members: Vec<proto::Member>,
+) -> Result<Vec<Member>, ModelError> {
     let written: Vec<_> = members.iter().map(proto::Member::kind).collect();
-    let known = [&MemberKind::ALL[..], &MemberKind::FIRST[..]];
-    let kinds =
-        known.into_iter().find(|kinds| kinds.iter().copied().map(write_kind).eq(written.iter().copied()));
-    let Some(kinds) = kinds else {
-        return Err(ModelError::invalid(
-            PART,
-            format!("{written:?} instead of window, deviation, nearest (or none) and extreme"),
-        ));
+    let is_written =
+        |kinds: &&&[MemberKind]| kinds.iter().copied().map(write_kind).eq(written.iter().copied());
+    let Some(kinds) = known.iter().find(is_written) else {
+        return Err(ModelError::invalid(part, format!("{written:?} instead of {expected}")));
     };
     kinds.iter().zip(members).map(|(kind, member)| read_member(layout, *kind, member)).collect()
 }
@@ -276,19 +305,17 @@ fn read_members(layout: InputLayout, members: Vec<proto::Member>) -> Result<Vec<
 fn read_member(layout: InputLayout, kind: MemberKind, member: proto::Member) -> Result<Member, ModelError> {
     const PART: &str = "a member";
     let n_columns = kind.n_columns(layout);
-    let forest_is_right =
-        member.forest.is_some() == matches!(kind, MemberKind::Window | MemberKind::Deviation);
-    if !forest_is_right || member.nearest.is_empty() == (kind == MemberKind::Nearest) {
+    if member.forest.is_some() != kind.has_forest() || member.nearest.is_empty() == kind.has_rows() {
         let problem = format!("the {kind:?} member has a forest or rows that it must not have, or none");
         return Err(ModelError::invalid(PART, problem));
     }
-    let scorer = match (kind, member.forest) {
-        (MemberKind::Nearest, _) => Scorer::Nearest(
+    let scorer = match member.forest {
+        Some(forest) => Scorer::Forest(read_forest(forest, n_columns)?),
+        None if kind.has_rows() => Scorer::Nearest(
             Nearest::from_values(member.nearest, n_columns)
                 .map_err(|error| ModelError::invalid(PART, error))?,
         ),
-        (_, Some(forest)) => Scorer::Forest(read_forest(forest, n_columns)?),
-        (_, None) => Scorer::Itself,
+        None => Scorer::Itself,
     };
     Ok(Member { kind, scorer, tail: read_tail("a member's tail", member.tail)? })
 }
@@ -326,16 +353,17 @@ fn read_tail(part: &'static str, tail: Option<proto::Tail>) -> Result<Tail, Mode
 
 // === self-test ===
 
-fn write_self_test_row(row: &SelfTestRow) -> proto::SelfTestRow {
+fn write_self_test_row(format: Format, layout: InputLayout, row: &SelfTestRow) -> proto::SelfTestRow {
     proto::SelfTestRow {
         entity: write_labels(&row.entity),
-        inputs: row.inputs.clone(),
+        inputs: format.narrow_inputs(layout, &row.inputs),
         tail_probability: row.tail_probability,
     }
 }
 
 fn read_self_test(
     layout: InputLayout,
+    format: Format,
     rows: Vec<proto::SelfTestRow>,
 ) -> Result<Vec<SelfTestRow>, ModelError> {
     const PART: &str = "the self-test";
@@ -344,13 +372,13 @@ fn read_self_test(
     }
     rows.into_iter()
         .map(|row| {
-            if row.inputs.len() != layout.n_columns() {
-                let problem = format!("{} columns instead of {}", row.inputs.len(), layout.n_columns());
+            if row.inputs.len() != format.n_inputs(layout) {
+                let problem = format!("{} columns instead of {}", row.inputs.len(), format.n_inputs(layout));
                 return Err(ModelError::invalid(PART, problem));
             }
             Ok(SelfTestRow {
                 entity: read_labels(PART, &row.entity)?,
-                inputs: row.inputs,
+                inputs: format.widen_inputs(layout, row.inputs),
                 tail_probability: row.tail_probability,
             })
         })

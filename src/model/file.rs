@@ -8,14 +8,20 @@ use super::ModelError;
 pub const MAGIC: [u8; 8] = *b"EMBRWTCH";
 
 /// The newest format that is read. A model is written in the oldest one that can say it.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = Format::Third as u32;
 
-/// The format whose forests may have trees of hyperplanes, and whose members may be of the kind nearest. Programs that
-/// know only the first would take such a forest for one without trees.
-pub(super) const SECOND: u32 = 2;
-
-/// The first format.
-pub(super) const FIRST: u32 = 1;
+/// The formats, by their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Format {
+    /// Plain forests.
+    First = 1,
+    /// Forests may have trees of hyperplanes, and members may be of the kind nearest. Programs that know only the first
+    /// would take such a forest for one without trees.
+    Second = 2,
+    /// Members have rankers beside them, and inputs short means and jumps. Programs that know only the second would
+    /// look for other columns.
+    Third = 3,
+}
 
 /// Magic, format version, length of the packed payload.
 const HEADER_BYTES: usize = 16;
@@ -25,7 +31,7 @@ const CHECKSUM_BYTES: usize = 4;
 const MAX_PAYLOAD_BYTES: usize = 64 << 20;
 
 /// Puts a payload of a format into its envelope.
-pub(super) fn wrap(payload: &[u8], format: u32) -> Result<Vec<u8>, ModelError> {
+pub(super) fn wrap(payload: &[u8], format: Format) -> Result<Vec<u8>, ModelError> {
     check_size(payload.len())?;
     let packed = snap::raw::Encoder::new()
         .compress_vec(payload)
@@ -33,7 +39,7 @@ pub(super) fn wrap(payload: &[u8], format: u32) -> Result<Vec<u8>, ModelError> {
     let length = u32::try_from(packed.len()).unwrap_or(u32::MAX);
     let mut bytes = Vec::with_capacity(HEADER_BYTES + packed.len() + CHECKSUM_BYTES);
     bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&format.to_le_bytes());
+    bytes.extend_from_slice(&(format as u32).to_le_bytes());
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(&packed);
     bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
@@ -51,7 +57,7 @@ pub(super) fn unwrap(bytes: &[u8]) -> Result<Vec<u8>, ModelError> {
     let (Some(version), Some(length)) = (read_u32(bytes, 8), read_u32(bytes, 12)) else {
         return Err(truncated(HEADER_BYTES + CHECKSUM_BYTES));
     };
-    if !(FIRST..=FORMAT_VERSION).contains(&version) {
+    if !(Format::First as u32..=FORMAT_VERSION).contains(&version) {
         return Err(ModelError::FormatVersion { found: version });
     }
     let length = length as usize;

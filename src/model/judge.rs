@@ -1,6 +1,6 @@
 //! The two ways from inputs to a tail probability.
 
-use super::{ColumnScale, Members, Past, Plain, PlainColumn, SCALED, Scorer};
+use super::{ColumnScale, Members, Past, Plain, PlainColumn, Scorer, file::Format, scaling};
 use crate::{
     explain::{Contribution, Expected, FeatureScales},
     features::{InputLayout, OrdinaryRange, Statistic},
@@ -43,7 +43,7 @@ pub(super) struct Judgement {
 /// The ordinary level of every statistic of an entity.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Ordinary<'a> {
-    /// Feature by feature, each as [`SCALED`].
+    /// Those of [`Scales`](super::Scales).
     Scales(&'a [ColumnScale]),
     /// Of the values alone.
     Plain(&'a [PlainColumn]),
@@ -66,16 +66,18 @@ impl Judge {
         }
     }
 
-    /// Whether a program that knows only the first format of the file can say it.
-    pub(super) fn is_of_first_format(&self) -> bool {
-        match self {
+    /// The oldest format of the file that can say it.
+    pub(super) fn format(&self) -> Format {
+        let is_of_first = match self {
+            Self::Members(members) if !members.rankers.is_empty() => return Format::Third,
             Self::Members(members) => members.members.iter().all(|member| match &member.scorer {
                 Scorer::Forest(forest) => forest.is_plain(),
                 Scorer::Nearest(_) => false,
                 Scorer::Itself => true,
             }),
             Self::Plain(plain) => plain.forest.is_plain(),
-        }
+        };
+        if is_of_first { Format::First } else { Format::Second }
     }
 
     /// The range of a feature in normal operation, where it is known.
@@ -119,8 +121,7 @@ impl Ordinary<'_> {
     pub(super) fn of(self, feature: usize, statistic: Statistic) -> Option<OrdinaryRange> {
         match self {
             Self::Scales(columns) => {
-                let place = SCALED.iter().position(|scaled| *scaled == statistic)?;
-                let scale = columns.get(feature * SCALED.len() + place)?;
+                let scale = columns.get(feature * scaling::N_SCALED + scaling::place(statistic)?)?;
                 Some(OrdinaryRange { level: scale.center, reach: QUARTILE * scale.unit })
             }
             Self::Plain(columns) if statistic == Statistic::Value => {

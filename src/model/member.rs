@@ -1,11 +1,14 @@
 //! What each member sees of a row.
 
-use super::{SCALED, scaling::ColumnScale};
+use super::{
+    SCALED, SCALED_BY_BODY,
+    scaling::{self, ColumnScale, N_SCALED},
+};
 use crate::{
     calibrate::Tail,
     features::{InputLayout, Statistic},
     score::{
-        deviation::{N_STATISTICS, order_statistics},
+        deviation::{N_STATISTICS, mean_of_largest, order_statistics},
         iforest::Forest,
         nearest::Nearest,
     },
@@ -29,12 +32,18 @@ pub enum MemberKind {
     Window,
     /// Order statistics of the scaled values, deviations and spreads of all features.
     Deviation,
-    /// Scaled value and deviation of every feature, on a logarithmic scale. No forest, but the distance to the nearest
-    /// of a few training rows: it sees many features that are each a little off. Models of before it have none.
+    /// Scaled short mean and deviation of every feature, on a logarithmic scale. No forest, but the distance to the
+    /// nearest of a few training rows: it sees many features that are each a little off.
     Nearest,
+    /// In models of format 2 in place of it: the value of every feature where it has the short mean.
+    NearestValue,
     /// How far the features that are furthest from ordinary are. No forest: a forest cannot tell far
     /// from very far beyond the rows it was grown from, and one feature among many hardly shortens a path.
     Extreme,
+    /// The mean of the five largest jumps of any feature.
+    Jumps,
+    /// The mean of the five largest deviations of any feature's mean or spread from what is usual.
+    Levels,
 }
 
 /// What turns inputs into a raw score, with its calibration.
@@ -54,16 +63,16 @@ pub struct Member {
 pub enum Scorer {
     /// Of [`MemberKind::Window`] and [`MemberKind::Deviation`].
     Forest(Forest),
-    /// Of [`MemberKind::Nearest`].
+    /// Of [`MemberKind::Nearest`] and [`MemberKind::NearestValue`].
     Nearest(Nearest),
-    /// The only column is the raw score: of [`MemberKind::Extreme`].
+    /// The only column is the raw score: of all others.
     Itself,
 }
 
 /// One row of inputs, scaled.
 #[derive(Clone, Debug)]
 pub(crate) struct ScaledRow {
-    /// For each of [`SCALED`] in turn: all features, clipped; NaN = missing.
+    /// For each of [`SCALED`], then of [`SCALED_BY_BODY`] in turn: all features, clipped; NaN = missing.
     z: Vec<f32>,
     hour: [f32; HOUR_COLUMNS],
     n_features: usize,
@@ -72,12 +81,12 @@ pub(crate) struct ScaledRow {
 // === impl ScaledRow ===
 
 impl ScaledRow {
-    /// Scales `columns` (as [`InputLayout`]) by `scales` (feature by feature, each as [`SCALED`]).
+    /// Scales `columns` (as [`InputLayout`]) by `scales`, which are those of [`Scales`](super::Scales).
     pub(crate) fn new(layout: InputLayout, scales: &[ColumnScale], columns: &[f64]) -> Self {
         let mut z = Vec::with_capacity(scales.len());
-        for (index, statistic) in SCALED.into_iter().enumerate() {
+        for (index, statistic) in SCALED.into_iter().chain(SCALED_BY_BODY).enumerate() {
             for feature in 0..layout.n_features {
-                let scale = scales[feature * SCALED.len() + index];
+                let scale = scales[feature * N_SCALED + index];
                 let scaled = scale.scaled(columns[layout.column(feature, statistic)]);
                 z.push(scaled.clamp(-CLIP, CLIP) as f32);
             }
@@ -92,7 +101,8 @@ impl ScaledRow {
     pub(crate) fn with_fault(&self, feature: usize, push: f32) -> Self {
         let mut faulty = self.clone();
         let limit = CLIP as f32;
-        for (statistic, z) in SCALED.into_iter().zip(faulty.z.chunks_exact_mut(self.n_features)) {
+        let statistics = SCALED.into_iter().chain(SCALED_BY_BODY);
+        for (statistic, z) in statistics.zip(faulty.z.chunks_exact_mut(self.n_features)) {
             let push = if statistic == Statistic::Spread { push.abs() } else { push };
             z[feature] = (z[feature] + push).clamp(-limit, limit);
         }
@@ -101,8 +111,16 @@ impl ScaledRow {
 
     /// All features' deviations in one statistic.
     pub(super) fn view(&self, statistic: Statistic) -> &[f32] {
-        let index = SCALED.iter().position(|scaled| *scaled == statistic).unwrap_or(0);
-        &self.z[index * self.n_features..(index + 1) * self.n_features]
+        self.columns(scaling::place(statistic).unwrap_or(0), 1)
+    }
+
+    /// All features' means, then all features' spreads, by the unit of their body.
+    fn levels(&self) -> &[f32] {
+        self.columns(SCALED.len(), 2)
+    }
+
+    fn columns(&self, first: usize, count: usize) -> &[f32] {
+        &self.z[first * self.n_features..(first + count) * self.n_features]
     }
 }
 
@@ -112,16 +130,43 @@ impl MemberKind {
     /// The members of a model, in their order.
     pub const ALL: [Self; 4] = [Self::Window, Self::Deviation, Self::Nearest, Self::Extreme];
 
+    /// What ranks rows beside them and alarms nobody, in its order; models of format 1 and 2 have nothing of it.
+    pub const RANKERS: [Self; 2] = [Self::Jumps, Self::Levels];
+
+    /// The members of models of format 2.
+    pub const SECOND: [Self; 4] = [Self::Window, Self::Deviation, Self::NearestValue, Self::Extreme];
+
     /// The members of models of format 1.
     pub const FIRST: [Self; 3] = [Self::Window, Self::Deviation, Self::Extreme];
+
+    /// The weight of its evidence in a raw score. The nearest member, which looks at the whole vector of the moment, ranks
+    /// best; the window member is slow to forget and the extreme one sees a single feature: they keep alarms from being
+    /// false, and blur what ranks (`docs/decisions/025-rankers.md`).
+    pub(super) fn rank_weight(self) -> f64 {
+        match self {
+            Self::Nearest | Self::NearestValue => 1.0,
+            Self::Deviation | Self::Jumps | Self::Levels => 0.5,
+            Self::Window | Self::Extreme => 0.0,
+        }
+    }
+
+    /// Whether its scorer is a forest.
+    pub(super) fn has_forest(self) -> bool {
+        matches!(self, Self::Window | Self::Deviation)
+    }
+
+    /// Whether its scorer is a sample of rows.
+    pub(super) fn has_rows(self) -> bool {
+        matches!(self, Self::Nearest | Self::NearestValue)
+    }
 
     /// Columns of the forest.
     pub(crate) fn n_columns(self, layout: InputLayout) -> usize {
         match self {
             Self::Window => 2 * layout.n_features + HOUR_COLUMNS,
             Self::Deviation => VIEWS.len() * N_STATISTICS,
-            Self::Nearest => 2 * layout.n_features,
-            Self::Extreme => 1,
+            Self::Nearest | Self::NearestValue => 2 * layout.n_features,
+            Self::Extreme | Self::Jumps | Self::Levels => 1,
         }
     }
 
@@ -150,11 +195,11 @@ impl MemberKind {
                     order_statistics(row.view(statistic), into);
                 }
             }
-            Self::Nearest => {
-                let near = row.view(Statistic::Value).iter().chain(row.view(Statistic::Deviation));
-                into.iter_mut().zip(near).for_each(|(into, z)| *into = signed_log(*z));
-            }
+            Self::Nearest => write_near(row, Statistic::Short, into),
+            Self::NearestValue => write_near(row, Statistic::Value, into),
             Self::Extreme => into.fill(extreme(row)),
+            Self::Jumps => into.fill(mean_of_largest(row.view(Statistic::Jump))),
+            Self::Levels => into.fill(mean_of_largest(row.levels())),
         }
     }
 }
@@ -181,6 +226,11 @@ impl Scorer {
             Self::Nearest(_) | Self::Itself => None,
         }
     }
+}
+
+fn write_near(row: &ScaledRow, level: Statistic, into: &mut [f32]) {
+    let near = row.view(level).iter().chain(row.view(Statistic::Deviation));
+    into.iter_mut().zip(near).for_each(|(into, z)| *into = signed_log(*z));
 }
 
 /// The logarithm of the largest deviation of any feature, in its value or against its own recent mean.

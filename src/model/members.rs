@@ -1,7 +1,7 @@
 //! The product's own judge: several members, and what they say together.
 
 use super::{
-    Member, MemberKind, Past, ScaledRow, Scaling,
+    Member, Past, ScaledRow, Scaling,
     attribution::attributions,
     judge::{Judgement, Row},
 };
@@ -15,8 +15,12 @@ use ndarray::{Array2, ArrayView1};
 #[derive(Clone, Debug)]
 pub(crate) struct Members {
     pub(crate) scaling: Scaling,
-    /// Invariant: of the kinds of `MemberKind::ALL` or, in models of format 1, of `MemberKind::FIRST`, in this order.
+    /// Invariant: of the kinds of `MemberKind::ALL` or, in models of older formats, of `MemberKind::SECOND` or `FIRST`, in
+    /// this order.
     pub(crate) members: Vec<Member>,
+    /// What ranks beside them. Invariant: of the kinds of `MemberKind::RANKERS`, in this order, or, in models of older
+    /// formats, none.
+    pub(crate) rankers: Vec<Member>,
     /// From the weighted evidence of the members to the tail probability.
     pub(crate) tail: Tail,
 }
@@ -36,11 +40,10 @@ impl Members {
             .iter()
             .map(|row| ScaledRow::new(layout, &self.scaling.of(row.entity).columns, row.columns))
             .collect();
-        let mut batch = self.evidence(layout, &scaled);
+        let mut batch = evidence(&self.members, layout, &scaled);
         let together = |evidence: ArrayView1<'_, f64>| weighted(evidence.iter().copied());
         let of_training: Vec<f64> = batch.evidence.rows().into_iter().map(together).collect();
-        let mut raw_scores: Vec<f64> =
-            batch.evidence.rows().into_iter().map(|evidence| self.raw_score(evidence)).collect();
+        let mut raw_scores = self.raw_scores(&batch, &evidence(&self.rankers, layout, &scaled));
         for ((row, mut evidence), raw) in rows.iter().zip(batch.evidence.rows_mut()).zip(&mut raw_scores) {
             // Rows of a fresh array are contiguous.
             if let Some(evidence) = evidence.as_slice_mut() {
@@ -63,30 +66,16 @@ impl Members {
         attributions(&tail_probabilities).into_iter().enumerate().map(judge).collect()
     }
 
-    /// The mean evidence of the members that look at the whole vector of the moment. The window member is slow to forget
-    /// and the extreme one sees a single feature: they keep alarms from being false, and blur what ranks.
-    fn raw_score(&self, evidence: ArrayView1<'_, f64>) -> f64 {
-        let ranks = |member: &Member| matches!(member.kind, MemberKind::Deviation | MemberKind::Nearest);
-        let of_those = self.members.iter().zip(&evidence).filter(|(member, _)| ranks(member));
-        let (sum, count) =
-            of_those.fold((0.0, 0_u32), |(sum, count), (_, evidence)| (sum + evidence, count + 1));
-        sum / f64::from(count.max(1))
-    }
-
-    /// What the members say of the rows.
-    fn evidence(&self, layout: InputLayout, rows: &[ScaledRow]) -> Batch {
-        let mut evidence = Array2::zeros((rows.len(), self.members.len()));
-        let mut inputs = Vec::with_capacity(self.members.len());
-        for (index, member) in self.members.iter().enumerate() {
-            let member_rows = member.kind.rows(layout, rows);
-            let mut raw = vec![0.0; rows.len()];
-            member.scorer.raw_scores(member_rows.view(), &mut raw);
-            for (row, score) in raw.into_iter().enumerate() {
-                evidence[[row, index]] = evidence_of(member.tail.probability(score));
-            }
-            inputs.push(member_rows);
-        }
-        Batch { evidence, inputs }
+    /// The mean evidence of those that rank, each by its weight.
+    fn raw_scores(&self, members: &Batch, rankers: &Batch) -> Vec<f64> {
+        let weights: Vec<f64> =
+            self.members.iter().chain(&self.rankers).map(|member| member.kind.rank_weight()).collect();
+        let total: f64 = weights.iter().sum();
+        let raw = |(members, rankers): (ArrayView1<'_, f64>, ArrayView1<'_, f64>)| {
+            let evidence = members.into_iter().chain(rankers);
+            weights.iter().zip(evidence).map(|(weight, evidence)| weight * evidence).sum::<f64>() / total
+        };
+        members.evidence.rows().into_iter().zip(rankers.evidence.rows()).map(raw).collect()
     }
 
     /// The members' blame, each weighted by how much it had to say.
@@ -118,6 +107,22 @@ impl Members {
         contributions.sort_by(|a, b| b.share.total_cmp(&a.share));
         contributions
     }
+}
+
+/// What the members say of the rows.
+fn evidence(members: &[Member], layout: InputLayout, rows: &[ScaledRow]) -> Batch {
+    let mut evidence = Array2::zeros((rows.len(), members.len()));
+    let mut inputs = Vec::with_capacity(members.len());
+    for (index, member) in members.iter().enumerate() {
+        let member_rows = member.kind.rows(layout, rows);
+        let mut raw = vec![0.0; rows.len()];
+        member.scorer.raw_scores(member_rows.view(), &mut raw);
+        for (row, score) in raw.into_iter().enumerate() {
+            evidence[[row, index]] = evidence_of(member.tail.probability(score));
+        }
+        inputs.push(member_rows);
+    }
+    Batch { evidence, inputs }
 }
 
 /// A batch on its way through the members.

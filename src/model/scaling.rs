@@ -7,9 +7,15 @@ use crate::{
 };
 use ndarray::ArrayView2;
 
-/// The statistics that are scaled, in the order of the scaled columns within a feature.
-pub const SCALED: [Statistic; 4] =
-    [Statistic::Value, Statistic::Mean, Statistic::Spread, Statistic::Deviation];
+/// The statistics that are scaled by [`ColumnScale::fit`], in the order of the scaled columns within a feature.
+pub const SCALED: [Statistic; 5] =
+    [Statistic::Value, Statistic::Mean, Statistic::Spread, Statistic::Deviation, Statistic::Short];
+
+/// Those that are scaled by [`ColumnScale::fit_body`]; their columns stand behind the others.
+pub const SCALED_BY_BODY: [Statistic; 3] = [Statistic::Mean, Statistic::Spread, Statistic::Jump];
+
+/// Scaled columns of a feature.
+pub(super) const N_SCALED: usize = SCALED.len() + SCALED_BY_BODY.len();
 
 /// An entity with fewer training rows than this is scaled like an unknown one.
 pub(crate) const MIN_ENTITY_ROWS: usize = 128;
@@ -35,7 +41,7 @@ pub struct ColumnScale {
 /// What is ordinary for one entity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scales {
-    /// Feature by feature, each as [`SCALED`].
+    /// Feature by feature, each as [`SCALED`], then as [`SCALED_BY_BODY`].
     pub columns: Vec<ColumnScale>,
     /// For each feature the range of all but 5 % of its values; for explanations only.
     pub expected: Vec<Expected>,
@@ -48,6 +54,11 @@ pub struct Scaling {
     pub(super) pooled: Scales,
     /// Invariant: ascending by entity, without repeats.
     pub(super) entities: Vec<(LabelSet, Scales)>,
+}
+
+/// The place of a statistic among the scaled columns of a feature, the first where there are two.
+pub(super) fn place(statistic: Statistic) -> Option<usize> {
+    SCALED.into_iter().chain(SCALED_BY_BODY).position(|scaled| scaled == statistic)
 }
 
 // === impl Scaling ===
@@ -100,10 +111,10 @@ impl Scaling {
 impl Scales {
     /// What is ordinary for a feature; none for one that is not there.
     pub(super) fn usual(&self, feature: usize) -> Option<FeatureScales> {
-        let columns = self.columns.chunks_exact(SCALED.len()).nth(feature)?;
+        let columns = self.columns.chunks_exact(N_SCALED).nth(feature)?;
         let range = *self.expected.get(feature)?;
         let ordinary = |column: ColumnScale| Scale { center: column.center, unit: column.unit };
-        let [value, level, spread, deviation] = <[ColumnScale; SCALED.len()]>::try_from(columns).ok()?;
+        let [value, level, spread, deviation, ..] = <[ColumnScale; N_SCALED]>::try_from(columns).ok()?;
         let constant = value.is_of_a_constant() && range.low == value.center && range.high == value.center;
         Some(FeatureScales {
             value: ordinary(value),
@@ -125,6 +136,17 @@ impl ColumnScale {
     /// a hundredth of its level, or of 1 where that is 0; one without values has unit 1.
     #[must_use]
     pub fn fit(values: &mut [f64]) -> Self {
+        Self::of(values, true)
+    }
+
+    /// As [`Self::fit`], but without a look at the outermost 1 %: in a feature that seldom moves, what seldom happens
+    /// stays far from ordinary.
+    #[must_use]
+    pub fn fit_body(values: &mut [f64]) -> Self {
+        Self::of(values, false)
+    }
+
+    fn of(values: &mut [f64], with_tails: bool) -> Self {
         values.sort_unstable_by(f64::total_cmp);
         let (Some(first), Some(last)) = (values.first(), values.last()) else {
             return Self { center: 0.0, unit: 1.0 };
@@ -143,7 +165,7 @@ impl ColumnScale {
         let unit = robust.into_iter().find(|unit| *unit > 0.0).unwrap_or(1.0);
         // What occurs every night is ordinary, however far it is from the median: the outermost 1 %
         // begins no earlier than where that of a normal distribution would.
-        let tails = quantile(&distances, 0.99) / Z_995;
+        let tails = if with_tails { quantile(&distances, 0.99) / Z_995 } else { 0.0 };
         let unit = unit.max(tails).max(0.01 * range).max(0.001 * center.abs());
         // Values at the end of the number range can overflow all of the above.
         if unit.is_finite() { Self { center, unit } } else { Self { center, unit: f64::MAX } }
@@ -168,18 +190,22 @@ fn constant_unit(center: f64) -> f64 {
 }
 
 fn scales(layout: InputLayout, rows: ArrayView2<'_, f64>, chosen: &[usize]) -> Scales {
-    let mut values = Vec::with_capacity(chosen.len());
-    let mut columns = Vec::with_capacity(layout.n_features * SCALED.len());
+    let mut columns = Vec::with_capacity(layout.n_features * N_SCALED);
     let mut expected = Vec::with_capacity(layout.n_features);
+    let known = |feature, statistic| -> Vec<f64> {
+        let column = layout.column(feature, statistic);
+        chosen.iter().map(|row| rows[[*row, column]]).filter(|value| value.is_finite()).collect()
+    };
     for feature in 0..layout.n_features {
         for statistic in SCALED {
-            let column = layout.column(feature, statistic);
-            values.clear();
-            values.extend(chosen.iter().map(|row| rows[[*row, column]]).filter(|value| value.is_finite()));
+            let mut values = known(feature, statistic);
             columns.push(ColumnScale::fit(&mut values));
             if statistic == Statistic::Value {
                 expected.push(ordinary_range(&values));
             }
+        }
+        for statistic in SCALED_BY_BODY {
+            columns.push(ColumnScale::fit_body(&mut known(feature, statistic)));
         }
     }
     Scales { columns, expected }
@@ -245,7 +271,7 @@ mod tests {
     #[test]
     fn a_feature_that_never_varied_is_known_as_such() {
         let usual = |value: ColumnScale, low: f64, high: f64| {
-            let columns = vec![value; SCALED.len()];
+            let columns = vec![value; N_SCALED];
             Scales { columns, expected: vec![Expected { low, high }] }.usual(0).unwrap().constant
         };
         for level in [0.0, 0.5, -7.0, 1e6] {
@@ -266,6 +292,14 @@ mod tests {
             (0..1000).map(|n| if n % 10 == 0 { 100.0 } else { f64::from(n % 2) - 0.5 }).collect();
         let scale = fit(&values);
         assert!((scale.scaled(100.0) - Z_995).abs() < 0.02, "{scale:?}");
+    }
+
+    #[test]
+    fn what_one_row_in_ten_does_is_far_from_the_body() {
+        let mut values: Vec<f64> =
+            (0..1000).map(|n| if n % 10 == 0 { 100.0 } else { f64::from(n % 2) - 0.5 }).collect();
+        // Median -0.5 or 0.5, half of the rows 1 away and half 0 or less: the range of 100.5 gives the unit.
+        assert!((ColumnScale::fit_body(&mut values).scaled(100.0).abs() - 100.0).abs() < 1.0);
     }
 
     proptest! {

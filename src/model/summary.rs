@@ -8,7 +8,7 @@ use crate::{explain::Expected, score::iforest::Forest, series::LabelSet};
 pub struct Part {
     /// What it is called in the documentation of the model file.
     pub name: &'static str,
-    /// Its forest; none for the largest deviation and the nearest rows.
+    /// Its forest, where it has one.
     pub forest: Option<ForestSize>,
 }
 
@@ -32,7 +32,9 @@ impl Model {
     #[must_use]
     pub fn parts(&self) -> Vec<Part> {
         match &self.judge {
-            Judge::Members(members) => members.members.iter().map(Part::from).collect(),
+            Judge::Members(members) => {
+                members.members.iter().chain(&members.rankers).map(Part::from).collect()
+            }
             Judge::Plain(plain) => vec![Part { name: "plain", forest: Some((&plain.forest).into()) }],
         }
     }
@@ -59,8 +61,10 @@ impl From<&Member> for Part {
         let name = match member.kind {
             MemberKind::Window => "window",
             MemberKind::Deviation => "deviation",
-            MemberKind::Nearest => "nearest",
+            MemberKind::Nearest | MemberKind::NearestValue => "nearest",
             MemberKind::Extreme => "extreme",
+            MemberKind::Jumps => "jumps (ranks)",
+            MemberKind::Levels => "levels (ranks)",
         };
         Self { name, forest: member.scorer.forest().map(ForestSize::from) }
     }

@@ -13,6 +13,9 @@ pub const N_PLACES: usize = 5;
 /// Deviations are cut here: beyond it, further away is not stranger.
 const CLIP: f32 = 200.0;
 
+/// Where they are cut in a mean, so that one feature cannot fill it.
+const LARGE: f32 = 50.0;
+
 /// The order statistics of a row's robust deviations `z`, in this order: `ln(1 + |z|)` of the 5 largest
 /// |z|, largest first (0 where there are fewer features), the mean of `ln(1 + |z|)`, and `ln(1 + count)`
 /// of the features with |z| > 3 and > 8. |z| is cut at 200. A NaN is a missing feature and is left out.
@@ -34,6 +37,14 @@ pub fn order_statistics(z: &[f32], into: &mut [f32]) {
     into[N_PLACES] = (sum / f64::from(present.max(1))) as f32;
     into[N_PLACES + 1] = (above_3 as f32).ln_1p();
     into[N_PLACES + 2] = (above_8 as f32).ln_1p();
+}
+
+/// The mean of the 5 largest |z|, of all where there are fewer, each cut at [`LARGE`]; 0 without any. A NaN is left out.
+pub fn mean_of_largest(z: &[f32]) -> f32 {
+    let largest = top_places(z).into_iter().flatten().filter_map(|feature| size(z[feature]));
+    let (sum, count) =
+        largest.fold((0.0_f32, 0_u32), |(sum, count), size| (sum + size.min(LARGE), count + 1));
+    sum / count.max(1) as f32
 }
 
 /// The features that hold the places of the 5 largest |z|, largest first; of equal ones the earlier
@@ -71,6 +82,16 @@ mod tests {
         assert!((into[5] - 80_400_f32.ln() / 6.0).abs() < 1e-5);
         assert_eq!(into[6..], [3.0_f32.ln_1p(), 2.0_f32.ln_1p()]);
         assert_eq!(top_places(&[0.0, -4.0, 500.0, f32::NAN, 1.0, 9.0, 3.0]), [2, 5, 1, 6, 4].map(Some));
+    }
+
+    #[test]
+    fn the_mean_is_of_five_and_no_feature_fills_it() {
+        assert_eq!(
+            mean_of_largest(&[0.0, -4.0, 500.0, f32::NAN, 1.0, 9.0, 3.0]),
+            (50.0 + 9.0 + 4.0 + 3.0 + 1.0) / 5.0
+        );
+        assert_eq!(mean_of_largest(&[2.0, f32::NAN, -6.0]), 4.0);
+        assert_eq!(mean_of_largest(&[]), 0.0);
     }
 
     #[test]

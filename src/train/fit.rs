@@ -110,8 +110,8 @@ pub fn fit(
         .collect();
     let (n, origins) = (scaled.len(), with_faults(layout, &mut scaled, settings.hyperparams.seed));
     let member_rows = MemberKind::ALL.map(|kind| match kind {
-        MemberKind::Window | MemberKind::Nearest | MemberKind::Extreme => kind.rows(layout, &scaled[..n]),
         MemberKind::Deviation => kind.rows(layout, &scaled),
+        _ => kind.rows(layout, &scaled[..n]),
     });
     let scorers =
         MemberKind::ALL.map(|kind| move |rows: ArrayView2<'_, f32>| scorer(kind, &hyperparams, rows));
@@ -132,7 +132,19 @@ pub fn fit(
         .zip(tails)
         .map(|((kind, (rows, fit)), tail)| Ok(Member { kind, scorer: fit(rows.view())?, tail }))
         .collect::<Result<Vec<_>, TrainError>>()?;
-    Ok(model_of(schema, Judge::Members(Members { scaling, members, tail }), rows, settings, &evidence))
+    let rankers = rankers(layout, &scaled[..n], &normal)?;
+    let judge = Judge::Members(Members { scaling, members, rankers, tail });
+    Ok(model_of(schema, judge, rows, settings, &evidence))
+}
+
+/// What ranks beside the members: nothing of it is fitted, so its scores need no cross-fit.
+fn rankers(layout: InputLayout, rows: &[ScaledRow], normal: &[usize]) -> Result<Vec<Member>, TrainError> {
+    let ranker = |kind: MemberKind| {
+        let mut raw = vec![0.0; rows.len()];
+        Scorer::Itself.raw_scores(kind.rows(layout, rows).view(), &mut raw);
+        Ok(Member { kind, scorer: Scorer::Itself, tail: Tail::fit(&pick(&raw, normal))? })
+    };
+    MemberKind::RANKERS.into_iter().map(ranker).collect()
 }
 
 /// An empty past for the walk through the training rows. Where they are a sample, each stands for several steps.
@@ -164,8 +176,10 @@ fn scorer(
 ) -> Result<Scorer, TrainError> {
     Ok(match kind {
         MemberKind::Window | MemberKind::Deviation => Scorer::Forest(hyperparams.fit(rows)?),
-        MemberKind::Nearest => Scorer::Nearest(Nearest::fit(rows, hyperparams.get().seed)?),
-        MemberKind::Extreme => Scorer::Itself,
+        MemberKind::Nearest | MemberKind::NearestValue => {
+            Scorer::Nearest(Nearest::fit(rows, hyperparams.get().seed)?)
+        }
+        MemberKind::Extreme | MemberKind::Jumps | MemberKind::Levels => Scorer::Itself,
     })
 }
 

@@ -40,6 +40,9 @@ fn the_statistics_of_one_to_four_are_those_worked_out_by_hand() {
     assert_eq!(statistic(&last, Statistic::Trend), 4.0);
     // Mean of 2, 3, 4 minus the one step before them.
     assert_eq!(statistic(&last, Statistic::Deviation), 2.0);
+    assert_eq!(statistic(&last, Statistic::Short), 3.0);
+    // 4 minus the mean of 1, 2, 3.
+    assert_eq!(statistic(&last, Statistic::Jump), 2.0);
 }
 
 #[test]
@@ -64,7 +67,8 @@ fn a_missing_value_is_left_out_and_a_missing_feature_stays_nan() {
     let inputs = windows.push(&matrix(3, &[("a", &[3.0, f64::NAN])])).unwrap();
     assert_eq!(inputs.values[[0, 1]], 2.0, "mean of 1 and 3");
     assert_eq!(inputs.present.row(0).to_vec(), [2, 0]);
-    assert!(inputs.values.row(0).iter().skip(6).take(6).all(|value| value.is_nan()));
+    let n = Statistic::ALL.len();
+    assert!(inputs.values.row(0).iter().skip(n).take(n).all(|value| value.is_nan()));
 }
 
 #[test]
@@ -135,6 +139,8 @@ fn naive(history: &[(i64, f64)], window_steps: i64) -> Vec<f64> {
         if few { f64::NAN } else { variance.sqrt() },
         if few { f64::NAN } else { slope * window_steps as f64 },
         mean(&short) - mean(&baseline),
+        mean(&short),
+        history.last().unwrap().1 - mean(&within(newest - 1 - window_steps, newest - 1)),
     ]
 }
 

@@ -366,7 +366,9 @@ proptest! {
                     Direction::Above => change > 0.0,
                     Direction::Below => change < 0.0,
                 };
-                for statistic in [Statistic::Value, Statistic::Mean, Statistic::Spread, Statistic::Deviation] {
+                // Of the largest value and the trend nothing is known.
+                let known = |statistic: &Statistic| !matches!(statistic, Statistic::Max | Statistic::Trend);
+                for statistic in Statistic::ALL.into_iter().filter(known) {
                     let large = change(statistic).abs() >= least;
                     let directed = statistic == Statistic::Spread || on_side(change(statistic));
                     if large && directed && on_side(change(Statistic::Value)) {
