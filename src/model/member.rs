@@ -145,7 +145,8 @@ impl MemberKind {
     pub(super) fn rank_weight(self) -> f64 {
         match self {
             Self::Nearest | Self::NearestValue => 1.0,
-            Self::Deviation | Self::Jumps | Self::Levels => 0.5,
+            Self::Jumps => 0.5,
+            Self::Deviation | Self::Levels => 0.25,
             Self::Window | Self::Extreme => 0.0,
         }
     }
