@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     calibrate::{Limits, Severity},
+    explain::AnomalyType,
     features::{FeatureMatrix, Gate, ValidRange},
     series::{LabelMatcher, LabelSet},
 };
@@ -25,6 +26,8 @@ pub struct FeatureRules {
     pub on_zero: OnZero,
     /// What a missing value is taken for.
     pub on_gap: OnGap,
+    /// What kind of trouble it tells of; `None`: what its name and expression say.
+    pub anomaly_type: Option<AnomalyType>,
 }
 
 /// What it means when a feature that was never zero, or nearly never, is exactly zero.
@@ -182,6 +185,11 @@ impl Rules {
     pub(super) fn counts_zero(&self, entity: &LabelSet, drop: &DroppedToZero) -> bool {
         let rules = self.of(entity).get(drop.feature).copied().unwrap_or_default();
         rules.on_zero == OnZero::Alert && rules.gate.admits(drop.before.mean, 0.0)
+    }
+
+    /// What kind of trouble a feature of an entity tells of, where that is said.
+    pub(super) fn anomaly_type(&self, entity: &LabelSet, feature: usize) -> Option<AnomalyType> {
+        self.of(entity).get(feature)?.anomaly_type
     }
 
     /// Whether anything is ever filled in for a missing value.

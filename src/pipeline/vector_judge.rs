@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub struct VectorJudge {
     settings: DetectorSettings,
-    /// One for each feature.
+    /// One for each feature, where the rules do not say another.
     types: Vec<AnomalyType>,
     windows: FeatureWindows,
     trackers: BTreeMap<LabelSet, SeverityTracker>,
@@ -203,19 +203,22 @@ impl VectorJudge {
         let history = History { windows: &self.windows, since: tracker.since(), peak: tracker.peak() };
         let mut verdict = match (model, scored) {
             (Some(model), Some((scored, seasonal))) => {
-                verdict(model, &self.types, inputs, scored, seasonal, severity, &history)
+                let type_of = |feature| self.type_of(entity, feature);
+                verdict(model, type_of, inputs, scored, seasonal, severity, &history)
             }
             _ => unscored(&settings.schema, inputs, row, severity, &history),
         };
         verdict.anomaly_score = score;
-        add_violations(&mut verdict, violations, |feature| self.type_of(feature));
+        add_violations(&mut verdict, violations, |feature| {
+            let columns = self.settings.schema.features();
+            columns.iter().position(|column| column.name == feature).map(|place| self.type_of(entity, place))
+        });
         add_filled(&mut verdict, &self.filled_of(inputs, row));
         Some(verdict)
     }
 
-    fn type_of(&self, feature: &str) -> Option<AnomalyType> {
-        let features = self.settings.schema.features();
-        features.iter().position(|column| column.name == feature).map(|place| self.types[place])
+    fn type_of(&self, entity: &LabelSet, feature: usize) -> AnomalyType {
+        self.settings.rules.anomaly_type(entity, feature).unwrap_or(self.types[feature])
     }
 
     /// The values of a row that are anomalies by themselves, and how severe the worst is.

@@ -191,6 +191,30 @@ fn an_override_holds_for_its_entities_alone() {
     assert!(worst(&steps, "web-1") >= Severity::Medium);
 }
 
+/// By its name a latency is one of performance. An override says another type for its entities alone, and so it is of a
+/// limit too, which needs no model.
+#[test]
+fn a_type_that_is_said_takes_the_place_of_the_guess() {
+    let typed = |kind| FeatureRules {
+        anomaly_type: kind,
+        limits: Some(Limits::new(Some(0.2), None, Severity::Medium).unwrap()),
+        ..FeatureRules::default()
+    };
+    let databases = Override {
+        matchers: vec![LabelMatcher::new("instance", MatchOp::Regex, "db.*").unwrap()],
+        features: only(LATENCY, typed(Some(AnomalyType::Traffic))),
+    };
+    let types = |default: Option<AnomalyType>, model| {
+        let rules = Rules::new(only(LATENCY, typed(default)), vec![databases.clone()]);
+        let steps = run(rules, model, latency_of(0.3));
+        ENTITIES.map(|name| verdict(&steps[29], name).anomaly_type.unwrap())
+    };
+    for model in [Some(model()), None] {
+        assert_eq!(types(None, model.clone()), [AnomalyType::Traffic, AnomalyType::Performance]);
+        assert_eq!(types(Some(AnomalyType::System), model), [AnomalyType::Traffic, AnomalyType::System]);
+    }
+}
+
 #[test]
 fn what_cannot_be_true_is_missing_counted_and_named() {
     let range =
