@@ -37,6 +37,11 @@ pub(super) struct Filled {
 // === impl GapFiller ===
 
 impl GapFiller {
+    /// Bytes that one entity takes, where anything is held.
+    pub(super) fn bytes_an_entity(n_features: usize) -> usize {
+        size_of::<Entity>() + n_features * size_of::<Option<(TimestampMs, f64)>>()
+    }
+
     /// Has seen nothing; holds values for `hold_ms`.
     pub(super) fn new(hold_ms: i64) -> Self {
         Self { hold_ms, entities: BTreeMap::new() }

@@ -73,6 +73,24 @@ impl VectorJudge {
         }
     }
 
+    /// Bytes that one entity of such a detector takes, once its windows are full and all is known that is remembered; without
+    /// its labels and the rows that are kept for training.
+    #[must_use]
+    pub fn bytes_an_entity(settings: &DetectorSettings) -> usize {
+        let n_features = settings.schema.features().len();
+        let one = |is_kept: bool, bytes: usize| if is_kept { bytes } else { 0 };
+        [
+            FeatureWindows::bytes_an_entity(&settings.schema),
+            one(settings.season.is_some(), Season::bytes_an_entity(n_features, settings.persistence)),
+            one(settings.forget_after.is_some(), Past::bytes_an_entity()),
+            one(settings.rules.fills_gaps(), GapFiller::bytes_an_entity(n_features)),
+            ZeroWatch::bytes_an_entity(n_features),
+            SeverityTracker::bytes(settings.persistence),
+        ]
+        .into_iter()
+        .fold(0, usize::saturating_add)
+    }
+
     /// What it looks at, and how strictly.
     #[must_use]
     pub fn settings(&self) -> &DetectorSettings {
