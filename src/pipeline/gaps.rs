@@ -3,7 +3,7 @@
 //! Only an entity that has a value of some feature gets others filled in: one of which nothing is heard is silent. What
 //! is filled in goes into the windows like any other value, so into scores and training; it is said which features it was.
 
-use super::rules::{OnGap, Rules};
+use super::rules::{AppliedRules, OnGap};
 use crate::{
     features::FeatureMatrix,
     series::{LabelSet, TimestampMs},
@@ -48,7 +48,7 @@ impl GapFiller {
     }
 
     /// Fills the gaps of a step as the rules ask for it; gives what was filled in, row by row.
-    pub(super) fn fill(&mut self, rules: &Rules, matrix: &mut FeatureMatrix) -> Vec<Filled> {
+    pub(super) fn fill(&mut self, rules: &AppliedRules, matrix: &mut FeatureMatrix) -> Vec<Filled> {
         let mut filled = Vec::new();
         if !rules.fills_gaps() {
             return filled;

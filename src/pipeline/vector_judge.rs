@@ -6,6 +6,7 @@
 use super::{
     detector::DetectorSettings,
     gaps::{Filled, GapFiller},
+    rules::AppliedRules,
     season::Season,
     silence::Silence,
     telling::{add_filled, add_violations, unscored, verdict},
@@ -29,6 +30,7 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub struct VectorJudge {
     settings: DetectorSettings,
+    rules: AppliedRules,
     /// One for each feature, where the rules do not say another.
     types: Vec<AnomalyType>,
     windows: FeatureWindows,
@@ -56,6 +58,7 @@ impl VectorJudge {
     #[must_use]
     pub fn new(settings: DetectorSettings) -> Self {
         Self {
+            rules: AppliedRules::new(settings.rules.clone()),
             types: types(&settings.schema),
             windows: FeatureWindows::new(&settings.schema),
             trackers: BTreeMap::new(),
@@ -119,7 +122,8 @@ impl VectorJudge {
     /// When the step lies before the last one; nothing is changed then.
     pub fn take(&mut self, mut matrix: FeatureMatrix) -> Result<Inputs, StepBackwards> {
         self.windows.accepts(matrix.at)?;
-        let rules = &self.settings.rules;
+        self.rules.meet(&matrix.entities);
+        let rules = &self.rules;
         let invalid = rules.drop_invalid(&mut matrix);
         self.dropped = self.zero_watch.take(&matrix);
         self.dropped.retain(|drop| rules.counts_zero(&matrix.entities[drop.row], drop));
@@ -185,7 +189,7 @@ impl VectorJudge {
         // A model of the stream is for the entities it has seen; a fixed one is for all.
         let only_known = self.trainer.is_some();
         let chosen = |entity: &LabelSet| !only_known || model.knows(entity);
-        let rules = &self.settings.rules;
+        let rules = &self.rules;
         let mut scored = model.score_gated(inputs, &mut self.past, chosen, |entity| rules.gates(entity));
         let name = |feature: usize| model.schema().features()[feature].name.clone();
         let said_by_season = match (&mut self.season, seasonal) {
@@ -236,7 +240,7 @@ impl VectorJudge {
     }
 
     fn type_of(&self, entity: &LabelSet, feature: usize) -> AnomalyType {
-        self.settings.rules.anomaly_type(entity, feature).unwrap_or(self.types[feature])
+        self.rules.anomaly_type(entity, feature).unwrap_or(self.types[feature])
     }
 
     /// The values of a row that are anomalies by themselves, and how severe the worst is.
@@ -246,7 +250,7 @@ impl VectorJudge {
         let value = |feature| inputs.values[[row, layout.column(feature, Statistic::Value)]];
         let values = (0..features.len()).map(value);
         let name = |feature: usize| features[feature].name.as_str();
-        let (mut violations, mut worst) = self.settings.rules.violations(&inputs.entities[row], values, name);
+        let (mut violations, mut worst) = self.rules.violations(&inputs.entities[row], values, name);
         for DroppedToZero { feature, before, .. } in of_row(&self.dropped, row, |drop| drop.row) {
             let breach = Breach::DroppedToZero { known_ms: before.known_ms, ever: before.ever };
             violations.push(Violation { feature: name(*feature).to_owned(), seen: 0.0, breach });

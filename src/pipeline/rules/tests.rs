@@ -4,11 +4,11 @@ use super::*;
 use crate::{
     calibrate::{Bound, Persistence, Severity, Thresholds},
     features::{
-        Direction, FeatureColumn, FeatureSchema, FeatureWindows, InputLayout, Inputs, SchemaSettings,
-        Statistic,
+        Direction, FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, InputLayout, Inputs,
+        SchemaSettings, Statistic,
     },
     model::{Model, Past},
-    pipeline::{Backtest, DetectorSettings, DetectorStep, TrainingPolicy, Verdict},
+    pipeline::{Backtest, Breach, DetectorSettings, DetectorStep, TrainingPolicy, Verdict, Violation},
     score::iforest::Hyperparams,
     series::{MatchOp, TimestampMs},
 };
