@@ -40,12 +40,23 @@ def markdown(heads, rows, left=1):
     return "\n".join(f"| {' | '.join(line)} |" for line in (lines[0], rule, *lines[1:]))
 
 
+def written(command, name):
+    """The table that stands between its marks: for each first cell the cells by their headings."""
+    table = marked(command, name).search(PAGE.read_text())
+    lines = [line.strip("| ").split("|") for line in table[0].splitlines() if line.startswith("|")] if table else []
+    heads, *rows = [[text.strip() for text in line] for line in lines] or [[]]
+    return {row[0]: dict(zip(heads, row)) for row in rows}
+
+
+def marked(command, name):
+    return re.compile(rf"(<!-- make {command}: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
 def rewrite(command, tables):
     """Puts each table between its marks in docs/quality.md; of the page nothing else is touched."""
     page = PAGE.read_text()
     for name, table in tables.items():
-        block = re.compile(rf"(<!-- make {command}: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        page, places = block.subn(lambda place: f"{place[1]}\n{table or 'Not measured.'}\n\n{place[2]}", page)
+        page, places = marked(command, name).subn(lambda place: f"{place[1]}\n{table or 'Not measured.'}\n\n{place[2]}", page)
         if places != 1:
             sys.exit(f"{PAGE} has {places} places for the table {name!r}")
     PAGE.write_text(page)

@@ -10,7 +10,7 @@
 //! | `GET /api/v1/anomalies` | the anomalies of the last evaluated step, as JSON |
 //! | `GET /api/v1/incidents` | the incidents that are open, and the last that ended |
 //! | [`prometheus`] | the series, by Prometheus' HTTP API |
-//! | `emberwatch.v1.Anomalies/List` | the same, by gRPC |
+//! | `emberwatch.v1.Anomalies/List`, `emberwatch.v1.Incidents/List` | anomalies and incidents by gRPC |
 //! | `grpc.health.v1.Health` | `SERVING` when it takes and judges data, else `NOT_SERVING` |
 //!
 //! Handlers only read shared state and pass requests on.
@@ -53,7 +53,7 @@ GET  /-/healthy          200 while the process lives
 GET  /-/ready            200 when it is ready
 POST /-/reload           reload the models (needs --web.enable-lifecycle)
 
-gRPC, on the same port: emberwatch.v1.Anomalies, grpc.health.v1.Health
+gRPC, on the same port: emberwatch.v1.Anomalies, emberwatch.v1.Incidents, grpc.health.v1.Health
 ";
 
 /// What the handlers read.

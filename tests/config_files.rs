@@ -40,7 +40,7 @@ detectors:
       response_time_p95: { direction: above, min_change: 0.05, min_relative_change: 0.5, zero: ignore }
     overrides:
       - match: '{instance=~"batch.*"}'
-        features: { response_time_p95: { min_change: 5 } }
+        features: { response_time_p95: { min_change: 5, type: traffic } }
 "#,
     )
     .unwrap();

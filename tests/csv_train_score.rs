@@ -146,6 +146,33 @@ fn a_plain_model_shows_its_raw_scores() {
     assert!(refusal(&export(&files.path("model.ewm"))).contains("only a plain model"));
 }
 
+/// A plain model knows the range of its values: twenty steps far out of it are outliers, and a change where the detector has
+/// windows that show one.
+#[test]
+fn anomalies_of_a_plain_model_meet_criteria() {
+    let files = Files::new();
+    let rows = |from: usize, count: usize, shift: &dyn Fn(usize) -> f64| {
+        let value = |row: usize, feature: usize| 10.0 + noise(row * 7 + feature * 11) + shift(row);
+        let line = |row: usize| format!("{},{},{}\n", 60 * row, value(row, 0), value(row, 1));
+        "timestamp,cpu,memory\n".to_owned() + &(from..from + count).map(line).collect::<String>()
+    };
+    let train = files.write("train.csv", &rows(0, 2000, &|_| 0.0));
+    let test = files.write("test.csv", &rows(2000, 120, &|row| if row < 2100 { 0.0 } else { 20.0 }));
+    let config = "step: 1m\ndetectors:\n  - { name: machine, features: { cpu: cpu, memory: memory } }\n";
+    let (config, model) = (files.write("config.yaml", config), files.path("plain.ewm"));
+    let scores = files.path("scores.csv");
+    assert!(emberwatch(&["train", "--plain", "--csv", &train, "--out", &model]).status.success());
+    let judged =
+        emberwatch(&["backtest", "--config", &config, "--model", &model, "--csv", &test, "--out", &scores]);
+    assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stderr));
+    let rows: Vec<csv::StringRecord> =
+        csv::Reader::from_path(scores).unwrap().records().map(Result::unwrap).collect();
+    assert!(rows[..100].iter().all(|row| row[3] == *"0"), "calm before");
+    assert_eq!(&rows[101][9], "statistical_outlier", "{:?}", rows[101]);
+    assert!(rows[101][5].contains(" sigma above its usual 9.5"), "{:?}", rows[101]);
+    assert_eq!(&rows[119][9], "statistical_outlier+behaviour_change", "{:?}", rows[119]);
+}
+
 /// A scrape that came twice within a step is one observation, the later one; a row that says nothing is none.
 #[test]
 fn rows_of_one_step_share_its_verdict() {

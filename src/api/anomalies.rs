@@ -118,6 +118,21 @@ impl AnomalySnapshot {
             usize::from(report.severity) >= least && detector.is_none_or(|name| name == report.detector)
         })
     }
+
+    /// The incidents that `detector` took part in (`None`: any) and that reached severity number `least`; where `ended`
+    /// says so, only those that have or have not ended.
+    pub(super) fn select_incidents(
+        &self,
+        detector: Option<&str>,
+        least: usize,
+        ended: Option<bool>,
+    ) -> impl Iterator<Item = &Incident> {
+        self.incidents.iter().map(AsRef::as_ref).filter(move |incident| {
+            usize::from(incident.severity.number()) >= least
+                && ended.is_none_or(|ended| incident.end.is_some() == ended)
+                && detector.is_none_or(|name| incident.detectors.iter().any(|known| known == name))
+        })
+    }
 }
 
 /// Query parameters.
@@ -228,12 +243,7 @@ fn chosen_incidents(
         Some("ended") => Some(true),
         Some(_) => return Err("state must be open or ended".to_owned()),
     };
-    let chosen = |incident: &&Arc<Incident>| {
-        usize::from(incident.severity.number()) >= least
-            && ended.is_none_or(|ended| incident.end.is_some() == ended)
-            && filter.detector.as_ref().is_none_or(|name| incident.detectors.contains(name))
-    };
-    let incidents = snapshot.incidents.iter().filter(chosen).map(|incident| report(incident)).collect();
+    let incidents = snapshot.select_incidents(filter.detector.as_deref(), least, ended).map(report).collect();
     Ok(IncidentList { at: snapshot.at, incidents })
 }
 

@@ -1,10 +1,13 @@
-//! The gRPC interface: `emberwatch.v1.Anomalies` and the standard `grpc.health.v1.Health`.
+//! The gRPC interface: `emberwatch.v1.Anomalies`, `emberwatch.v1.Incidents` and the standard `grpc.health.v1.Health`.
 //!
-//! Both read what the HTTP handlers read, so the two interfaces cannot disagree.
+//! All read what the HTTP handlers read, so the two interfaces cannot disagree.
 
 mod health;
 
-use super::{AnomalyReport, AnomalySnapshot, Api};
+mod incidents;
+
+use super::{AnomalyReport, AnomalySnapshot, Api, ContributionReport, ViolationReport};
+use crate::series::LabelSet;
 use arc_swap::ArcSwap;
 use axum::{
     Router,
@@ -13,12 +16,15 @@ use axum::{
 };
 use health::HealthService;
 use http::{StatusCode, header};
-use std::sync::Arc;
+use incidents::IncidentsService;
+use std::{collections::BTreeMap, sync::Arc};
 use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
 use v1::{
-    Anomaly, Contribution, ListAnomaliesRequest, ListAnomaliesResponse, Severity,
+    Anomaly, Contribution, ListAnomaliesRequest, ListAnomaliesResponse, Severity, Violation,
     anomalies_server::{Anomalies, AnomaliesServer},
+    incidents_server::IncidentsServer,
+    violation::Limit,
 };
 
 /// Messages, server and client of package `emberwatch.v1`, from `proto/emberwatch.proto`.
@@ -40,8 +46,10 @@ const MAX_REQUEST_BYTES: usize = 64 << 10;
 /// The routes of all gRPC services, without a fallback.
 pub(super) fn routes(api: &Api) -> Router {
     let anomalies = AnomaliesServer::new(AnomaliesService { snapshot: Arc::clone(&api.anomalies) });
+    let incidents = IncidentsServer::new(IncidentsService::new(Arc::clone(&api.anomalies)));
     let health = HealthServer::new(HealthService::new(api.readiness.clone()));
     Routes::new(anomalies.max_decoding_message_size(MAX_REQUEST_BYTES))
+        .add_service(incidents.max_decoding_message_size(MAX_REQUEST_BYTES))
         .add_service(health.max_decoding_message_size(MAX_REQUEST_BYTES))
         .into_axum_router()
         // tonic's own would answer every unknown path of the whole server with 200 and a gRPC status.
@@ -69,32 +77,42 @@ impl Anomalies for AnomaliesService {
         request: tonic::Request<ListAnomaliesRequest>,
     ) -> Result<tonic::Response<ListAnomaliesResponse>, tonic::Status> {
         let wanted = request.into_inner();
-        let least = Severity::try_from(wanted.min_severity).map_err(|_| {
-            tonic::Status::invalid_argument("min_severity must be a value of Severity, 0 to 3")
-        })?;
-        let detector = (!wanted.detector.is_empty()).then_some(wanted.detector.as_str());
+        let least = least(wanted.min_severity)?;
         let snapshot = self.snapshot.load();
-        let anomalies = snapshot.select(detector, least as usize).map(Anomaly::from).collect();
+        let anomalies = snapshot.select(named(&wanted.detector), least).map(Anomaly::from).collect();
         let timestamp_ms = snapshot.at.map(|at| at.0);
         Ok(tonic::Response::new(ListAnomaliesResponse { timestamp_ms, anomalies }))
     }
 }
 
+/// The number of the severity that is asked for at least.
+fn least(severity: i32) -> Result<usize, tonic::Status> {
+    let known = Severity::try_from(severity).map(|severity| severity as usize);
+    known.map_err(|_| tonic::Status::invalid_argument("min_severity must be a value of Severity, 0 to 3"))
+}
+
+/// An empty name stands for any.
+fn named(detector: &str) -> Option<&str> {
+    (!detector.is_empty()).then_some(detector)
+}
+
+fn labels(entity: &LabelSet) -> BTreeMap<String, String> {
+    entity.iter().map(|label| (label.name.to_owned(), label.value.to_owned())).collect()
+}
+
 impl From<&AnomalyReport> for Anomaly {
     fn from(report: &AnomalyReport) -> Self {
-        let label = |label: crate::series::LabelRef<'_>| (label.name.to_owned(), label.value.to_owned());
-        let contribution =
-            |c: &super::ContributionReport| Contribution { feature: c.feature.clone(), share: c.share };
         Self {
             detector: report.detector.clone(),
-            entity: report.entity.iter().map(label).collect(),
+            entity: labels(&report.entity),
             timestamp_ms: report.at.0,
             anomaly_score: report.score,
             severity: i32::from(report.severity),
             tail_probability: report.tail_probability,
             since_ms: report.since.0,
             explanation: report.explanation.clone(),
-            contributions: report.contributions.iter().map(contribution).collect(),
+            contributions: report.contributions.iter().map(Contribution::from).collect(),
+            violations: report.violations.iter().map(Violation::from).collect(),
             missing_features: report.missing_features.clone(),
             filled_features: report.filled_features.clone(),
             model_version: report.model_version.clone(),
@@ -102,5 +120,19 @@ impl From<&AnomalyReport> for Anomaly {
             criteria: report.criteria.iter().map(ToString::to_string).collect(),
             r#type: report.anomaly_type.map(|kind| kind.to_string()).unwrap_or_default(),
         }
+    }
+}
+
+impl From<&ContributionReport> for Contribution {
+    fn from(report: &ContributionReport) -> Self {
+        Self { feature: report.feature.clone(), share: report.share }
+    }
+}
+
+impl From<&ViolationReport> for Violation {
+    fn from(report: &ViolationReport) -> Self {
+        let limit = report.above.map(Limit::Above).or_else(|| report.below.map(Limit::Below));
+        let criterion = report.criterion.to_string();
+        Self { feature: report.feature.clone(), seen: report.seen, criterion, limit }
     }
 }

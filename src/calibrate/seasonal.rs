@@ -77,6 +77,12 @@ impl SeasonalRarity {
         (p / SHARE).min(1.0)
     }
 
+    /// Bytes that it takes once the memory is full.
+    #[must_use]
+    pub const fn bytes() -> usize {
+        size_of::<Self>() + MEMORY * size_of::<f32>()
+    }
+
     fn remember(&mut self, worst: f32) {
         if self.hours.len() == MEMORY {
             self.hours.pop_front();

@@ -182,6 +182,13 @@ impl SeverityTracker {
         self.persistence.m.max(self.persistence.clear_after)
     }
 
+    /// Bytes that it takes, with as many steps as it remembers.
+    #[must_use]
+    pub fn bytes(persistence: CheckedPersistence) -> usize {
+        let Persistence { m, clear_after, .. } = persistence.get();
+        size_of::<Self>() + m.max(clear_after) * size_of::<Step>()
+    }
+
     /// The severity of the last step.
     #[must_use]
     pub fn severity(&self) -> Severity {

@@ -4,7 +4,7 @@ use crate::{
     calibrate::{AlarmRate, Budget, Severity},
     config::{self, Config, Detector, format_duration, format_rate, format_size},
     features::{Direction, FeatureSchema},
-    pipeline::{FeatureRules, OnGap, OnZero},
+    pipeline::{FeatureRules, OnGap, OnZero, VectorJudge},
     promql::{Annotations, Query},
 };
 use clap::Args;
@@ -93,12 +93,12 @@ fn write_summary(config: &Config, out: &mut impl Write) -> io::Result<()> {
 fn write_detector(detector: &Detector, config: &Config, out: &mut impl Write) -> io::Result<()> {
     let (schema, steps) = (&detector.schema, detector.schema.window_steps());
     let features = schema.features().len();
-    // A feature window keeps one 64-bit value a step.
-    let bytes = (features * steps * size_of::<f64>()) as u64;
+    let bytes = VectorJudge::bytes_an_entity(&config.detector_settings(detector)) as u64;
     let window = config.step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX));
     writeln!(
         out,
-        "detector {}: {features} features by {}, windows of {} ({steps} steps), about {} an entity",
+        "detector {}: {features} features by {}, windows of {} ({steps} steps), about {} an entity with all that it \
+         remembers",
         schema.detector(),
         schema.by().join(", "),
         format_duration(window),
@@ -192,6 +192,9 @@ fn rules_text(rules: &FeatureRules) -> String {
         OnGap::Ignore => {}
         OnGap::Hold => parts.push("the last value stands for a missing one, for a window".to_owned()),
         OnGap::Zero => parts.push("0 stands for a missing value".to_owned()),
+    }
+    if let Some(kind) = rules.anomaly_type {
+        parts.push(format!("its anomalies are of type {kind}"));
     }
     parts.join("; ")
 }

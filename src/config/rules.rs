@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     calibrate::{Limits, Severity},
+    explain::AnomalyType,
     features::{Direction, Gate, SchemaSettings, ValidRange},
     pipeline::{FeatureRules, OnGap, OnZero, Override},
     promql::parse_matchers,
@@ -20,6 +21,11 @@ pub(super) fn rules(map: &mut Section<'_>, default: FeatureRules) -> FeatureRule
         limits: limits(map).or(default.limits),
         on_zero: map.choice("zero", &OnZero::ALL.map(|what| (what.name(), what)), default.on_zero),
         on_gap: on_gap(map, default.on_gap),
+        anomaly_type: map.choice(
+            "type",
+            &AnomalyType::ALL.map(|kind| (kind.name(), Some(kind))),
+            default.anomaly_type,
+        ),
     }
 }
 

@@ -1,8 +1,9 @@
 use super::{Config, parse};
 use crate::{
     calibrate::Severity,
+    explain::AnomalyType,
     features::Direction,
-    pipeline::{OnGap, OnZero},
+    pipeline::{FeatureRules, OnGap, OnZero},
     score::iforest::{Scoring, Splits},
     series::LabelSet,
 };
@@ -157,13 +158,13 @@ detectors:
     gaps: hold
     features:
       response_time_p95: { direction: above, min_change: 0.05, min_relative_change: 0.5 }
-      error_ratio: { valid_range: [0, 1], limit: { above: 0.5, severity: high }, zero: ignore }
+      error_ratio: { valid_range: [0, 1], limit: { above: 0.5, severity: high }, zero: ignore, type: traffic }
       request_rate: { expr: "sum by (service, instance) (rate(my_requests_total[$__rate_interval]))", direction: below }
       queue: { expr: "sum by (service, instance) (queue_length)", min_change: 1e1, gaps: zero }
     overrides:
       - match: '{service=~"batch.*"}'
         features:
-          response_time_p95: { min_change: 5 }
+          response_time_p95: { min_change: 5, type: system }
 "#,
     );
     let detector = &config.detectors[0];
@@ -187,6 +188,10 @@ detectors:
     assert_eq!(on_zero, [OnZero::Alert, OnZero::Ignore, OnZero::Alert, OnZero::Alert]);
     let on_gap: Vec<OnGap> = detector.rules.features().iter().map(|rules| rules.on_gap).collect();
     assert_eq!(on_gap, [OnGap::Hold, OnGap::Hold, OnGap::Hold, OnGap::Zero]);
+    let types = |rules: &[FeatureRules]| rules.iter().map(|rules| rules.anomaly_type).collect::<Vec<_>>();
+    let (traffic, system) = (Some(AnomalyType::Traffic), Some(AnomalyType::System));
+    assert_eq!(types(detector.rules.features()), [None, traffic, None, None]);
+    assert_eq!(types(&detector.rules.overrides()[0].features), [None, traffic, system, None]);
     let limits = detector.rules.features()[1].limits.unwrap();
     assert_eq!((limits.above(), limits.below(), limits.severity()), (Some(0.5), None, Severity::High));
 }
@@ -227,7 +232,7 @@ fn every_problem_of_the_rules_is_reported() {
       own: { min_change: 1 }
       disk_io_utilisation: { limit: { abov: 0.9, severity: low } }
       network_receive_bytes: { limit: { above: 1, below: 2 } }
-      network_transmit_bytes: { limit: { above: full }, zero: ignored, gaps: old }
+      network_transmit_bytes: { limit: { above: full }, zero: ignored, gaps: old, type: resources }
     overrides:
       - match: '{job="db"}'
         features: { cpu_usage_avg: { direction: above }, disk: {}, load_per_core: node_load1 }

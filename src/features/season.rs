@@ -156,9 +156,9 @@ impl SeasonalBaselines {
         self.entities.len()
     }
 
-    /// Bytes that the history of one entity takes.
+    /// Bytes that the history of one entity with so many values takes.
     #[must_use]
-    pub fn bytes_an_entity(&self) -> usize {
-        History::bytes(self.n_values)
+    pub fn bytes_an_entity(n_values: usize) -> usize {
+        History::bytes(n_values)
     }
 }

@@ -157,6 +157,14 @@ impl FeatureWindows {
     }
 
     /// Steps kept: the window, and the short mean of the deviation in front of it.
+    /// Bytes that the window of one entity takes.
+    #[must_use]
+    pub fn bytes_an_entity(schema: &FeatureSchema) -> usize {
+        let depth = schema.window_steps().saturating_add(SHORT_STEPS);
+        let values = schema.features().len().saturating_mul(depth).saturating_mul(size_of::<f64>());
+        values.saturating_add(size_of::<EntityWindow>())
+    }
+
     fn depth(&self) -> usize {
         self.window_steps + SHORT_STEPS
     }

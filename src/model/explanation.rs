@@ -25,7 +25,7 @@ pub struct Explanation {
     /// In plain English, see [`explain::sentence()`].
     pub sentence: String,
     /// The criteria that the named features meet, each once, in their order. Empty where none is unusual by itself, and
-    /// for a plain model, which knows no ordinary variation.
+    /// for a plain model that does not know the range of its values.
     pub criteria: Vec<Criterion>,
 }
 

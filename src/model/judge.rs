@@ -92,7 +92,7 @@ impl Judge {
     pub(super) fn usual(&self, entity: &LabelSet, feature: usize) -> Option<FeatureScales> {
         match self {
             Self::Members(members) => members.scaling.of(entity).usual(feature),
-            Self::Plain(_) => None,
+            Self::Plain(plain) => plain.columns.get(feature)?.usual(),
         }
     }
 

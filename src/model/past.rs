@@ -1,5 +1,6 @@
 //! The recent evidence of the entities that a model scores.
 
+use super::MemberKind;
 use crate::{
     calibrate::{Memory, Recent},
     series::{LabelSet, TimestampMs},
@@ -42,6 +43,13 @@ impl Past {
     #[must_use]
     pub fn new(memory: Memory) -> Self {
         Self { memory: Some(memory), ..Self::default() }
+    }
+
+    /// Bytes that one entity takes: a memory for each member of a model.
+    #[must_use]
+    pub fn bytes_an_entity() -> usize {
+        let held = HELD_STEPS * size_of::<(TimestampMs, f64)>();
+        size_of::<Entity>() + MemberKind::ALL.len() * size_of::<Recent>() + held
     }
 
     /// Forgets the entities that were not judged since `oldest`.

@@ -10,16 +10,20 @@ use super::{
 };
 use crate::{
     calibrate::Tail,
-    explain::{Expected, contributions},
+    explain::{Expected, FeatureScales, Scale, contributions},
     features::{InputLayout, Statistic},
     score::iforest::{Attribution, Forest, SplitScales},
     series::TimestampMs,
 };
 use ndarray::{Array2, ArrayView1};
+use std::f64::consts::SQRT_2;
 
 /// The window of a plain model, which looks at the step alone: the shortest that a schema allows, so that an
 /// entity is warm at once.
 pub const PLAIN_WINDOW_STEPS: usize = 2;
+
+/// Of a normal distribution all but 5 % lies within so many standard deviations of its middle.
+const RANGE_SIGMAS: f64 = 1.96;
 
 /// A forest with what stands before and behind it.
 #[derive(Clone, Debug)]
@@ -143,6 +147,23 @@ impl PlainColumn {
             self.expected = Some(ordinary_range(&sorted));
         }
     }
+
+    /// What is ordinary for the feature, as far as its values tell; none where their range is not known or has no width:
+    /// whether it ever varied cannot be told then.
+    ///
+    /// The range gives the unit, its farther end that of both sides. Windows were not learned from. But no mean of values
+    /// varies more than they do, no difference of two more than both together, and a spread is at the most of their
+    /// size: with these bounds a change is seen later than by a model that knows its windows, and a window within the range
+    /// shows none.
+    pub(crate) fn usual(&self) -> Option<FeatureScales> {
+        let (center, range) = (self.ordinary?, self.expected?);
+        let unit = (range.high - center).max(center - range.low) / RANGE_SIGMAS;
+        let value = Scale { center, unit };
+        let spread = Scale { center: 0.0, unit };
+        let deviation = Scale { center: 0.0, unit: SQRT_2 * unit };
+        let usual = FeatureScales { value, level: value, spread, deviation, range, constant: false };
+        (unit.is_finite() && unit > 0.0).then_some(usual)
+    }
 }
 
 /// Inputs from all over the thresholds of the forest, for the self-test: value by value the quantiles of the
@@ -161,4 +182,61 @@ pub(crate) fn self_test_columns(plain: &Plain, layout: InputLayout) -> Vec<Vec<f
         columns
     };
     (0..N_ROWS).map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::{Criterion, Reason, Recent};
+    use proptest::prelude::*;
+
+    const UNKNOWN: PlainColumn =
+        PlainColumn { scale: ColumnScale { center: 0.0, unit: 1.0 }, ordinary: None, expected: None };
+
+    fn learned(values: Vec<f64>) -> PlainColumn {
+        let mut column = UNKNOWN;
+        column.learn(ArrayView1::from(&values));
+        column
+    }
+
+    fn criteria(usual: &FeatureScales, values: &[f64]) -> Vec<Criterion> {
+        let recent = Recent { values, at: TimestampMs(0), step_ms: 60_000 };
+        Reason::find(&recent, usual).iter().map(Reason::criterion).collect()
+    }
+
+    /// Of 0, 1, ..., 100 the median is 50 and all but 5 % lie within 2.5 to 97.5: a unit is 47.5 / 1.96 = 24.23, three
+    /// of them above 50 are 122.7.
+    #[test]
+    fn the_range_of_the_values_says_what_is_far() {
+        let usual = learned((0..=100).map(f64::from).collect()).usual().unwrap();
+        let window = |last: f64, others: f64| [vec![others; 20], vec![last]].concat();
+        assert_eq!(criteria(&usual, &window(122.0, 50.0)), []);
+        assert_eq!(criteria(&usual, &window(123.0, 50.0)), [Criterion::StatisticalOutlier]);
+        assert_eq!(criteria(&usual, &window(-23.0, 50.0)), [Criterion::StatisticalOutlier]);
+        let both = [Criterion::StatisticalOutlier, Criterion::BehaviourChange];
+        assert_eq!(criteria(&usual, &window(123.0, 123.0)), both);
+    }
+
+    #[test]
+    fn without_a_range_that_has_a_width_nothing_is_usual() {
+        assert_eq!(UNKNOWN.usual(), None);
+        assert_eq!(learned(vec![7.0; 50]).usual(), None);
+        assert_eq!(learned(vec![f64::NAN]).usual(), None);
+    }
+
+    proptest! {
+        /// For all training values, a window that keeps to their ordinary range meets no criterion.
+        #[test]
+        fn what_keeps_to_the_range_is_no_reason(
+            values in prop::collection::vec(-1e3..1e3, 20..200),
+            window in prop::collection::vec(0.0..=1.0, 1..60),
+        ) {
+            let usual = learned(values).usual();
+            prop_assume!(usual.is_some());
+            let usual = usual.unwrap();
+            let Expected { low, high } = usual.range;
+            let window: Vec<f64> = window.into_iter().map(|share: f64| low + share * (high - low)).collect();
+            prop_assert_eq!(criteria(&usual, &window), []);
+        }
+    }
 }

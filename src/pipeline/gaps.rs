@@ -3,7 +3,7 @@
 //! Only an entity that has a value of some feature gets others filled in: one of which nothing is heard is silent. What
 //! is filled in goes into the windows like any other value, so into scores and training; it is said which features it was.
 
-use super::rules::{OnGap, Rules};
+use super::rules::{AppliedRules, OnGap};
 use crate::{
     features::FeatureMatrix,
     series::{LabelSet, TimestampMs},
@@ -37,13 +37,18 @@ pub(super) struct Filled {
 // === impl GapFiller ===
 
 impl GapFiller {
+    /// Bytes that one entity takes, where anything is held.
+    pub(super) fn bytes_an_entity(n_features: usize) -> usize {
+        size_of::<Entity>() + n_features * size_of::<Option<(TimestampMs, f64)>>()
+    }
+
     /// Has seen nothing; holds values for `hold_ms`.
     pub(super) fn new(hold_ms: i64) -> Self {
         Self { hold_ms, entities: BTreeMap::new() }
     }
 
     /// Fills the gaps of a step as the rules ask for it; gives what was filled in, row by row.
-    pub(super) fn fill(&mut self, rules: &Rules, matrix: &mut FeatureMatrix) -> Vec<Filled> {
+    pub(super) fn fill(&mut self, rules: &AppliedRules, matrix: &mut FeatureMatrix) -> Vec<Filled> {
         let mut filled = Vec::new();
         if !rules.fills_gaps() {
             return filled;

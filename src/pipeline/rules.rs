@@ -2,13 +2,14 @@
 //!
 //! These are settings of the running detector and no part of a model: a model file serves with any of them.
 
-use super::{
-    verdict::{Breach, Violation},
-    zero::DroppedToZero,
-};
+mod applied;
+
+pub(super) use applied::AppliedRules;
+
 use crate::{
-    calibrate::{Limits, Severity},
-    features::{FeatureMatrix, Gate, ValidRange},
+    calibrate::Limits,
+    explain::AnomalyType,
+    features::{Gate, ValidRange},
     series::{LabelMatcher, LabelSet},
 };
 
@@ -25,6 +26,8 @@ pub struct FeatureRules {
     pub on_zero: OnZero,
     /// What a missing value is taken for.
     pub on_gap: OnGap,
+    /// What kind of trouble it tells of; `None`: what its name and expression say.
+    pub anomaly_type: Option<AnomalyType>,
 }
 
 /// What it means when a feature that was never zero, or nearly never, is exactly zero.
@@ -52,8 +55,6 @@ pub struct Rules {
     /// One a feature, as [`Override::features`].
     features: Vec<FeatureRules>,
     overrides: Vec<Override>,
-    /// The gates alone, as the model takes them: those of all, then those of each override.
-    gates: Vec<Vec<Gate>>,
 }
 
 /// What stands for a value that is missing while the entity has others.
@@ -107,13 +108,9 @@ impl Rules {
     /// `features` for every entity that no override is for; of several overrides that fit, the first holds.
     #[must_use]
     pub fn new(features: Vec<FeatureRules>, overrides: Vec<Override>) -> Self {
-        let all = || std::iter::once(&features).chain(overrides.iter().map(|one| &one.features));
+        let rules = Self { features, overrides };
         // Rules that ask for nothing are none: a step need not look at them.
-        if all().flatten().all(|rules| *rules == FeatureRules::default()) {
-            return Self::default();
-        }
-        let gates = all().map(|rules| rules.iter().map(|rules| rules.gate).collect()).collect();
-        Self { gates, features, overrides }
+        if rules.any(|rules| *rules != FeatureRules::default()) { rules } else { Self::default() }
     }
 
     /// The rules of an entity: one a feature, or none at all.
@@ -134,56 +131,6 @@ impl Rules {
         &self.overrides
     }
 
-    /// The gates of an entity.
-    pub(super) fn gates(&self, entity: &LabelSet) -> &[Gate] {
-        let place = self.overriding(entity).map_or(0, |place| place + 1);
-        self.gates.get(place).map_or(&[], Vec::as_slice)
-    }
-
-    /// Makes values outside their valid range missing. Gives how many there were of each feature; empty where no
-    /// range is given.
-    pub(super) fn drop_invalid(&self, matrix: &mut FeatureMatrix) -> Vec<usize> {
-        if !self.any(|rules| rules.valid_range.is_some()) {
-            return Vec::new();
-        }
-        let mut invalid = vec![0; matrix.values.ncols()];
-        for (entity, mut row) in matrix.entities.iter().zip(matrix.values.rows_mut()) {
-            for ((value, rules), invalid) in row.iter_mut().zip(self.of(entity)).zip(&mut invalid) {
-                if rules.valid_range.is_some_and(|range| range.excludes(*value)) {
-                    *value = f64::NAN;
-                    *invalid += 1;
-                }
-            }
-        }
-        invalid
-    }
-
-    /// The features of an entity that are beyond a limit with this step's values, one a feature, and the most severe
-    /// of these limits. `name` names a feature.
-    pub(super) fn violations<'n>(
-        &self,
-        entity: &LabelSet,
-        values: impl Iterator<Item = f64>,
-        name: impl Fn(usize) -> &'n str,
-    ) -> (Vec<Violation>, Severity) {
-        let (mut violations, mut worst) = (Vec::new(), Severity::Normal);
-        for (feature, (rules, seen)) in self.of(entity).iter().zip(values).enumerate() {
-            let Some(limits) = rules.limits else { continue };
-            if let Some(limit) = limits.passed(seen) {
-                let breach = Breach::Limit(limit);
-                violations.push(Violation { feature: name(feature).to_owned(), seen, breach });
-                worst = worst.max(limits.severity());
-            }
-        }
-        (violations, worst)
-    }
-
-    /// Whether a drop to zero counts: asked for, and a change that passes the feature's gate.
-    pub(super) fn counts_zero(&self, entity: &LabelSet, drop: &DroppedToZero) -> bool {
-        let rules = self.of(entity).get(drop.feature).copied().unwrap_or_default();
-        rules.on_zero == OnZero::Alert && rules.gate.admits(drop.before.mean, 0.0)
-    }
-
     /// Whether anything is ever filled in for a missing value.
     pub(super) fn fills_gaps(&self) -> bool {
         self.any(|rules| rules.on_gap != OnGap::Ignore)
@@ -191,8 +138,12 @@ impl Rules {
 
     /// Whether some entity's rules say it of some feature.
     fn any(&self, says: impl Fn(&FeatureRules) -> bool) -> bool {
-        let all = std::iter::once(&self.features).chain(self.overrides.iter().map(|one| &one.features));
-        all.flatten().any(says)
+        self.all().flatten().any(says)
+    }
+
+    /// Those for every entity that no override is for, then those of each override.
+    fn all(&self) -> impl Iterator<Item = &Vec<FeatureRules>> {
+        std::iter::once(&self.features).chain(self.overrides.iter().map(|one| &one.features))
     }
 
     fn overriding(&self, entity: &LabelSet) -> Option<usize> {

@@ -59,6 +59,13 @@ struct Furthest {
 // === impl Season ===
 
 impl Season {
+    /// Bytes that one entity takes.
+    pub(super) fn bytes_an_entity(n_features: usize, persistence: CheckedPersistence) -> usize {
+        let hours = SeasonalBaselines::bytes_an_entity(n_features) + SeasonalBaselines::bytes_an_entity(1);
+        let evidence = persistence.get().m * size_of::<f64>();
+        hours + SeasonalRarity::bytes() + size_of::<VecDeque<f64>>() + evidence
+    }
+
     pub(super) fn new(
         settings: &SeasonSettings,
         schema: &FeatureSchema,

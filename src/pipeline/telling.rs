@@ -8,10 +8,10 @@ use crate::{
     model::{Explanation, History, Model, Scored},
 };
 
-/// The verdict on an entity that a model scored; `types` has one for each feature.
+/// The verdict on an entity that a model scored; `type_of` says of a feature what kind of trouble it tells of.
 pub(super) fn verdict(
     model: &Model,
-    types: &[AnomalyType],
+    type_of: impl Fn(usize) -> AnomalyType,
     inputs: &Inputs,
     scored: Scored,
     seasonal: Option<Seasonal>,
@@ -29,7 +29,7 @@ pub(super) fn verdict(
         explanation = format!("{said}; {}.", explain::season_clause(feature, usual, *missed));
         criteria.push(Criterion::SeasonalAnomaly);
     }
-    let shares = scored.contributions.iter().map(|c| (types[c.feature], c.share));
+    let shares = scored.contributions.iter().map(|c| (type_of(c.feature), c.share));
     let anomaly_type = told.then(|| AnomalyType::of_shares(shares)).flatten();
     let contributions = scored
         .contributions

@@ -6,6 +6,7 @@
 use super::{
     detector::DetectorSettings,
     gaps::{Filled, GapFiller},
+    rules::AppliedRules,
     season::Season,
     silence::Silence,
     telling::{add_filled, add_violations, unscored, verdict},
@@ -29,7 +30,8 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub struct VectorJudge {
     settings: DetectorSettings,
-    /// One for each feature.
+    rules: AppliedRules,
+    /// One for each feature, where the rules do not say another.
     types: Vec<AnomalyType>,
     windows: FeatureWindows,
     trackers: BTreeMap<LabelSet, SeverityTracker>,
@@ -56,6 +58,7 @@ impl VectorJudge {
     #[must_use]
     pub fn new(settings: DetectorSettings) -> Self {
         Self {
+            rules: AppliedRules::new(settings.rules.clone()),
             types: types(&settings.schema),
             windows: FeatureWindows::new(&settings.schema),
             trackers: BTreeMap::new(),
@@ -71,6 +74,24 @@ impl VectorJudge {
             trainer: settings.training.clone().map(Trainer::new),
             settings,
         }
+    }
+
+    /// Bytes that one entity of such a detector takes, once its windows are full and all is known that is remembered; without
+    /// its labels and the rows that are kept for training.
+    #[must_use]
+    pub fn bytes_an_entity(settings: &DetectorSettings) -> usize {
+        let n_features = settings.schema.features().len();
+        let one = |is_kept: bool, bytes: usize| if is_kept { bytes } else { 0 };
+        [
+            FeatureWindows::bytes_an_entity(&settings.schema),
+            one(settings.season.is_some(), Season::bytes_an_entity(n_features, settings.persistence)),
+            one(settings.forget_after.is_some(), Past::bytes_an_entity()),
+            one(settings.rules.fills_gaps(), GapFiller::bytes_an_entity(n_features)),
+            ZeroWatch::bytes_an_entity(n_features),
+            SeverityTracker::bytes(settings.persistence),
+        ]
+        .into_iter()
+        .fold(0, usize::saturating_add)
     }
 
     /// What it looks at, and how strictly.
@@ -101,7 +122,8 @@ impl VectorJudge {
     /// When the step lies before the last one; nothing is changed then.
     pub fn take(&mut self, mut matrix: FeatureMatrix) -> Result<Inputs, StepBackwards> {
         self.windows.accepts(matrix.at)?;
-        let rules = &self.settings.rules;
+        self.rules.meet(&matrix.entities);
+        let rules = &self.rules;
         let invalid = rules.drop_invalid(&mut matrix);
         self.dropped = self.zero_watch.take(&matrix);
         self.dropped.retain(|drop| rules.counts_zero(&matrix.entities[drop.row], drop));
@@ -167,7 +189,7 @@ impl VectorJudge {
         // A model of the stream is for the entities it has seen; a fixed one is for all.
         let only_known = self.trainer.is_some();
         let chosen = |entity: &LabelSet| !only_known || model.knows(entity);
-        let rules = &self.settings.rules;
+        let rules = &self.rules;
         let mut scored = model.score_gated(inputs, &mut self.past, chosen, |entity| rules.gates(entity));
         let name = |feature: usize| model.schema().features()[feature].name.clone();
         let said_by_season = match (&mut self.season, seasonal) {
@@ -203,19 +225,22 @@ impl VectorJudge {
         let history = History { windows: &self.windows, since: tracker.since(), peak: tracker.peak() };
         let mut verdict = match (model, scored) {
             (Some(model), Some((scored, seasonal))) => {
-                verdict(model, &self.types, inputs, scored, seasonal, severity, &history)
+                let type_of = |feature| self.type_of(entity, feature);
+                verdict(model, type_of, inputs, scored, seasonal, severity, &history)
             }
             _ => unscored(&settings.schema, inputs, row, severity, &history),
         };
         verdict.anomaly_score = score;
-        add_violations(&mut verdict, violations, |feature| self.type_of(feature));
+        add_violations(&mut verdict, violations, |feature| {
+            let columns = self.settings.schema.features();
+            columns.iter().position(|column| column.name == feature).map(|place| self.type_of(entity, place))
+        });
         add_filled(&mut verdict, &self.filled_of(inputs, row));
         Some(verdict)
     }
 
-    fn type_of(&self, feature: &str) -> Option<AnomalyType> {
-        let features = self.settings.schema.features();
-        features.iter().position(|column| column.name == feature).map(|place| self.types[place])
+    fn type_of(&self, entity: &LabelSet, feature: usize) -> AnomalyType {
+        self.rules.anomaly_type(entity, feature).unwrap_or(self.types[feature])
     }
 
     /// The values of a row that are anomalies by themselves, and how severe the worst is.
@@ -225,7 +250,7 @@ impl VectorJudge {
         let value = |feature| inputs.values[[row, layout.column(feature, Statistic::Value)]];
         let values = (0..features.len()).map(value);
         let name = |feature: usize| features[feature].name.as_str();
-        let (mut violations, mut worst) = self.settings.rules.violations(&inputs.entities[row], values, name);
+        let (mut violations, mut worst) = self.rules.violations(&inputs.entities[row], values, name);
         for DroppedToZero { feature, before, .. } in of_row(&self.dropped, row, |drop| drop.row) {
             let breach = Breach::DroppedToZero { known_ms: before.known_ms, ever: before.ever };
             violations.push(Violation { feature: name(*feature).to_owned(), seen: 0.0, breach });

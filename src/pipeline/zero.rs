@@ -108,6 +108,11 @@ pub(super) struct DroppedToZero {
 // === impl ZeroWatch ===
 
 impl ZeroWatch {
+    /// Bytes that one entity takes.
+    pub(super) fn bytes_an_entity(n_features: usize) -> usize {
+        size_of::<Entity>() + n_features * size_of::<Course>()
+    }
+
     /// Knows nothing. What it will know fades to 1/e in `fade`; a window has `window_steps`.
     pub(super) fn new(fade: Duration, window_steps: usize) -> Self {
         let fade_ms = i64::try_from(fade.as_millis()).unwrap_or(i64::MAX).max(1);

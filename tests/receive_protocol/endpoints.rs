@@ -216,7 +216,7 @@ fn verdict(instance: &str, minute: i64, severity: Severity) -> Verdict {
 }
 
 /// Incidents of two minutes: on `a` one that ended, on `b` one that is open.
-fn incidents() -> Vec<Arc<Incident>> {
+pub(crate) fn incidents() -> Vec<Arc<Incident>> {
     let mut incidents = Incidents::default();
     for (minute, of_a) in [(0, Severity::High), (1, Severity::Normal)] {
         let verdicts = vec![verdict("a", minute, of_a), verdict("b", minute, Severity::Medium)];

@@ -1,13 +1,19 @@
 //! The gRPC services, by a real HTTP/2 client through the same socket as everything else.
 
-use crate::{endpoints::report, harness::Server};
+use crate::{
+    endpoints::{incidents, report},
+    harness::Server,
+};
 use emberwatch::{
     api::{
-        AnomalySnapshot,
+        AnomalySnapshot, ViolationReport,
         grpc::v1::{
-            Anomaly, Contribution, ListAnomaliesRequest, Severity, anomalies_client::AnomaliesClient,
+            Anomaly, Contribution, Incident, IncidentState, ListAnomaliesRequest, ListIncidentsRequest,
+            ListIncidentsResponse, Severity, Violation, anomalies_client::AnomaliesClient,
+            incidents_client::IncidentsClient, violation::Limit,
         },
     },
+    explain::Criterion,
     series::TimestampMs,
 };
 use http::Uri;
@@ -68,8 +74,94 @@ fn grpc_lists_an_anomaly_with_all_that_is_known_of_it() {
         incident: "00f1e2d3c4b5a697".to_owned(),
         criteria: vec!["statistical_outlier".to_owned(), "behaviour_change".to_owned()],
         r#type: "resource".to_owned(),
+        violations: Vec::new(),
     };
     assert_eq!(list(&server, "", 0).unwrap(), [expected]);
+}
+
+#[test]
+fn grpc_says_which_values_are_anomalies_by_themselves() {
+    let server = Server::start();
+    let mut anomaly = report("node", 3);
+    let limit = ViolationReport {
+        feature: "disk".to_owned(),
+        seen: 0.97,
+        criterion: Criterion::ThresholdViolation,
+        above: Some(0.95),
+        below: None,
+    };
+    let zero =
+        ViolationReport { seen: 0.0, criterion: Criterion::DroppedToZero, above: None, ..limit.clone() };
+    let low = ViolationReport { seen: -1.0, above: None, below: Some(0.0), ..limit.clone() };
+    anomaly.violations = vec![limit, low, zero];
+    server
+        .anomalies
+        .store(Arc::new(AnomalySnapshot { anomalies: vec![anomaly], ..AnomalySnapshot::default() }));
+    let violation = |seen, criterion: &str, limit| Violation {
+        feature: "disk".to_owned(),
+        seen,
+        criterion: criterion.to_owned(),
+        limit,
+    };
+    let expected = [
+        violation(0.97, "threshold_violation", Some(Limit::Above(0.95))),
+        violation(-1.0, "threshold_violation", Some(Limit::Below(0.0))),
+        violation(0.0, "dropped_to_zero", None),
+    ];
+    assert_eq!(list(&server, "", 0).unwrap()[0].violations, expected);
+}
+
+#[test]
+fn grpc_lists_incidents_open_ones_first_and_can_filter_them() {
+    let server = Server::start();
+    let list = |request: ListIncidentsRequest| {
+        let mut client = IncidentsClient::with_origin(http2(), origin(&server));
+        server.block_on(client.list(request)).map(tonic::Response::into_inner)
+    };
+    let all = ListIncidentsRequest::default;
+    assert_eq!(list(all()).unwrap(), ListIncidentsResponse::default());
+    let at = Some(TimestampMs(1_700_000_100_000));
+    server.anomalies.store(Arc::new(AnomalySnapshot {
+        at,
+        incidents: incidents(),
+        ..AnomalySnapshot::default()
+    }));
+
+    let listed = list(all()).unwrap();
+    assert_eq!(listed.timestamp_ms, at.map(|at| at.0));
+    let [open, ended] = listed.incidents.as_slice() else { panic!("{listed:?}") };
+    assert_eq!((open.entity["instance"].as_str(), open.end_ms), ("b", None));
+    let expected = Incident {
+        id: incidents()[1].id.to_string(),
+        entity: BTreeMap::from([("instance".to_owned(), "a".to_owned())]),
+        severity: Severity::High.into(),
+        detectors: vec!["http".to_owned()],
+        start_ms: 1_700_000_040_000,
+        end_ms: Some(1_700_000_100_000),
+        peak_ms: 1_700_000_040_000,
+        peak_anomaly_score: 0.5,
+        criteria: vec!["behaviour_change".to_owned()],
+        r#type: "traffic".to_owned(),
+        explanation: "request_rate is 7, usually 20 to 40. About one window in 1,000 is as unusual."
+            .to_owned(),
+    };
+    assert_eq!(*ended, expected);
+
+    let detector = |name: &str| ListIncidentsRequest { detector: name.to_owned(), ..all() };
+    let state = |state: i32| ListIncidentsRequest { state, ..all() };
+    let severity = |min_severity: i32| ListIncidentsRequest { min_severity, ..all() };
+    for (request, count) in [
+        (state(IncidentState::Open.into()), 1),
+        (state(IncidentState::Ended.into()), 1),
+        (severity(Severity::High.into()), 1),
+        (detector("http"), 2),
+        (detector("node"), 0),
+    ] {
+        assert_eq!(list(request.clone()).unwrap().incidents.len(), count, "{request:?}");
+    }
+    for request in [state(3), severity(4)] {
+        assert_eq!(list(request).unwrap_err().code(), Code::InvalidArgument);
+    }
 }
 
 #[test]
@@ -104,7 +196,7 @@ fn grpc_filters_as_http_does_and_refuses_a_severity_that_does_not_exist() {
 #[test]
 fn health_follows_readiness_for_the_process_and_for_its_service() {
     let server = Server::start();
-    for service in ["", "emberwatch.v1.Anomalies"] {
+    for service in ["", "emberwatch.v1.Anomalies", "emberwatch.v1.Incidents"] {
         server.readiness.set(false);
         assert_eq!(check_health(&server, service).unwrap(), ServingStatus::NotServing);
         server.readiness.set(true);

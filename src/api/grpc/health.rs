@@ -1,6 +1,9 @@
 //! `grpc.health.v1.Health`: the answer of `GET /-/ready`, for gRPC clients.
 
-use super::{AnomaliesService, v1::anomalies_server::AnomaliesServer};
+use super::{
+    AnomaliesService, IncidentsService,
+    v1::{anomalies_server::AnomaliesServer, incidents_server::IncidentsServer},
+};
 use crate::api::Readiness;
 use std::{
     pin::Pin,
@@ -60,7 +63,8 @@ impl Health for HealthService {
 }
 
 fn is_known(service: &str) -> bool {
-    service.is_empty() || service == AnomaliesServer::<AnomaliesService>::NAME
+    let served = [AnomaliesServer::<AnomaliesService>::NAME, IncidentsServer::<IncidentsService>::NAME];
+    service.is_empty() || served.contains(&service)
 }
 
 fn serving(ready: bool) -> ServingStatus {

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     calibrate::{Limits, Persistence, Severity, Thresholds},
     features::{FeatureColumn, FeatureSchema, InputLayout, SchemaSettings, Statistic, ValidRange},
-    pipeline::{Backtest, DetectorSettings, FeatureRules, Judged},
+    pipeline::{Backtest, DetectorSettings, FeatureRules, Judged, Rules},
 };
 use ndarray::Array2;
 use proptest::prelude::*;

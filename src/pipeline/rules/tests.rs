@@ -4,11 +4,11 @@ use super::*;
 use crate::{
     calibrate::{Bound, Persistence, Severity, Thresholds},
     features::{
-        Direction, FeatureColumn, FeatureSchema, FeatureWindows, InputLayout, Inputs, SchemaSettings,
-        Statistic,
+        Direction, FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, InputLayout, Inputs,
+        SchemaSettings, Statistic,
     },
     model::{Model, Past},
-    pipeline::{Backtest, DetectorSettings, DetectorStep, TrainingPolicy, Verdict},
+    pipeline::{Backtest, Breach, DetectorSettings, DetectorStep, TrainingPolicy, Verdict, Violation},
     score::iforest::Hyperparams,
     series::{MatchOp, TimestampMs},
 };
@@ -189,6 +189,30 @@ fn an_override_holds_for_its_entities_alone() {
     let steps = run(rules, Some(model()), latency_of(0.003));
     assert_eq!(worst(&steps, "db-1"), Severity::Normal);
     assert!(worst(&steps, "web-1") >= Severity::Medium);
+}
+
+/// By its name a latency is one of performance. An override says another type for its entities alone, and so it is of a
+/// limit too, which needs no model.
+#[test]
+fn a_type_that_is_said_takes_the_place_of_the_guess() {
+    let typed = |kind| FeatureRules {
+        anomaly_type: kind,
+        limits: Some(Limits::new(Some(0.2), None, Severity::Medium).unwrap()),
+        ..FeatureRules::default()
+    };
+    let databases = Override {
+        matchers: vec![LabelMatcher::new("instance", MatchOp::Regex, "db.*").unwrap()],
+        features: only(LATENCY, typed(Some(AnomalyType::Traffic))),
+    };
+    let types = |default: Option<AnomalyType>, model| {
+        let rules = Rules::new(only(LATENCY, typed(default)), vec![databases.clone()]);
+        let steps = run(rules, model, latency_of(0.3));
+        ENTITIES.map(|name| verdict(&steps[29], name).anomaly_type.unwrap())
+    };
+    for model in [Some(model()), None] {
+        assert_eq!(types(None, model.clone()), [AnomalyType::Traffic, AnomalyType::Performance]);
+        assert_eq!(types(Some(AnomalyType::System), model), [AnomalyType::Traffic, AnomalyType::System]);
+    }
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use crate::{
     calibrate::{AlarmRate, Budget, CheckedPersistence, Memory, Severity, Thresholds},
-    features::{FeatureColumn, FeatureMatrix, FeatureSchema, SchemaSettings},
-    pipeline::{Backtest, DetectorSettings, Rules, TrainingPolicy},
+    features::{FeatureColumn, FeatureMatrix, FeatureSchema, SchemaSettings, SeasonSettings},
+    pipeline::{Backtest, DetectorSettings, FeatureRules, OnGap, Rules, TrainingPolicy, VectorJudge},
     score::iforest::Hyperparams,
     series::{LabelSet, TimestampMs},
 };
@@ -59,6 +59,37 @@ fn schema() -> FeatureSchema {
     .unwrap()
 }
 
+fn settings() -> DetectorSettings {
+    DetectorSettings {
+        schema: schema(),
+        thresholds: Thresholds::default(),
+        persistence: CheckedPersistence::default(),
+        forget_after: Some(Memory::DEFAULT_FADE),
+        rules: Rules::default(),
+        silence: Duration::ZERO,
+        season: None,
+        training: None,
+    }
+}
+
+/// The windows are 3 features x 11 steps x 8 bytes. Hours take 884 bytes for each feature and for the strangeness, and
+/// 336 hours of 4 bytes; a recent past 120 numbers of 4 bytes for each of four members; held values 24 bytes a feature.
+#[test]
+fn an_entity_takes_the_bytes_of_all_that_is_kept_of_it() {
+    let bytes = |settings: &DetectorSettings| VectorJudge::bytes_an_entity(settings);
+    let little = DetectorSettings { forget_after: None, ..settings() };
+    let hours = DetectorSettings { season: Some(SeasonSettings::default()), ..little.clone() };
+    let hold = FeatureRules { on_gap: OnGap::Hold, ..FeatureRules::default() };
+    let held = DetectorSettings { rules: Rules::new(vec![hold; N_FEATURES], Vec::new()), ..little.clone() };
+    // What is said besides, once an entity: times, lengths, maps.
+    let fixed =
+        |more: usize, least: usize, once: usize| assert!((least..least + once).contains(&more), "{more}");
+    fixed(bytes(&little), 3 * 11 * 8 + 3 * 128, 600);
+    fixed(bytes(&hours) - bytes(&little), 4 * 884 + 336 * 4, 1_000);
+    fixed(bytes(&settings()) - bytes(&little), 4 * 480, 600);
+    fixed(bytes(&held) - bytes(&little), 3 * 24, 50);
+}
+
 /// Forty machines for five weeks, with models that the detector trained itself and the recent past as it ships.
 #[test]
 fn the_false_alarms_of_two_hundred_weeks_stay_within_the_budget() {
@@ -74,16 +105,7 @@ fn the_false_alarms_of_two_hundred_weeks_stay_within_the_budget() {
         hyperparams: Hyperparams { n_trees: 25, ..Hyperparams::default() },
         contamination: 0.0,
     };
-    let settings = DetectorSettings {
-        schema: schema(),
-        thresholds,
-        persistence,
-        forget_after: Some(Memory::DEFAULT_FADE),
-        rules: Rules::default(),
-        silence: Duration::ZERO,
-        season: None,
-        training: Some(training),
-    };
+    let settings = DetectorSettings { thresholds, training: Some(training), ..settings() };
     let (mut fleet, mut backtest) = (Fleet::new(), Backtest::new(settings, None));
     while backtest.model().is_none() {
         backtest.step(&fleet.next()).unwrap();
