@@ -13,7 +13,7 @@ use emberwatch::{
     config,
     evaluate::{Counts, Extras, LabelledScores, Rules, alarm_runs, evaluate},
     pipeline::{ClockConfig, Detector, DetectorStep, Replay},
-    series::{SampleBatch, TimestampMs, series_hash},
+    series::{LabelSet, SampleBatch, TimestampMs, series_hash},
     simulate::{
         fault::Fault,
         fleet::{Fleet, Scraped},
@@ -38,6 +38,10 @@ const NODES: usize = 6;
 const DAYS: i64 = 7;
 /// Days without faults: what is learnt from first. Alarms count from here on.
 const QUIET_DAYS: i64 = 2;
+/// As `EntitySilent` in `rules/emberwatch-alerts.yml`: an alert when more than so many ...
+const LONGEST_SILENCE: usize = 5;
+/// ... of so many steps were silent.
+const SILENCE_STEPS: usize = 15;
 /// Scrapes once a step. Everything else is as it is shipped.
 const CONFIG: &str = "
 step: 1m
@@ -73,11 +77,13 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the product said of one node, a row a step from the first judged one on; of several detectors the most severe.
+/// What the product said of one node, a row a step from the first judged one on; of several detectors the most severe,
+/// and whether any found the node silent.
 #[derive(Clone)]
 struct Rows {
     from: TimestampMs,
     severity: Vec<Severity>,
+    silent: Vec<bool>,
     score: Vec<f64>,
     /// Of rows from medium on.
     explanations: BTreeMap<usize, String>,
@@ -127,10 +133,16 @@ fn batch(scraped: &[Scraped]) -> SampleBatch {
 }
 
 fn note(watched: &mut [Rows], nodes: &BTreeMap<String, usize>, at: TimestampMs, step: &DetectorStep) {
+    let node_of =
+        |entity: &LabelSet| entity.get("instance").and_then(|instance| nodes.get(instance)).copied();
+    for entity in &step.silent {
+        let Some(rows) = node_of(entity).and_then(|node| watched.get_mut(node)) else { continue };
+        let silent = rows.row(at).and_then(|row| rows.silent.get_mut(row));
+        silent.into_iter().for_each(|silent| *silent = true);
+    }
     for verdict in &step.verdicts {
-        let node = verdict.entity.get("instance").and_then(|instance| nodes.get(instance));
-        let Some(rows) = node.and_then(|node| watched.get_mut(*node)) else { continue };
-        let Ok(row) = usize::try_from(at.since_ms(rows.from).div_euclid(STEP_MS)) else { continue };
+        let Some(rows) = node_of(&verdict.entity).and_then(|node| watched.get_mut(node)) else { continue };
+        let Some(row) = rows.row(at) else { continue };
         let (Some(severity), Some(score)) = (rows.severity.get_mut(row), rows.score.get_mut(row)) else {
             continue;
         };
@@ -198,12 +210,12 @@ fn false_alarms(node: usize, rows: &Rows, labels: &[bool], alarms: &[bool], rule
     };
     let runs = alarm_runs(&as_scores, 1.0).into_iter().filter(|run| !near(run));
     let said = runs.map(|run| {
-        let worst = rows.severity[run.clone()].iter().max();
+        let worst = rows.severity[run.clone()].iter().max().filter(|worst| **worst >= Severity::Medium);
         json!({
             "node": node,
             "start": rows.from.plus_ms(run.start as i64 * STEP_MS).0 / 1000,
             "steps": run.len(),
-            "severity": worst.map(ToString::to_string),
+            "severity": worst.map_or_else(|| "silent".to_owned(), ToString::to_string),
             "said": rows.explanations.get(&run.start),
         })
     });
@@ -214,11 +226,22 @@ fn false_alarms(node: usize, rows: &Rows, labels: &[bool], alarms: &[bool], rule
 
 impl Rows {
     fn new(from: TimestampMs, n: usize) -> Self {
-        Self { from, severity: vec![Severity::Normal; n], score: vec![0.0; n], explanations: BTreeMap::new() }
+        let (severity, silent, score) = (vec![Severity::Normal; n], vec![false; n], vec![0.0; n]);
+        Self { from, severity, silent, score, explanations: BTreeMap::new() }
     }
 
+    /// The steps at which an alert stands: the severity, or, as a warning, the silence that the rule `EntitySilent` asks for.
     fn alarms(&self, from: Severity) -> Vec<bool> {
-        self.severity.iter().map(|severity| *severity >= from).collect()
+        let missed = |row: usize| {
+            let lately = &self.silent[(row + 1).saturating_sub(SILENCE_STEPS)..=row];
+            from <= Severity::Medium && lately.iter().filter(|silent| **silent).count() > LONGEST_SILENCE
+        };
+        (0..self.severity.len()).map(|row| self.severity[row] >= from || missed(row)).collect()
+    }
+
+    /// The row of a step; none before the first judged one.
+    fn row(&self, at: TimestampMs) -> Option<usize> {
+        usize::try_from(at.since_ms(self.from).div_euclid(STEP_MS)).ok()
     }
 
     /// The rows whose steps lie inside a fault.

@@ -111,6 +111,8 @@ pub struct Model {
     pub(crate) thresholds: Thresholds,
     pub(crate) training: TrainingSummary,
     pub(crate) self_test: Vec<SelfTestRow>,
+    /// What it says of the rows that it was trained on. Not in the file: after a start the past is empty.
+    pub(crate) past: Past,
 }
 
 /// What a model was trained on.
@@ -251,7 +253,7 @@ impl Model {
                 .row(place)
                 .unwrap_or_else(|| inputs.values.row(*row).to_slice().unwrap_or_default()),
         };
-        past.begin(&self.version, self.created_at);
+        past.begin(&self.version, self.created_at, &self.past);
         let rows: Vec<Row<'_>> = warm.iter().enumerate().map(row).collect();
         let judgements = self.judge.judge(self.layout(), &rows, inputs.at, past);
         let scored = |(place, (row, judgement)): (usize, (usize, judge::Judgement))| Scored {

@@ -104,6 +104,17 @@ impl Recent {
         evidence.min(self.tail.evidence(evidence))
     }
 
+    /// The same memory for the steps of `memory`, where each of its own stood for several: what it weighs is counted in
+    /// steps.
+    #[must_use]
+    pub fn in_steps_of(mut self, memory: Memory) -> Self {
+        let steps = (self.memory.step_ms as f64 / memory.step_ms as f64) as f32;
+        self.counts.iter_mut().for_each(|count| *count *= steps);
+        self.training *= steps;
+        // The tail is made of shares, which stay.
+        Self { memory, ..self }
+    }
+
     fn refresh(&mut self, at: TimestampMs) {
         let period = at.0.div_euclid(REFRESH_MS);
         if period == self.period {
@@ -181,6 +192,27 @@ mod tests {
         for evidence in [0.0, 0.05, 0.73, 1.69, 1.71, 2.4, 5.9, 8.0] {
             let judged = fresh().judge(evidence, TimestampMs(0));
             assert!((judged - evidence).abs() < 0.01, "{evidence} -> {judged}");
+        }
+    }
+
+    /// A row that stands for ten steps weighs as much as ten steps of the same evidence.
+    #[test]
+    fn a_sample_of_the_steps_tells_the_same() {
+        let memory = |step_ms| Memory::new(Memory::DEFAULT_FADE, step_ms);
+        let (mut sample, mut all) = (Recent::new(memory(10 * MINUTE)), fresh());
+        for (row, evidence) in lawful(2_000).enumerate() {
+            let evidence = 1.5 * evidence;
+            for step in 0..10 {
+                all.judge(evidence, TimestampMs((10 * row as i64 + step) * MINUTE));
+            }
+            sample.judge(evidence, TimestampMs(10 * row as i64 * MINUTE));
+        }
+        let mut sample = sample.in_steps_of(memory(MINUTE));
+        for (step, evidence) in (20_000..).zip([0.5, 1.0, 1.7, 2.5, 4.0]) {
+            let [sample, all] =
+                [&mut sample, &mut all].map(|recent| recent.judge(evidence, TimestampMs(step * MINUTE)));
+            assert!((sample - all).abs() < 1e-3, "{evidence}: {sample} {all}");
+            assert!(all < 0.9 * evidence);
         }
     }
 

@@ -11,8 +11,8 @@ mod plain;
 mod training;
 
 use super::{
-    ColumnScale, Judge, MAX_VERSION_BYTES, Member, MemberKind, Members, Model, ModelError, Scales, Scaling,
-    Scorer, SelfTestRow,
+    ColumnScale, Judge, MAX_VERSION_BYTES, Member, MemberKind, Members, Model, ModelError, Past, Scales,
+    Scaling, Scorer, SelfTestRow,
     file::{self, Format},
     self_test,
 };
@@ -125,6 +125,7 @@ impl Model {
                 .map_err(|error| ModelError::invalid("the thresholds", error))?,
             training: read_training(required("the training summary", message.training)?)?,
             self_test: read_self_test(layout, format, message.self_test)?,
+            past: Past::none(),
             schema,
         })
     }

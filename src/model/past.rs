@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, VecDeque};
 /// Steps over which a raw score is held.
 pub(super) const HELD_STEPS: usize = 5;
 
-/// What the entities of a detector showed lately, see [`Recent`]. It belongs to one model: the next one was
-/// trained on newer rows and begins anew.
+/// What the entities of a detector showed lately, see [`Recent`]. It belongs to one model, whose evidence it is. The next
+/// one begins with what it says itself of the rows that it was trained on.
 #[derive(Clone, Debug, Default)]
 pub struct Past {
     /// None: nothing is remembered, and evidence is that of the training alone.
@@ -45,7 +45,7 @@ impl Past {
         Self { memory: Some(memory), ..Self::default() }
     }
 
-    /// Bytes that one entity takes: a memory for each member of a model.
+    /// Bytes that one entity takes: a memory for each member of a model. A model that was trained here has as many again.
     #[must_use]
     pub fn bytes_an_entity() -> usize {
         let held = HELD_STEPS * size_of::<(TimestampMs, f64)>();
@@ -63,11 +63,16 @@ impl Past {
         self.entities.len()
     }
 
-    /// Begins a step of this model.
-    pub(super) fn begin(&mut self, version: &str, created_at: TimestampMs) {
-        if self.of.as_ref().is_none_or(|(of, at)| of != version || *at != created_at) {
-            self.entities.clear();
-            self.of = Some((version.to_owned(), created_at));
+    /// Begins a step of this model; `of_training` is what it says of the rows that it was trained on.
+    pub(super) fn begin(&mut self, version: &str, created_at: TimestampMs, of_training: &Self) {
+        if self.of.as_ref().is_some_and(|(of, at)| of == version && *at == created_at) {
+            return;
+        }
+        self.of = Some((version.to_owned(), created_at));
+        self.entities.clear();
+        if let Some(memory) = self.memory {
+            let known = of_training.entities.iter();
+            self.entities.extend(known.map(|(entity, known)| (entity.clone(), known.in_steps_of(memory))));
         }
     }
 
@@ -100,6 +105,15 @@ impl Past {
     }
 }
 
+// === impl Entity ===
+
+impl Entity {
+    fn in_steps_of(&self, memory: Memory) -> Self {
+        let recent = self.recent.iter().map(|recent| recent.clone().in_steps_of(memory)).collect();
+        Self { last: self.last, recent, raw: VecDeque::new() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +131,35 @@ mod tests {
         };
         let seen: Vec<f64> = (0..6).map(&mut held).collect();
         assert_eq!(seen, [4.0, 2.5, 2.5, 2.5, 2.5, 1.0]);
+    }
+
+    /// Every tenth step was a training row, and each was far out: so what is far out is ordinary already.
+    #[test]
+    fn a_new_model_begins_with_what_it_says_of_its_training() {
+        const STEP_MS: i64 = 60_000;
+        let fade = Duration::from_secs(3 * 86_400);
+        let (restless, unknown) = (LabelSet::from_pairs([("instance", "a")]).unwrap(), LabelSet::empty());
+        let mut of_training = Past::new(Memory::new(fade, 10 * STEP_MS));
+        let (rows, last) = (6 * 24 * 3, TimestampMs(6 * 24 * 3 * 10 * STEP_MS));
+        for row in 1..=rows {
+            of_training.judge(&restless, TimestampMs(row * 10 * STEP_MS), &mut [3.0]);
+        }
+        let mut past = Past::new(Memory::new(fade, STEP_MS));
+        past.begin("first", last, &of_training);
+        let mut said = |entity: &LabelSet, minutes: i64| {
+            let mut evidence = [3.0];
+            past.judge(entity, last.plus_ms(minutes * STEP_MS), &mut evidence);
+            evidence[0]
+        };
+        assert!(said(&restless, 1) < 0.5, "three days of it");
+        assert!(said(&unknown, 1) > 2.99, "of this one there is nothing");
+        // An hour later the tail is drawn anew, in steps: the hour weighs as much as it is long.
+        assert!(said(&restless, 61) < 0.5);
+        assert_eq!(past.entity_count(), 2);
+        past.begin("first", last, &Past::none());
+        assert_eq!(past.entity_count(), 2, "the same model goes on");
+        past.begin("second", last, &Past::none());
+        assert_eq!(past.entity_count(), 0, "another one that was not trained here knows nothing");
     }
 
     #[test]

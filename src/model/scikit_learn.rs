@@ -22,8 +22,8 @@ pub use calibration::Calibration;
 pub use error::{ScikitLearnError, TreeProblem};
 
 use super::{
-    Judge, MAX_VERSION_BYTES, Model, PLAIN_WINDOW_STEPS, Plain, PlainColumn, SelfTestRow, TrainingSummary,
-    plain::self_test_columns,
+    Judge, MAX_VERSION_BYTES, Model, PLAIN_WINDOW_STEPS, Past, Plain, PlainColumn, SelfTestRow,
+    TrainingSummary, plain::self_test_columns,
 };
 use crate::{
     calibrate::Thresholds,
@@ -149,6 +149,7 @@ impl ScikitLearnForest {
             thresholds: settings.thresholds,
             training,
             self_test: Vec::new(),
+            past: Past::none(),
         };
         model.self_test = self_test(&model);
         Ok((model, calibration))

@@ -124,7 +124,8 @@ pub fn fit(
     let tails = raw.iter().map(|raw| Tail::fit(&pick(raw, &normal))).collect::<Result<Vec<_>, _>>()?;
     let evidence = combined(&raw, &tails);
     // What will be judged beside a recent past is calibrated beside one.
-    let beside_past = beside_past(&raw, &tails, rows, past(rows, settings));
+    let mut past = past(rows, settings);
+    let beside_past = beside_past(&raw, &tails, rows, &mut past);
     let tail = tail_of_means(&pick(&beside_past, &normal))?;
     let members = MemberKind::ALL
         .into_iter()
@@ -134,7 +135,7 @@ pub fn fit(
         .collect::<Result<Vec<_>, TrainError>>()?;
     let rankers = rankers(layout, &scaled[..n], &normal)?;
     let judge = Judge::Members(Members { scaling, members, rankers, tail });
-    Ok(model_of(schema, judge, rows, settings, &evidence))
+    Ok(Model { past, ..model_of(schema, judge, rows, settings, &evidence) })
 }
 
 /// What ranks beside the members: nothing of it is fitted, so its scores need no cross-fit.
@@ -158,7 +159,7 @@ fn past(rows: &TrainingRows, settings: &TrainSettings) -> Past {
 }
 
 /// The weighted evidence of the members for each row, beside what its entity showed before it.
-fn beside_past(raw: &[Vec<f64>], tails: &[Tail], rows: &TrainingRows, mut past: Past) -> Vec<f64> {
+fn beside_past(raw: &[Vec<f64>], tails: &[Tail], rows: &TrainingRows, past: &mut Past) -> Vec<f64> {
     let judge = |(row, entity): (usize, &usize)| {
         let evidence = |(raw, tail): (&Vec<f64>, &Tail)| evidence_of(tail.probability(raw[row]));
         let mut evidence: Vec<f64> = raw.iter().zip(tails).map(evidence).collect();
@@ -199,6 +200,7 @@ pub(super) fn model_of(
         thresholds: settings.thresholds,
         training: summary(rows, settings),
         self_test: Vec::new(),
+        past: Past::none(),
     };
     model.self_test = self_test(&model, rows, evidence);
     model
