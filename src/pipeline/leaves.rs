@@ -42,8 +42,13 @@ pub struct LeafMemory {
 impl LeafTable {
     /// Files the leaves of `plan` and says where they are.
     pub fn register(&mut self, plan: &Plan) -> LeafPlaces {
-        self.retention_ms = self.retention_ms.max(plan.retention_ms());
-        plan.leaves().iter().map(|leaf| self.place(leaf)).collect()
+        self.file(plan.leaves(), plan.retention_ms())
+    }
+
+    /// Files `leaves`, which look back so far, and says where they are.
+    pub fn file(&mut self, leaves: &[Leaf], back_ms: i64) -> LeafPlaces {
+        self.retention_ms = self.retention_ms.max(back_ms);
+        leaves.iter().map(|leaf| self.place(leaf)).collect()
     }
 
     fn place(&mut self, leaf: &Leaf) -> usize {

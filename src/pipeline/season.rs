@@ -89,7 +89,7 @@ impl Season {
         &mut self,
         seasonal: &SeasonalInputs,
         scored: &mut [Scored],
-        name: impl Fn(usize) -> String,
+        name: impl Fn(usize, &LabelSet) -> String,
     ) -> Vec<Option<Seasonal>> {
         let entities: Vec<LabelSet> = scored.iter().map(|scored| scored.entity.clone()).collect();
         let lasting: Vec<f64> = scored.iter().map(|scored| self.lasting(scored)).collect();
@@ -122,7 +122,7 @@ impl Season {
         &mut self,
         seasonal: &SeasonalInputs,
         scored: &mut Scored,
-        name: impl Fn(usize) -> String,
+        name: impl Fn(usize, &LabelSet) -> String,
     ) -> Option<Seasonal> {
         let units = units(seasonal, scored.row);
         let furthest = furthest(seasonal, scored.row, &units)?;
@@ -134,7 +134,7 @@ impl Season {
         set(scored, p);
         scored.contributions = contributions(&units);
         Some(Seasonal::Unusual {
-            feature: name(furthest.feature),
+            feature: name(furthest.feature, &scored.entity),
             usual: furthest.usual,
             missed: furthest.missed,
         })

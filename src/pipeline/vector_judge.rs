@@ -15,10 +15,8 @@ use super::{
 };
 use crate::{
     calibrate::{Memory, Severity, SeverityTracker},
-    explain::AnomalyType,
     features::{
-        FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, InputLayout, Inputs, SeasonalInputs,
-        Statistic, StepBackwards,
+        FeatureMatrix, FeatureWindows, InputLayout, Inputs, SeasonalInputs, Statistic, StepBackwards,
     },
     model::{History, Model, Past, Scored},
     series::{LabelSet, TimestampMs},
@@ -29,8 +27,6 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub struct VectorJudge {
     settings: DetectorSettings,
-    /// One for each feature.
-    types: Vec<AnomalyType>,
     windows: FeatureWindows,
     trackers: BTreeMap<LabelSet, SeverityTracker>,
     /// Until when a violation is remembered, for those that had one.
@@ -56,7 +52,6 @@ impl VectorJudge {
     #[must_use]
     pub fn new(settings: DetectorSettings) -> Self {
         Self {
-            types: types(&settings.schema),
             windows: FeatureWindows::new(&settings.schema),
             trackers: BTreeMap::new(),
             watched_until: BTreeMap::new(),
@@ -169,7 +164,7 @@ impl VectorJudge {
         let chosen = |entity: &LabelSet| !only_known || model.knows(entity);
         let rules = &self.settings.rules;
         let mut scored = model.score_gated(inputs, &mut self.past, chosen, |entity| rules.gates(entity));
-        let name = |feature: usize| model.schema().features()[feature].name.clone();
+        let name = |feature: usize, entity: &LabelSet| model.schema().name_of(feature, entity).to_owned();
         let said_by_season = match (&mut self.season, seasonal) {
             (Some(season), Some(seasonal)) => season.judge(seasonal, &mut scored, name),
             _ => vec![None; scored.len()],
@@ -203,29 +198,24 @@ impl VectorJudge {
         let history = History { windows: &self.windows, since: tracker.since(), peak: tracker.peak() };
         let mut verdict = match (model, scored) {
             (Some(model), Some((scored, seasonal))) => {
-                verdict(model, &self.types, inputs, scored, seasonal, severity, &history)
+                verdict(model, inputs, scored, seasonal, severity, &history)
             }
             _ => unscored(&settings.schema, inputs, row, severity, &history),
         };
         verdict.anomaly_score = score;
-        add_violations(&mut verdict, violations, |feature| self.type_of(feature));
-        add_filled(&mut verdict, &self.filled_of(inputs, row));
+        add_violations(&mut verdict, violations, &settings.schema);
+        add_filled(&mut verdict, &self.filled_of(inputs, row), &settings.schema);
         Some(verdict)
-    }
-
-    fn type_of(&self, feature: &str) -> Option<AnomalyType> {
-        let features = self.settings.schema.features();
-        features.iter().position(|column| column.name == feature).map(|place| self.types[place])
     }
 
     /// The values of a row that are anomalies by themselves, and how severe the worst is.
     fn violations(&self, inputs: &Inputs, row: usize) -> (Vec<Violation>, Severity) {
-        let features = self.settings.schema.features();
-        let layout = InputLayout { n_features: features.len() };
+        let (schema, entity) = (&self.settings.schema, &inputs.entities[row]);
+        let layout = InputLayout { n_features: schema.features().len() };
         let value = |feature| inputs.values[[row, layout.column(feature, Statistic::Value)]];
-        let values = (0..features.len()).map(value);
-        let name = |feature: usize| features[feature].name.as_str();
-        let (mut violations, mut worst) = self.settings.rules.violations(&inputs.entities[row], values, name);
+        let values = (0..layout.n_features).map(value);
+        let name = |feature: usize| schema.name_of(feature, entity);
+        let (mut violations, mut worst) = self.settings.rules.violations(entity, values, name);
         for DroppedToZero { feature, before, .. } in of_row(&self.dropped, row, |drop| drop.row) {
             let breach = Breach::DroppedToZero { known_ms: before.known_ms, ever: before.ever };
             violations.push(Violation { feature: name(*feature).to_owned(), seen: 0.0, breach });
@@ -235,12 +225,12 @@ impl VectorJudge {
     }
 
     /// Name and value of the features of a row that were filled in.
-    fn filled_of(&self, inputs: &Inputs, row: usize) -> Vec<(&str, f64)> {
-        let features = self.settings.schema.features();
-        let layout = InputLayout { n_features: features.len() };
+    fn filled_of<'a>(&'a self, inputs: &'a Inputs, row: usize) -> Vec<(&'a str, f64)> {
+        let schema = &self.settings.schema;
+        let layout = InputLayout { n_features: schema.features().len() };
         let named = |Filled { feature, .. }: &Filled| {
             let value = inputs.values[[row, layout.column(*feature, Statistic::Value)]];
-            (features[*feature].name.as_str(), value)
+            (schema.name_of(*feature, &inputs.entities[row]), value)
         };
         of_row(&self.filled, row, |filled| filled.row).iter().map(named).collect()
     }
@@ -285,11 +275,6 @@ fn zero_watch(settings: &DetectorSettings) -> ZeroWatch {
 fn gap_filler(settings: &DetectorSettings) -> GapFiller {
     let schema = &settings.schema;
     GapFiller::new(schema.step_ms().saturating_mul(schema.window_steps() as i64))
-}
-
-fn types(schema: &FeatureSchema) -> Vec<AnomalyType> {
-    let of = |feature: &FeatureColumn| AnomalyType::of_feature(&feature.name, &feature.expression);
-    schema.features().iter().map(of).collect()
 }
 
 fn season(settings: &DetectorSettings) -> Option<Season> {

@@ -12,9 +12,10 @@ use crate::{
         matrix::{Cell, Matrix},
         range::{Arguments, RangeFunction, Reading, between, floats_between},
         rows::Follower,
+        series::SeriesValue,
     },
     series::{HistogramSample, Sample, TimestampMs, is_stale_marker},
-    window::SeriesView,
+    window::{Samples, SeriesView},
 };
 use std::{borrow::Cow, sync::Arc};
 
@@ -61,8 +62,9 @@ impl LeafBuilder {
     /// that is asked for, or nothing.
     #[must_use]
     pub fn reads(&self) -> Option<(TimestampMs, TimestampMs)> {
-        let wants_all = matches!(self.request.read, Read::Range { .. } | Read::Samples { .. });
-        self.stretch.filter(|_| wants_all)
+        let newest_alone =
+            matches!(self.request.read, Read::Newest | Read::NewestTime | Read::Series(SeriesValue::Gauge));
+        self.stretch.filter(|_| !newest_alone)
     }
 
     /// Takes in what the next series has to say.
@@ -79,6 +81,7 @@ impl LeafBuilder {
                 self.range(view, budget, stretch, range_ms, function, arguments)
             }
             Read::Samples { .. } => self.samples(view, budget, stretch),
+            Read::Series(value) => self.one_series(view, budget, stretch, value),
         }
     }
 
@@ -135,6 +138,28 @@ impl LeafBuilder {
         Ok(())
     }
 
+    fn one_series(
+        &mut self,
+        view: &SeriesView<'_>,
+        budget: &mut Budget,
+        stretch: (TimestampMs, TimestampMs),
+        value: SeriesValue,
+    ) -> Result<(), EvalError> {
+        let floats = SeriesView { histograms: &[], ..*view };
+        let mut rate = |view, range_ms| {
+            self.range(view, budget, stretch, range_ms, RangeFunction::Rate, Arguments::default())
+        };
+        match value {
+            SeriesValue::Rate { range_ms } => rate(&floats, range_ms),
+            SeriesValue::ObservationRate { .. } if view.histograms.is_empty() => Ok(()),
+            SeriesValue::ObservationRate { range_ms } => {
+                let none: &[Sample] = &[];
+                rate(&SeriesView { samples: Samples::from(none), ..*view }, range_ms)
+            }
+            SeriesValue::Gauge => self.newest(&floats, budget, stretch, Newest::Value),
+        }
+    }
+
     fn range(
         &mut self,
         view: &SeriesView<'_>,
@@ -162,7 +187,8 @@ impl LeafBuilder {
             let read = Reading { labels: view.labels, samples, histograms: &histograms, times, range_ms };
             function.remark(read, &self.cells[start..], |_| arguments, 0, &mut self.remarks);
         }
-        self.end_row(start, view, function.keeps_name());
+        let is_series = matches!(self.request.read, Read::Series(_));
+        self.end_row(start, view, is_series || function.keeps_name());
         Ok(())
     }
 
