@@ -1,7 +1,7 @@
 //! The answer to a leaf request, series by series.
 
 use super::{
-    LeafMatrix, LeafRequest, LeafRows, Read,
+    LeafMatrix, LeafRequest, LeafRows, Read, Times,
     answer::{Answer, RangeSeries},
 };
 use crate::{
@@ -10,12 +10,12 @@ use crate::{
         annotation::Remarks,
         labels,
         matrix::{Cell, Matrix},
-        range::{Arguments, RangeFunction, Reading, between, floats_between},
+        range::{Arguments, RangeFunction, Reading, between, floats_between, rate_between_resets},
         rows::Follower,
         series::SeriesValue,
     },
     series::{HistogramSample, Sample, TimestampMs, is_stale_marker},
-    window::{Samples, SeriesView},
+    window::SeriesView,
 };
 use std::{borrow::Cow, sync::Arc};
 
@@ -145,19 +145,38 @@ impl LeafBuilder {
         stretch: (TimestampMs, TimestampMs),
         value: SeriesValue,
     ) -> Result<(), EvalError> {
-        let floats = SeriesView { histograms: &[], ..*view };
-        let mut rate = |view, range_ms| {
-            self.range(view, budget, stretch, range_ms, RangeFunction::Rate, Arguments::default())
-        };
+        let (after, until) = stretch;
         match value {
-            SeriesValue::Rate { range_ms } => rate(&floats, range_ms),
+            SeriesValue::Gauge => {
+                let floats = SeriesView { histograms: &[], ..*view };
+                self.newest(&floats, budget, stretch, Newest::Value)
+            }
+            SeriesValue::Rate { range_ms } => {
+                let samples = view.samples.between(after, until, &mut self.scratch);
+                let samples = without_stale_markers(samples, &mut self.unmarked);
+                rates(&mut self.cells, &self.request.times, range_ms, samples, budget)?;
+                self.end_series(view);
+                Ok(())
+            }
             SeriesValue::ObservationRate { .. } if view.histograms.is_empty() => Ok(()),
             SeriesValue::ObservationRate { range_ms } => {
-                let none: &[Sample] = &[];
-                rate(&SeriesView { samples: Samples::from(none), ..*view }, range_ms)
+                let histograms = live_histograms(between(view.histograms, after, until));
+                let count = |sample: &HistogramSample| Sample {
+                    timestamp: sample.timestamp,
+                    value: sample.histogram.count,
+                };
+                let counts: Vec<Sample> = histograms.iter().map(count).collect();
+                rates(&mut self.cells, &self.request.times, range_ms, &counts, budget)?;
+                self.end_series(view);
+                Ok(())
             }
-            SeriesValue::Gauge => self.newest(&floats, budget, stretch, Newest::Value),
         }
+    }
+
+    /// Ends a row of a cell for each step, which keeps its labels.
+    fn end_series(&mut self, view: &SeriesView<'_>) {
+        let start = self.cells.len() - self.request.times.count();
+        self.end_row(start, view, true);
     }
 
     fn range(
@@ -187,8 +206,7 @@ impl LeafBuilder {
             let read = Reading { labels: view.labels, samples, histograms: &histograms, times, range_ms };
             function.remark(read, &self.cells[start..], |_| arguments, 0, &mut self.remarks);
         }
-        let is_series = matches!(self.request.read, Read::Series(_));
-        self.end_row(start, view, is_series || function.keeps_name());
+        self.end_row(start, view, function.keeps_name());
         Ok(())
     }
 
@@ -256,6 +274,24 @@ fn newest_of_either(
             .filter(|newest| !newest.histogram.is_stale_marker())
             .map(|newest| what.of_histogram(newest)),
     }
+}
+
+/// A cell for each step: the rate of a counter with these samples.
+fn rates(
+    cells: &mut Vec<Cell>,
+    times: &Times,
+    range_ms: i64,
+    samples: &[Sample],
+    budget: &mut Budget,
+) -> Result<(), EvalError> {
+    budget.hold(times.count())?;
+    for at in times.steps() {
+        let look = times.looks_at(at);
+        let within = floats_between(samples, look.plus_ms(range_ms.saturating_neg()), look);
+        budget.work(within.len())?;
+        cells.push(rate_between_resets(within).map(Point::Float));
+    }
+    Ok(())
 }
 
 /// The histograms but the stale markers.
