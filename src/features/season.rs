@@ -144,6 +144,11 @@ impl SeasonalBaselines {
         self.entities.retain(|_, history| at.since_ms(history.last()) <= FORGET_AFTER_MS);
     }
 
+    /// Drops one entity.
+    pub fn forget(&mut self, entity: &LabelSet) {
+        self.entities.remove(entity);
+    }
+
     /// Whether anything is remembered of an entity.
     #[must_use]
     pub fn holds(&self, entity: &LabelSet) -> bool {

@@ -130,6 +130,11 @@ impl FeatureWindows {
         self.entities.retain(|_, window| window.newest_at >= oldest);
     }
 
+    /// Drops one entity.
+    pub fn forget(&mut self, entity: &LabelSet) {
+        self.entities.remove(entity);
+    }
+
     /// The last `window_steps` steps of one feature, oldest first, NaN where one is missing. Empty for an entity or a
     /// feature that is not there.
     #[must_use]

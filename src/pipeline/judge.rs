@@ -80,7 +80,11 @@ impl Judge {
         let answer_of = |places: &LeafPlaces| places.iter().map(|place| &leaves[*place]).collect::<Vec<_>>();
         let mut answers = places.iter().map(answer_of);
         let (matrix, left_out) = match &mut self.source {
-            Source::Series(series) => series.matrix(&answers.next().unwrap_or_default(), at),
+            Source::Series(series) => {
+                let step = series.step(&answers.next().unwrap_or_default(), at);
+                step.gave_way.iter().for_each(|entity| self.vectors.forget(entity));
+                (step.matrix, step.left_out)
+            }
             Source::Features(features) => {
                 let by = self.vectors.settings().schema.by();
                 (joined(features, by, answers, at, &mut failed_features), 0)

@@ -75,6 +75,13 @@ impl Season {
         }
     }
 
+    /// Forgets one entity.
+    pub(super) fn forget(&mut self, entity: &LabelSet) {
+        self.features.forget(entity);
+        self.strangeness.forget(entity);
+        self.entities.remove(entity);
+    }
+
     /// Takes the values of a step, and says what is usual.
     pub(super) fn take(&mut self, inputs: &Inputs) -> SeasonalInputs {
         let seasonal = self.features.push_inputs(inputs);

@@ -40,15 +40,33 @@ pub(super) struct SeriesSource {
 
 /// Who has a place among those that are judged.
 ///
-/// A place is kept for as long as its owner was silent for no more than a window; then it goes to the next newcomer.
-/// Of those that come at one step, the first in label order get the places that are free. So nobody that is judged is
-/// driven out, and the same samples give the same choice.
+/// Whoever has a place keeps it as long as nobody needs it. Where none is free, those who were silent for longer than a
+/// window make room, the longest silent first. Of newcomers at one step, the first in label order get the places there
+/// are. So nobody that is judged is driven out, no more are remembered than have a place, and the same samples give the
+/// same choice.
 #[derive(Debug)]
 struct Places {
     max: usize,
     window_ms: i64,
     /// Owners with their last step, ascending.
     owners: Vec<(LabelSet, TimestampMs)>,
+}
+
+/// What became of the series of a step.
+struct Assigned<T> {
+    /// Those with a place, ascending.
+    kept: Vec<(LabelSet, T)>,
+    /// Those who made room.
+    gave_way: Vec<LabelSet>,
+}
+
+/// The values of a step, and what else there is to say of it.
+pub(super) struct SeriesStep {
+    pub(super) matrix: FeatureMatrix,
+    /// Series that have no place.
+    pub(super) left_out: usize,
+    /// Series that lost theirs: they are to be forgotten.
+    pub(super) gave_way: Vec<LabelSet>,
 }
 
 /// What is read of the series of `settings`: own scores never, and buckets of classic histograms only where a selector
@@ -114,47 +132,71 @@ impl SeriesSource {
         }
     }
 
-    /// The values of all series that have a place, and how many have none.
-    pub(super) fn matrix(&mut self, answers: &[&LeafMatrix], at: TimestampMs) -> (FeatureMatrix, usize) {
+    /// The values of all series that have a place.
+    pub(super) fn step(&mut self, answers: &[&LeafMatrix], at: TimestampMs) -> SeriesStep {
         let all = self.plan.evaluate(answers, &mut self.memory, entity);
-        let (count, kept) = (all.len(), self.places.assign(all, at));
+        let count = all.len();
+        let Assigned { kept, gave_way } = self.places.assign(all, at);
         let left_out = count - kept.len();
         let (entities, values): (Vec<LabelSet>, Vec<f64>) = kept.into_iter().unzip();
         let finite = |value: f64| if value.is_finite() { value } else { f64::NAN };
         let values = Array2::from_shape_fn((values.len(), 1), |(row, _)| finite(values[row]));
-        (FeatureMatrix { at, entities, values, ambiguous: vec![0] }, left_out)
+        let matrix = FeatureMatrix { at, entities, values, ambiguous: vec![0] };
+        SeriesStep { matrix, left_out, gave_way }
     }
 }
 
 // === impl Places ===
 
 impl Places {
-    /// Those of `series` (ascending) that have a place at this step.
-    fn assign<T>(&mut self, series: Vec<(LabelSet, T)>, at: TimestampMs) -> Vec<(LabelSet, T)> {
-        let oldest = at.plus_ms(-self.window_ms);
-        self.owners.retain(|(_, last)| *last >= oldest);
-        let mut free = self.max - self.owners.len();
-        let mut newcomers = Vec::new();
-        let mut kept = Vec::with_capacity(series.len());
+    /// Gives places to `series` (ascending) at this step.
+    fn assign<T>(&mut self, series: Vec<(LabelSet, T)>, at: TimestampMs) -> Assigned<T> {
         let mut owners = self.owners.iter_mut().peekable();
-        for (entity, value) in series {
-            while owners.next_if(|(owner, _)| *owner < entity).is_some() {}
-            match owners.next_if(|(owner, _)| *owner == entity) {
-                Some((_, last)) => *last = at,
-                None if free > 0 => {
-                    free -= 1;
-                    newcomers.push((entity.clone(), at));
+        let mut is_owner = |entity: &LabelSet| {
+            while owners.next_if(|(owner, _)| owner < entity).is_some() {}
+            let owner = owners.next_if(|(owner, _)| owner == entity);
+            owner.map(|(_, last)| *last = at).is_some()
+        };
+        let owned: Vec<bool> = series.iter().map(|(entity, _)| is_owner(entity)).collect();
+        let newcomers = owned.iter().filter(|owned| !**owned).count();
+        let gave_way = self.make_room(newcomers, at);
+        let mut free = self.max - self.owners.len();
+        let mut kept = Vec::with_capacity(series.len());
+        let before = self.owners.len();
+        for ((entity, value), is_owned) in series.into_iter().zip(owned) {
+            if !is_owned {
+                if free == 0 {
+                    continue;
                 }
-                None => continue,
+                free -= 1;
+                self.owners.push((entity.clone(), at));
             }
             kept.push((entity, value));
         }
-        if !newcomers.is_empty() {
-            self.owners.append(&mut newcomers);
+        if self.owners.len() > before {
             // The stable sort finds both sorted runs and merges them.
             self.owners.sort_by(|a, b| a.0.cmp(&b.0));
         }
-        kept
+        Assigned { kept, gave_way }
+    }
+
+    /// Takes as many places as `newcomers` lack from owners that were silent for longer than a window, where there are
+    /// such.
+    fn make_room(&mut self, newcomers: usize, at: TimestampMs) -> Vec<LabelSet> {
+        let lacking = newcomers.saturating_sub(self.max - self.owners.len());
+        if lacking == 0 {
+            return Vec::new();
+        }
+        let oldest = at.plus_ms(self.window_ms.saturating_neg());
+        let is_silent = |(_, last): &&(LabelSet, TimestampMs)| *last < oldest;
+        let mut silent: Vec<(TimestampMs, LabelSet)> =
+            self.owners.iter().filter(is_silent).map(|(owner, last)| (*last, owner.clone())).collect();
+        silent.sort();
+        silent.truncate(lacking);
+        let mut gave_way: Vec<LabelSet> = silent.into_iter().map(|(_, owner)| owner).collect();
+        gave_way.sort();
+        self.owners.retain(|(owner, _)| gave_way.binary_search(owner).is_err());
+        gave_way
     }
 }
 
@@ -215,7 +257,7 @@ mod tests {
         let mut places = Places { max, window_ms: WINDOW_STEPS, owners: Vec::new() };
         let step = |(at, names): (usize, &&str)| {
             let series = names.chars().map(|name| (set(&[("n", &name.to_string())]), name)).collect();
-            places.assign(series, TimestampMs(at as i64)).into_iter().map(|(_, name)| name).collect()
+            places.assign(series, TimestampMs(at as i64)).kept.into_iter().map(|(_, name)| name).collect()
         };
         steps.iter().enumerate().map(step).collect()
     }
@@ -227,6 +269,22 @@ mod tests {
         let with_a_gap = ["bd", "acd", "acd", "bcd"];
         assert_eq!(assign(2, &with_a_gap), ["bd", "d", "d", "bd"], "a short silence costs nothing");
         assert_eq!(assign(2, &["bd", "cd", "cd", "cd", "cd", "bcd"]), ["bd", "d", "d", "d", "cd", "cd"]);
+    }
+
+    /// Until somebody needs it, a place is kept however long its owner is silent; then the longest silent goes first.
+    #[test]
+    fn whoever_gives_way_is_named_to_be_forgotten() {
+        let mut places = Places { max: 3, window_ms: WINDOW_STEPS, owners: Vec::new() };
+        let mut gave_way = |at: i64, names: &str| -> Vec<LabelSet> {
+            let series = names.chars().map(|name| (set(&[("n", &name.to_string())]), ())).collect();
+            places.assign(series, TimestampMs(at)).gave_way
+        };
+        assert_eq!(gave_way(0, "abc"), []);
+        assert_eq!(gave_way(2, "bc"), []);
+        assert_eq!(gave_way(10, "c"), [], "a and b are silent, and nobody needs their places");
+        assert_eq!(gave_way(11, "cd"), [set(&[("n", "a")])]);
+        assert_eq!(gave_way(12, "abcd"), [], "b is back in its place, a is new and finds none");
+        assert_eq!(gave_way(30, "efgh"), ["b", "c", "d"].map(|name| set(&[("n", name)])));
     }
 
     proptest! {

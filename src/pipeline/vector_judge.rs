@@ -90,6 +90,18 @@ impl VectorJudge {
         self.silence.standing()
     }
 
+    /// Forgets an entity of which nothing was heard for a window: it is as new when it comes back. What was gathered of
+    /// it to train on stays, which is bounded by itself.
+    pub(super) fn forget(&mut self, entity: &LabelSet) {
+        self.windows.forget(entity);
+        self.past.forget(entity);
+        self.zero_watch.forget(entity);
+        self.gap_filler.forget(entity);
+        if let Some(season) = &mut self.season {
+            season.forget(entity);
+        }
+    }
+
     /// Takes the vectors of a step into the windows: the first half of a step.
     ///
     /// # Errors

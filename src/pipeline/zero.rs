@@ -114,6 +114,11 @@ impl ZeroWatch {
         Self { fade_ms, window_steps, entities: BTreeMap::new() }
     }
 
+    /// Forgets one entity.
+    pub(super) fn forget(&mut self, entity: &LabelSet) {
+        self.entities.remove(entity);
+    }
+
     /// Takes the values of a step, as they were seen; gives the zeros that are drops, row by row.
     pub(super) fn take(&mut self, matrix: &FeatureMatrix) -> Vec<DroppedToZero> {
         let at = matrix.at;

@@ -96,9 +96,24 @@ pub fn fit(
     rows: &TrainingRows,
     settings: &TrainSettings,
 ) -> Result<Model, TrainError> {
+    fit_on_some(schema, rows, settings, usize::MAX)
+}
+
+/// As [`fit()`], but only `most` of the rows, drawn by the seed, are shown to forests and tails. What is ordinary for each
+/// entity is learned from all of them: with thousands of entities that takes far more rows than a forest does.
+///
+/// # Errors
+/// When there are too few rows or a setting is out of its range.
+pub fn fit_on_some(
+    schema: FeatureSchema,
+    rows: &TrainingRows,
+    settings: &TrainSettings,
+    most: usize,
+) -> Result<Model, TrainError> {
     let layout = InputLayout { n_features: schema.features().len() };
     let hyperparams = check(layout, rows, settings)?;
     let scaling = Scaling::fit(layout, rows.values.view(), &rows.entity_of, &rows.entities);
+    let (span, rows) = (summary(rows, settings), &*rows.drawn(most.max(MIN_ROWS), settings.hyperparams.seed));
     let mut scaled: Vec<ScaledRow> = rows
         .entity_of
         .iter()
@@ -132,7 +147,9 @@ pub fn fit(
         .zip(tails)
         .map(|((kind, (rows, fit)), tail)| Ok(Member { kind, scorer: fit(rows.view())?, tail }))
         .collect::<Result<Vec<_>, TrainError>>()?;
-    Ok(model_of(schema, Judge::Members(Members { scaling, members, tail }), rows, settings, &evidence))
+    let model =
+        model_of(schema, Judge::Members(Members { scaling, members, tail }), rows, settings, &evidence);
+    Ok(Model { training: span, ..model })
 }
 
 /// An empty past for the walk through the training rows. Where they are a sample, each stands for several steps.

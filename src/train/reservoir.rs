@@ -5,8 +5,11 @@ use crate::{
     model::MIN_ENTITY_ROWS,
     series::{LabelSet, TimestampMs},
 };
-use ndarray::Array2;
-use std::collections::{BTreeMap, BinaryHeap};
+use ndarray::{Array2, Axis};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BinaryHeap},
+};
 
 /// How much a reservoir keeps, and how it chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +68,28 @@ pub struct TrainingRows {
     pub entity_of: Vec<usize>,
     /// Row x column of [`Inputs`].
     pub values: Array2<f64>,
+}
+
+// === impl TrainingRows ===
+
+impl TrainingRows {
+    /// At most `most` of the rows: those with the first places in a lottery drawn from `seed`.
+    pub(super) fn drawn(&self, most: usize, seed: u64) -> Cow<'_, Self> {
+        if self.at.len() <= most {
+            return Cow::Borrowed(self);
+        }
+        let lot = |row: &usize| (xxhash_rust::xxh3::xxh3_64_with_seed(&row.to_le_bytes(), seed), *row);
+        let mut chosen: Vec<usize> = (0..self.at.len()).collect();
+        chosen.select_nth_unstable_by_key(most, lot);
+        chosen.truncate(most);
+        chosen.sort_unstable();
+        Cow::Owned(Self {
+            entities: self.entities.clone(),
+            at: chosen.iter().map(|row| self.at[*row]).collect(),
+            entity_of: chosen.iter().map(|row| self.entity_of[*row]).collect(),
+            values: self.values.select(Axis(0), &chosen),
+        })
+    }
 }
 
 // === impl Reservoir ===
@@ -286,6 +311,23 @@ mod tests {
         let names: Vec<_> = kept.entities().map(|(entity, _)| entity.get("instance").unwrap()).collect();
         assert_eq!(names, ["0", "pod 0015", "pod 0016", "pod 0017", "pod 0018", "pod 0019"]);
         assert_eq!(counts(&kept), [10; 6]);
+    }
+
+    /// Not the first ones, nor every tenth, which could be one entity's; in their order, and the same again.
+    #[test]
+    fn some_rows_are_drawn_from_all() {
+        let mut kept = reservoir(1_000);
+        for minute in 0..100 {
+            kept.offer(&inputs(minute, 10), |_| true);
+        }
+        let rows = kept.rows();
+        let drawn = rows.drawn(200, 7);
+        assert_eq!((drawn.at.len(), drawn.entity_of.len(), drawn.values.nrows()), (200, 200, 200));
+        assert!(drawn.at.iter().zip(&drawn.entity_of).is_sorted_by(|a, b| a < b));
+        let of_entity = |entity| drawn.entity_of.iter().filter(|of| **of == entity).count();
+        assert!((0..10).all(|entity| (8..=35).contains(&of_entity(entity))), "even over the entities");
+        assert_eq!((&*drawn, &*rows.drawn(5_000, 7)), (&*rows.drawn(200, 7), &rows));
+        assert_ne!(rows.drawn(200, 8), drawn);
     }
 
     #[test]
