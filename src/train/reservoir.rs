@@ -3,7 +3,7 @@
 use crate::{
     features::Inputs,
     model::MIN_ENTITY_ROWS,
-    series::{LabelSet, TimestampMs},
+    series::{LabelSet, TimestampMs, values_of},
 };
 use ndarray::{Array2, Axis};
 use std::{
@@ -104,14 +104,11 @@ impl Reservoir {
     /// Takes the warm rows of `inputs` for which `keep` holds (false for rows inside an incident); gives
     /// how many were considered. A row that was offered before is replaced.
     pub fn offer(&mut self, inputs: &Inputs, mut keep: impl FnMut(usize) -> bool) -> usize {
-        let mut offered = 0;
-        for (row, entity) in inputs.entities.iter().enumerate() {
-            if !(inputs.warm[row] && keep(row)) {
-                continue;
-            }
-            offered += 1;
-            let own = self.entities.entry(entity.clone()).or_default();
-            let kept = KeptRow { at: inputs.at, columns: inputs.values.row(row).iter().copied().collect() };
+        let offered: Vec<usize> =
+            (0..inputs.entities.len()).filter(|row| inputs.warm[*row] && keep(*row)).collect();
+        let entities: Vec<LabelSet> = offered.iter().map(|row| inputs.entities[*row].clone()).collect();
+        for (row, own) in offered.iter().zip(values_of(&mut self.entities, &entities, Vec::new)) {
+            let kept = KeptRow { at: inputs.at, columns: inputs.values.row(*row).iter().copied().collect() };
             match own.binary_search_by_key(&inputs.at, |kept| kept.at) {
                 Ok(same) => own[same] = kept,
                 Err(place) => {
@@ -121,7 +118,7 @@ impl Reservoir {
             }
         }
         self.thin(inputs.entities.len());
-        offered
+        offered.len()
     }
 
     /// Forgets rows before `oldest`.
@@ -238,9 +235,11 @@ mod tests {
 
     fn inputs(minute: i64, entities: usize) -> Inputs {
         let name = |n: usize| LabelSet::from_pairs([("instance", format!("{n}"))]).unwrap();
+        let mut names: Vec<LabelSet> = (0..entities).map(name).collect();
+        names.sort();
         Inputs {
             at: TimestampMs(minute * 60_000),
-            entities: (0..entities).map(name).collect(),
+            entities: names,
             values: Array2::from_elem((entities, 1), minute as f64),
             present: Array2::zeros((entities, 1)),
             filled_steps: vec![1; entities],

@@ -6,6 +6,7 @@
 use emberwatch::{
     calibrate::{CheckedPersistence, Memory, Severity, Thresholds},
     features::{FeatureColumn, FeatureSchema, SERIES_FEATURE, SchemaSettings, SeasonSettings, SeriesReading},
+    model::Model,
     pipeline::{
         ClockConfig, Detector, DetectorSettings, DetectorStep, Replay, Rules, SeriesSettings, TrainingPolicy,
         Verdict,
@@ -17,7 +18,7 @@ use emberwatch::{
 };
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use std::{f64::consts::TAU, time::Duration};
+use std::{f64::consts::TAU, sync::Arc, time::Duration};
 
 const MINUTE_MS: i64 = 60_000;
 const STEP_MINUTES: i64 = 5;
@@ -94,6 +95,8 @@ struct Told {
 
 struct Outcome {
     steps: Vec<(i64, DetectorStep)>,
+    /// The model at the end.
+    model: Option<Arc<Model>>,
 }
 
 impl Outcome {
@@ -184,7 +187,7 @@ fn live_with(all: &[Series], minutes: i64, max_series: usize, shards: usize) -> 
             steps.push((at.since_ms(START) / MINUTE_MS, judged.remove(0)));
         }
     }
-    Outcome { steps }
+    Outcome { steps, model: replay.model("made").cloned() }
 }
 
 /// The crowd and one series more.
@@ -368,4 +371,23 @@ fn scores_are_the_same_to_the_last_bit_whatever_the_number_of_shards() {
     let one = bits(1);
     assert!(one.len() > 12 * 200, "{}", one.len());
     assert!([2, 8].into_iter().all(|shards| bits(shards) == one));
+}
+
+/// A detector of features that happens to call its only one the same is another.
+#[test]
+fn a_model_of_single_series_is_for_no_other_detector() {
+    let outcome = live(&crowd(), DAY);
+    let bytes = outcome.model.unwrap().encode().unwrap();
+    let model = Model::decode(&bytes).unwrap();
+    assert_eq!(model.encode().unwrap(), bytes);
+    let own = model.schema().clone();
+    assert_eq!(model.difference(&own), None);
+    let features = vec![FeatureColumn { name: SERIES_FEATURE.to_owned(), expression: "up".to_owned() }];
+    let joined =
+        SchemaSettings { features, step_ms: own.step_ms(), window_steps: 6, ..SchemaSettings::default() };
+    let difference = model.difference(&FeatureSchema::new(joined).unwrap()).unwrap();
+    assert_eq!(
+        difference.to_string(),
+        "the model judges single series, and here features are joined by labels"
+    );
 }
