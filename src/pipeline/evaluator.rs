@@ -32,8 +32,11 @@ impl Evaluator {
     pub fn new(detectors: Vec<Detector>) -> (Self, LeafTable) {
         let mut table = LeafTable::default();
         let mut judge = |detector: Detector| {
-            let places =
-                detector.leaves().into_iter().map(|(leaves, back_ms)| table.file(leaves, back_ms)).collect();
+            let places = detector
+                .leaves()
+                .into_iter()
+                .map(|(leaves, back_ms)| table.register(leaves, back_ms))
+                .collect();
             (Judge::new(detector), places)
         };
         let judges = detectors.into_iter().map(&mut judge).collect();

@@ -114,10 +114,16 @@ pub(super) fn add_violations(verdict: &mut Verdict, violations: Vec<Violation>, 
         };
         verdict.explanation = match &*verdict.explanation {
             "" => said,
-            rest => format!("{said}; {rest}"),
+            rest => format!("{said}; {}", without_repeat(&said, rest)),
         };
     }
     verdict.violations = violations;
+}
+
+/// What `said` begins with need not be said again.
+fn without_repeat<'a>(said: &str, rest: &'a str) -> &'a str {
+    let fact = said.split_once(", ").map_or(said, |(fact, _)| fact);
+    rest.strip_prefix(fact).and_then(|rest| rest.strip_prefix(", ")).unwrap_or(rest)
 }
 
 /// Adds the features that were filled in, with the values that stand for them, to what is said already.

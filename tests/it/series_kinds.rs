@@ -284,7 +284,8 @@ fn a_counter_that_stands_still_is_told_as_a_rate() {
         "{}",
         told.explanation
     );
-    // 3,000 a minute, give or take 3 %.
+    // What it is has been said. 3,000 a minute, give or take 3 %.
+    assert_eq!(told.explanation.matches("requests_total").count(), 1, "{}", told.explanation);
     assert!(told.explanation.contains("sigma below its usual 48."), "{}", told.explanation);
     assert_eq!(told.contributions[0].feature, "requests_total");
 }
