@@ -130,5 +130,6 @@ fn schema(table: &Table) -> anyhow::Result<FeatureSchema> {
         utc_offset_minutes: 0,
         time_zone: None,
         features: table.features().iter().map(column).collect(),
+        series: None,
     })?)
 }

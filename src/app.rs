@@ -242,8 +242,7 @@ impl Sidecar {
 fn detectors(config: &Config) -> Result<Vec<Detector>, StartError> {
     let compile = |detector: &crate::config::Detector| {
         let name = detector.schema.detector().to_owned();
-        Detector::new(config.detector_settings(detector))
-            .map_err(|source| StartError::Detector { detector: name, source })
+        config.compile(detector).map_err(|source| StartError::Detector { detector: name, source })
     };
     config.detectors.iter().map(compile).collect()
 }

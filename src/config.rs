@@ -23,6 +23,8 @@ mod rules;
 
 mod section;
 
+mod series;
+
 mod settings;
 
 mod units;

@@ -35,6 +35,7 @@ pub use change::{Aspect, Change, Recent};
 pub use contributions::{Contribution, contributions};
 pub use criterion::{AnomalyType, Criterion};
 pub use limit::{beyond_limit, dropped_to_zero};
+pub use quantity::Quantity;
 pub use reason::{BEYOND, FeatureScales, Reason, Scale};
 pub use season::season_clause;
 pub use sentence::{Driver, Evidence, Expected, MAX_EXAMINED, filled_in, sentence};

@@ -27,6 +27,8 @@ mod schema;
 
 mod season;
 
+mod series;
+
 mod window;
 
 mod zone;
@@ -38,5 +40,6 @@ pub use matrix::{FeatureMatrix, join};
 pub use preset::{DEFAULT_RATE_INTERVAL, PRESETS, Preset, RATE_INTERVAL, preset, with_rate_interval};
 pub use schema::{FeatureColumn, FeatureSchema, InvalidSchema, SchemaDifference, SchemaSettings};
 pub use season::{Calendar, DayKind, Hour, SeasonSettings, SeasonalBaselines, SeasonalInputs, Usual};
+pub use series::{CheckedReading, InvalidReading, METRIC_LABEL, SERIES_FEATURE, SeriesReading};
 pub use window::{FeatureWindows, SHORT_STEPS, StepBackwards};
 pub use zone::{LocalTime, Zone};

@@ -35,6 +35,8 @@ mod rules;
 
 mod season;
 
+mod series;
+
 mod silence;
 
 mod telling;
@@ -49,13 +51,14 @@ mod zero;
 
 pub use backtest::{Backtest, Judged};
 pub use clock::{ClockConfig, StepCause, StepClock, Tick, merge_progress};
-pub use detector::{CompiledFeature, Detector, DetectorSettings, InvalidDetector, compile_feature};
+pub use detector::{CompiledFeature, Detector, DetectorSettings, InvalidDetector, Sight, compile_feature};
 pub use evaluator::Evaluator;
 pub use incident::{Incident, IncidentChanges, IncidentId, Incidents, KEPT_INCIDENTS};
 pub use judge::Judge;
 pub use leaves::{LeafMemory, LeafPlaces, LeafTable, SlicedEvaluation};
 pub use replay::Replay;
 pub use rules::{FeatureRules, OnGap, OnZero, Override, Rules};
+pub use series::SeriesSettings;
 pub use training::{TrainingJob, TrainingPolicy};
 pub use vector_judge::VectorJudge;
 pub use verdict::{Breach, DetectorStep, FeatureContribution, Seasonal, Verdict, Violation, names};

@@ -72,6 +72,8 @@ mod range;
 
 mod rows;
 
+mod series;
+
 mod tree;
 
 pub use annotation::Annotations;
@@ -86,6 +88,7 @@ pub use number::shortest;
 pub use plan::{Plan, Value};
 pub use point::Point;
 pub use query::{PointSeries, Query, QueryValue, ValueType, parse_matchers};
+pub use series::{SeriesMemory, SeriesPlan, SeriesValue};
 
 use crate::series::LabelSet;
 

@@ -4,6 +4,8 @@
 //! its label set, an empty label value is the same as an absent label, and a sample is a millisecond
 //! timestamp with a 64-bit float whose NaN payload may carry the staleness marker, or with a native histogram.
 
+mod ascending;
+
 mod batch;
 
 mod label_set;
@@ -14,6 +16,7 @@ mod native_histogram;
 
 mod sample;
 
+pub use ascending::values_of;
 pub use batch::{SampleBatch, SeriesEntry, series_hash};
 pub use label_set::{InvalidLabels, LabelRef, LabelSet, LabelSetBuilder, Labels, METRIC_NAME};
 pub use matcher::{InvalidMatcher, LabelMatcher, MatchOp};

@@ -16,6 +16,6 @@ mod plain;
 
 mod reservoir;
 
-pub use fit::{MIN_ROWS, TrainError, TrainSettings, fit};
+pub use fit::{MIN_ROWS, TrainError, TrainSettings, fit, fit_on_some};
 pub use plain::fit_plain;
 pub use reservoir::{Reservoir, ReservoirSettings, TrainingRows};

@@ -28,8 +28,13 @@ pub(super) struct Outlet {
     metrics: Arc<Metrics>,
     /// Version shown in `model_info` for each detector.
     shown_versions: BTreeMap<String, String>,
+    /// For each detector how many series it left out at the last step.
+    left_out: BTreeMap<String, usize>,
     last_step: Option<TimestampMs>,
 }
+
+/// So many entities that are gone are named in the log at each step; the others are counted.
+const MAX_GONE_NAMED: usize = 10;
 
 // === impl Outlet ===
 
@@ -41,9 +46,17 @@ impl Outlet {
         snapshot: Arc<ArcSwap<AnomalySnapshot>>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let shown_versions = BTreeMap::new();
         show_thresholds(&detectors, &metrics);
-        Self { detectors, external_labels, writeback, snapshot, metrics, shown_versions, last_step: None }
+        Self {
+            detectors,
+            external_labels,
+            writeback,
+            snapshot,
+            metrics,
+            shown_versions: BTreeMap::new(),
+            left_out: BTreeMap::new(),
+            last_step: None,
+        }
     }
 
     /// Hands on the verdicts of step `at`, one element a detector, and the incidents after it. Gives the series that are
@@ -61,10 +74,9 @@ impl Outlet {
             let anomalous = step.verdicts.iter().filter(|verdict| verdict.severity > Severity::Normal);
             anomalies.extend(anomalous.map(|verdict| report(&detector.name, verdict, &step.model_version)));
             self.count_detector(&detector.name, step);
-            for entity in &step.gone {
-                let (detector, entity) = (&detector.name, entity.to_string());
-                tracing::info!(detector, entity, "entity is gone; its score series ended");
-            }
+            log_gone(&detector.name, &step.gone);
+            let before = self.left_out.insert(detector.name.clone(), step.left_out).unwrap_or(0);
+            log_left_out(&detector.name, before, step.left_out);
         }
         let series = self.complete(series);
         self.enqueue(at, series.clone());
@@ -156,6 +168,7 @@ impl Outlet {
             let count = step.verdicts.iter().filter(|verdict| verdict.severity == severity).count();
             self.metrics.anomalies.get_or_create(&labels).set(count as i64);
         }
+        self.metrics.series_left_out.get_or_create(&label).set(step.left_out as i64);
         self.metrics.feature_failures.get_or_create(&label).inc_by(step.failed_features.len() as u64);
         let invalid = step.invalid_values.iter().map(|(_, count)| *count as u64).sum();
         self.metrics.feature_values_invalid.get_or_create(&label).inc_by(invalid);
@@ -226,6 +239,30 @@ fn violation_report(violation: &Violation) -> ViolationReport {
         criterion: violation.breach.criterion(),
         above,
         below,
+    }
+}
+
+fn log_gone(detector: &str, gone: &[LabelSet]) {
+    for entity in gone.iter().take(MAX_GONE_NAMED) {
+        tracing::info!(detector, %entity, "entity is gone; its score series ended");
+    }
+    if let Some(more) = gone.len().checked_sub(MAX_GONE_NAMED).filter(|more| *more > 0) {
+        tracing::info!(detector, more, "more entities are gone; their score series ended");
+    }
+}
+
+/// A line when it begins and one when it is over, not one a step.
+fn log_left_out(detector: &str, before: usize, series: usize) {
+    match (before, series) {
+        (0, 1..) => {
+            tracing::warn!(
+                detector,
+                series,
+                "more series are selected than max_series allows: some are not judged"
+            );
+        }
+        (1.., 0) => tracing::info!(detector, "all selected series are judged again"),
+        _ => {}
     }
 }
 

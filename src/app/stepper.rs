@@ -172,7 +172,7 @@ impl Stepper {
     /// Which models score and how many rows are gathered, as metrics.
     fn show_models(&mut self) {
         for judge in self.evaluator.judges() {
-            let detector = judge.detector().name();
+            let detector = judge.name();
             let label = DetectorLabel { detector: detector.to_owned() };
             self.metrics.training_rows.get_or_create(&label).set(judge.training_row_count() as i64);
             match self.models.load(detector) {

@@ -75,6 +75,13 @@ pub struct BacktestArgs {
 pub fn run(args: &BacktestArgs) -> anyhow::Result<ExitCode> {
     let config = read_config(Some(&args.config))?;
     let detector = chosen(args, &config)?;
+    if detector.series.is_some() {
+        bail!(
+            "detector {:?} judges single series of the stream; a table has columns for features: backtest a detector with \
+             features, or send the samples to a running sidecar",
+            detector.schema.detector()
+        );
+    }
     let (settings, model) = prepared(args, &config, detector)?;
     let table = read(detector, &args.csv)?;
     if args.labels.is_some() && table.entities().len() > 1 {

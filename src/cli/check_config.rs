@@ -3,8 +3,8 @@
 use crate::{
     calibrate::{AlarmRate, Budget, Severity},
     config::{self, Config, Detector, format_duration, format_rate, format_size},
-    features::{Direction, FeatureSchema},
-    pipeline::{FeatureRules, OnGap, OnZero, VectorJudge},
+    features::{CheckedReading, Direction, FeatureSchema, SeriesReading},
+    pipeline::{FeatureRules, OnGap, OnZero, SeriesSettings, VectorJudge},
     promql::{Annotations, Query},
 };
 use clap::Args;
@@ -15,6 +15,10 @@ use std::{
     process::ExitCode,
     time::Duration,
 };
+
+/// What a single series takes beside what its detector remembers of it, as measured (`docs/performance.md`): labels, scales,
+/// its scores on their way, and, more than half of it, the rows to learn from.
+const BYTES_BESIDE_MEMORY: u64 = 22 << 10;
 
 /// Check a config file: print every problem at once, or what it amounts to
 #[derive(Args, Clone, Debug, PartialEq)]
@@ -95,15 +99,17 @@ fn write_detector(detector: &Detector, config: &Config, out: &mut impl Write) ->
     let features = schema.features().len();
     let bytes = VectorJudge::bytes_an_entity(&config.detector_settings(detector)) as u64;
     let window = config.step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX));
-    writeln!(
-        out,
-        "detector {}: {features} features by {}, windows of {} ({steps} steps), about {} an entity with all that it \
-         remembers",
-        schema.detector(),
-        schema.by().join(", "),
-        format_duration(window),
-        format_size(bytes),
-    )?;
+    let windows = format!("windows of {} ({steps} steps)", format_duration(window));
+    let name = schema.detector();
+    match &detector.series {
+        Some(series) => write_series(name, series, schema, &windows, bytes, out)?,
+        None => writeln!(
+            out,
+            "detector {name}: {features} features by {}, {windows}, about {} an entity with all that it remembers",
+            schema.by().join(", "),
+            format_size(bytes),
+        )?,
+    }
     write_budget(detector, out)?;
     let rules = detector.rules.features();
     write_rules(schema, rules, &vec![FeatureRules::default(); rules.len()], "", out)?;
@@ -120,6 +126,43 @@ fn write_detector(detector: &Detector, config: &Config, out: &mut impl Write) ->
         }
     }
     Ok(())
+}
+
+fn write_series(
+    name: &str,
+    series: &SeriesSettings,
+    schema: &FeatureSchema,
+    windows: &str,
+    remembered: u64,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let each = BYTES_BESIDE_MEMORY + remembered;
+    let (max, all) = (series.max_series, each.saturating_mul(series.max_series as u64));
+    writeln!(
+        out,
+        "detector {name}: each series by itself, at most {max}, {windows}, about {} a series and {} for all",
+        format_size(each),
+        format_size(all),
+    )?;
+    for selector in &series.selectors {
+        let matchers: Vec<String> = selector.iter().map(ToString::to_string).collect();
+        writeln!(out, "  series {{{}}}", matchers.join(","))?;
+    }
+    let Some(SeriesReading { counters, gauges, rate_range_ms }) = schema.series().map(CheckedReading::get)
+    else {
+        return Ok(());
+    };
+    write!(
+        out,
+        "  counters are rates over {}",
+        format_duration(Duration::from_millis(rate_range_ms.unsigned_abs()))
+    )?;
+    for (what, patterns) in [("counters are also", counters), ("gauges are", gauges)] {
+        if !patterns.is_empty() {
+            write!(out, "; {what} {}", patterns.join(", "))?;
+        }
+    }
+    writeln!(out)
 }
 
 /// What the budget makes of the thresholds.

@@ -33,6 +33,7 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
+use anyhow::bail;
 
 /// Reads model and files, writes the scores, and says what was found.
 ///
@@ -40,6 +41,12 @@ pub struct ScoreArgs {
 /// When a file cannot be read or written, or the files do not belong to the model.
 pub fn run(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
     let (model, _) = read_model(&args.model)?;
+    if model.schema().series().is_some() {
+        bail!(
+            "{}: the model is for single series of the stream; a table has columns for features",
+            args.model.display()
+        );
+    }
     let names: Vec<String> = model.schema().features().iter().map(|feature| feature.name.clone()).collect();
     let entity_label = model.schema().by().first().map_or("instance", String::as_str);
     let table = table::read(&args.csv, Columns::Only(&names), entity_label, &progress(&args.csv))?;

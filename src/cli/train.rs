@@ -169,6 +169,7 @@ fn schema(args: &TrainArgs, table: &Table) -> anyhow::Result<FeatureSchema> {
         utc_offset_minutes: args.utc_offset,
         time_zone: args.time_zone.clone(),
         features: table.features().iter().map(column).collect(),
+        series: None,
     })?)
 }
 

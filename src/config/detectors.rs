@@ -7,6 +7,7 @@ use super::{
     features::features,
     rules::overrides,
     section::Section,
+    series::{Series, series},
     settings::Detector,
     units::{format_duration, parse_duration},
 };
@@ -66,6 +67,7 @@ fn default_detector(step: Duration) -> Option<Detector> {
     };
     Some(Detector {
         schema: FeatureSchema::new(settings).ok()?,
+        series: None,
         model: None,
         thresholds: Thresholds::default(),
         persistence: CheckedPersistence::default(),
@@ -78,17 +80,22 @@ fn default_detector(step: Duration) -> Option<Detector> {
 }
 
 fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<Detector> {
-    let features = features(&mut section);
+    let (features, by, series) = match series(&mut section) {
+        Some(Series { settings, reading, features }) => (features, Vec::new(), Some((settings, reading))),
+        None => (features(&mut section), by(&mut section), None),
+    };
+    let (series, reading) = series.unzip();
     let (utc_offset_minutes, time_zone) = local_time(&mut section);
     let season = season(&mut section);
     let settings = SchemaSettings {
         detector: name,
-        by: by(&mut section),
+        by,
         step_ms: milliseconds(step),
         window_steps: window_steps(&mut section, step),
         utc_offset_minutes,
         time_zone,
         features: features.columns,
+        series: reading,
     };
     let overrides = overrides(&mut section, &settings, &features.rules);
     let rules = Rules::new(features.rules, overrides);
@@ -115,6 +122,7 @@ fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<De
     let (budget, thresholds) = budgeted?;
     Some(Detector {
         schema: schema?,
+        series,
         model,
         thresholds,
         persistence: persistence?,

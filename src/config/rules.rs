@@ -7,10 +7,10 @@ use super::{
 use crate::{
     calibrate::{Limits, Severity},
     explain::AnomalyType,
-    features::{Direction, Gate, SchemaSettings, ValidRange},
+    features::{Direction, Gate, METRIC_LABEL, SchemaSettings, ValidRange},
     pipeline::{FeatureRules, OnGap, OnZero, Override},
     promql::parse_matchers,
-    series::LabelMatcher,
+    series::{LabelMatcher, METRIC_NAME},
 };
 
 /// The rules in a map; what it does not say is as in `default`.
@@ -42,10 +42,17 @@ pub(super) fn overrides(
 ) -> Vec<Override> {
     let names: Vec<&str> = settings.features.iter().map(|feature| feature.name.as_str()).collect();
     let sections = section.sections("overrides").unwrap_or_default();
-    sections.into_iter().map(|one| exception(one, &settings.by, &names, rules)).collect()
+    let by = settings.series.is_none().then_some(&*settings.by);
+    sections.into_iter().map(|one| exception(one, by, &names, rules)).collect()
 }
 
-fn exception(mut section: Section<'_>, by: &[String], names: &[&str], rules: &[FeatureRules]) -> Override {
+/// `by` are the labels of entities; none where every series is one, and has its own.
+fn exception(
+    mut section: Section<'_>,
+    by: Option<&[String]>,
+    names: &[&str],
+    rules: &[FeatureRules],
+) -> Override {
     let matchers = matchers(&mut section, by);
     let mut features = rules.to_vec();
     let own = section.section("features");
@@ -72,7 +79,7 @@ fn exception(mut section: Section<'_>, by: &[String], names: &[&str], rules: &[F
     Override { matchers, features }
 }
 
-fn matchers(section: &mut Section<'_>, by: &[String]) -> Vec<LabelMatcher> {
+fn matchers(section: &mut Section<'_>, by: Option<&[String]>) -> Vec<LabelMatcher> {
     const HINT: &str = "write a selector of the entity's labels, such as '{instance=~\"db.*\"}'";
     let Some(text) = section.text("match") else {
         section.note_here("match is missing", HINT);
@@ -89,11 +96,17 @@ fn matchers(section: &mut Section<'_>, by: &[String]) -> Vec<LabelMatcher> {
 }
 
 /// A label that no entity has would match always, or never.
-fn check_label(section: &Section<'_>, text: &Text, matcher: &LabelMatcher, by: &[String]) {
-    if !by.iter().any(|label| label == matcher.name()) {
-        let message = format!("entities have no label {:?}", matcher.name());
-        section.note(text, &message, &format!("entities are named by {}", by.join(", ")));
-    }
+fn check_label(section: &Section<'_>, text: &Text, matcher: &LabelMatcher, by: Option<&[String]>) {
+    let hint = match by {
+        Some(by) if !by.iter().any(|label| label == matcher.name()) => {
+            format!("entities are named by {}", by.join(", "))
+        }
+        None if matcher.name() == METRIC_NAME => {
+            format!("the metric of a series is its label {METRIC_LABEL:?}: '{{{METRIC_LABEL}=\"..\"}}'")
+        }
+        _ => return,
+    };
+    section.note(text, &format!("entities have no label {:?}", matcher.name()), &hint);
 }
 
 fn gate(map: &mut Section<'_>, default: Gate) -> Gate {

@@ -82,6 +82,21 @@ impl<'a> Section<'a> {
         Some(items.filter_map(|(path, node)| self.scalar(node, path)).collect())
     }
 
+    /// The scalar under `key`, or those of a list; `None` when absent.
+    pub(super) fn one_or_more(&mut self, key: &'static str) -> Option<Vec<Text>> {
+        match self.node(key)?.value {
+            Value::Scalar(_) => self.text(key).map(|text| vec![text]),
+            _ => self.texts(key),
+        }
+    }
+
+    /// Notes that `key` must not be written here, where it is.
+    pub(super) fn refuse(&mut self, key: &'static str, message: &str, hint: &str) {
+        if let Some(node) = self.node(key) {
+            self.push(node.at, self.path_of(key), message, hint);
+        }
+    }
+
     /// The scalar under `key`; `None` when absent or empty.
     pub(super) fn text(&mut self, key: &'static str) -> Option<Text> {
         let path = self.path_of(key);
@@ -278,7 +293,9 @@ impl<'a> Section<'a> {
     }
 
     fn node(&mut self, key: &'static str) -> Option<&'a Node> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         let entries: &'a [Entry] = self.entries;
         entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
     }

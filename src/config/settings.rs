@@ -3,7 +3,7 @@
 use crate::{
     calibrate::{Budget, CheckedPersistence, Thresholds},
     features::{FeatureSchema, SeasonSettings},
-    pipeline::{DetectorSettings, Rules, TrainingPolicy},
+    pipeline::{self, DetectorSettings, InvalidDetector, Rules, SeriesSettings, TrainingPolicy},
     receive,
     score::iforest::CheckedHyperparams,
     window, writeback,
@@ -80,6 +80,8 @@ pub struct Training {
 pub struct Detector {
     /// Name, entity labels, and features; every expression compiles.
     pub schema: FeatureSchema,
+    /// Which series it judges, each by itself; `None`: it joins features by labels.
+    pub series: Option<SeriesSettings>,
     /// A fixed model file; `None` means the current one under [`Models::path`].
     pub model: Option<PathBuf>,
     /// Where severities begin: as configured, or higher where the budget asks for it.
@@ -101,6 +103,18 @@ pub struct Detector {
 // === impl Config ===
 
 impl Config {
+    /// A detector of this config, compiled.
+    ///
+    /// # Errors
+    /// At the first expression that cannot be a feature.
+    pub fn compile(&self, detector: &Detector) -> Result<pipeline::Detector, InvalidDetector> {
+        let settings = self.detector_settings(detector);
+        match &detector.series {
+            Some(series) => pipeline::Detector::of_series(settings, series),
+            None => pipeline::Detector::new(settings),
+        }
+    }
+
     /// A detector of this config as the pipeline takes it. Without a fixed model it trains itself.
     #[must_use]
     pub fn detector_settings(&self, detector: &Detector) -> DetectorSettings {

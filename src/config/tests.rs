@@ -120,6 +120,67 @@ fn splits_and_scoring_of_the_forests_are_chosen_under_training() {
 }
 
 #[test]
+fn single_series_need_a_selector_and_nothing_more() {
+    let config = valid("detectors: [ { name: http, series: '{__name__=~\"http_.*\"}' } ]\n");
+    let detector = &config.detectors[0];
+    assert_eq!((detector.schema.by().len(), detector.schema.features()[0].name.as_str()), (0, "value"));
+    let series = detector.series.as_ref().unwrap();
+    assert_eq!((series.selectors.len(), series.max_series), (1, 10_000));
+    assert!(config.compile(detector).is_ok());
+
+    let config = valid(
+        r#"
+detectors:
+  - name: all
+    series:
+      - http_requests_total{job="api"}
+      - '{__name__=~"node_.*"}'
+    counters: node_netstat_.*
+    gauges: [system_cpu_count, node_netstat_Tcp_CurrEstab]
+    rate_interval: 2m
+    max_series: 50
+    value: { min_relative_change: 0.5, zero: ignore }
+    overrides:
+      - match: '{for="http_requests_total"}'
+        features: { value: { direction: below } }
+"#,
+    );
+    let detector = &config.detectors[0];
+    let (series, reading) = (detector.series.as_ref().unwrap(), detector.schema.series().unwrap());
+    assert_eq!((series.selectors.len(), series.max_series, reading.get().rate_range_ms), (2, 50, 120_000));
+    assert!(reading.is_counter("node_netstat_Tcp_InSegs") && !reading.is_counter("system_cpu_count"));
+    let direction = |metric: &str| {
+        let entity = LabelSet::from_pairs([("for", metric), ("job", "a")]).unwrap();
+        let rules = detector.rules.of(&entity)[0];
+        (rules.gate.direction(), rules.gate.min_relative_change(), rules.on_zero)
+    };
+    assert_eq!(direction("http_requests_total"), (Direction::Below, 0.5, OnZero::Ignore));
+    assert_eq!(direction("up"), (Direction::Both, 0.5, OnZero::Ignore));
+}
+
+#[test]
+fn what_does_not_go_with_single_series_is_said() {
+    assert_snapshot!(problems(
+        r#"detectors:
+  - name: a
+    series: '{__name__=~"http_.*"'
+    preset: http
+    by: [instance]
+    features: { f: up }
+    counters: 'a)|(b'
+    max_series: 0
+  - name: b
+    series: []
+    overrides: [ { match: '{__name__="up"}', features: { value: { direction: above } } } ]
+  - name: c
+    features: { f: up }
+    counters: [a]
+    max_series: 5
+"#
+    ));
+}
+
+#[test]
 fn all_problems_are_reported_at_once_in_the_order_of_the_file() {
     assert_snapshot!(problems(
         r"step: 15

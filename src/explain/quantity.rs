@@ -1,8 +1,18 @@
 //! Numbers as people read them, by the unit that a feature's name ends in.
 
+use crate::features::FeatureSchema;
+use std::fmt;
+
+/// What is measured: a name, which says the unit. It is written as its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quantity<'a> {
+    name: &'a str,
+    unit: Unit,
+}
+
 /// What a feature measures, as its name says by Prometheus' naming habits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+enum Unit {
     /// Nothing known: the plain number.
     None,
     /// Already in percent (`_pct`, `_percent`).
@@ -13,6 +23,10 @@ pub(super) enum Unit {
     BytesPerSecond,
     /// Seconds (`_seconds`, `_seconds_total`).
     Seconds,
+    /// The rate of a counter of anything else.
+    PerSecond,
+    /// The rate of a counter of seconds: how much of the time, or on how many cores.
+    SecondsPerSecond,
 }
 
 /// Three digits are what an eye compares.
@@ -23,11 +37,59 @@ const BYTE_UNITS: [(f64, &str); 5] = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1
 const TIME_UNITS: [(f64, &str); 6] =
     [(86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "us")];
 
+// === impl Quantity ===
+
+impl<'a> Quantity<'a> {
+    /// What a detector with this schema calls so.
+    #[must_use]
+    pub fn in_schema(schema: &FeatureSchema, name: &'a str) -> Self {
+        if schema.is_rate(name) { Self::rate_of(name) } else { Self::of(name) }
+    }
+
+    /// A feature, or a metric that is taken as it is.
+    #[must_use]
+    pub fn of(name: &'a str) -> Self {
+        Self { name, unit: Unit::of(name) }
+    }
+
+    /// The rate of a counter.
+    #[must_use]
+    pub fn rate_of(counter: &'a str) -> Self {
+        Self { name: counter, unit: Unit::of_rate(counter) }
+    }
+
+    /// `value` with its unit, three significant digits.
+    pub(super) fn show(self, value: f64) -> String {
+        self.unit.show(value)
+    }
+
+    /// A range with its units, the unit once where both ends have the same: `1.2 to 3.4 GB`, `800 MB to 1.2 GB`. An end
+    /// that looks like the other one is left out.
+    pub(super) fn show_range(self, low: f64, high: f64) -> String {
+        self.unit.show_range(low, high)
+    }
+}
+
+impl fmt::Display for Quantity<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
 // === impl Unit ===
 
 impl Unit {
+    /// The unit of the rate of the counter of this name; `_sum` is that of a histogram or summary.
+    fn of_rate(counter: &str) -> Self {
+        match Self::of(counter.strip_suffix("_sum").unwrap_or(counter)) {
+            Self::Bytes => Self::BytesPerSecond,
+            Self::Seconds => Self::SecondsPerSecond,
+            _ => Self::PerSecond,
+        }
+    }
+
     /// The unit of the feature of this name.
-    pub(super) fn of(feature: &str) -> Self {
+    fn of(feature: &str) -> Self {
         let name = feature.strip_suffix("_total").unwrap_or(feature);
         match name {
             name if name.ends_with("_bytes_per_second") => Self::BytesPerSecond,
@@ -38,9 +100,7 @@ impl Unit {
         }
     }
 
-    /// A range with its units, the unit once where both ends have the same: `1.2 to 3.4 GB`, `800 MB to 1.2 GB`. An end
-    /// that looks like the other one is left out.
-    pub(super) fn show_range(self, low: f64, high: f64) -> String {
+    fn show_range(self, low: f64, high: f64) -> String {
         let (low, high) = (self.show(low), self.show(high));
         if low == high {
             return high;
@@ -49,12 +109,12 @@ impl Unit {
             (Some((number, unit)), Some((_, same))) if unit == same => format!("{number} to {high}"),
             // `0 B` bears the smallest unit, which says nothing of a zero.
             (Some(("0", _)), Some(_)) => format!("0 to {high}"),
+            _ if self == Self::PerSecond => format!("{} to {high}", low.trim_end_matches("/s")),
             _ => format!("{low} to {high}"),
         }
     }
 
-    /// `value` with its unit, three significant digits.
-    pub(super) fn show(self, value: f64) -> String {
+    fn show(self, value: f64) -> String {
         if !value.is_finite() {
             return value.to_string();
         }
@@ -64,6 +124,9 @@ impl Unit {
             Self::Bytes => scaled(value, &BYTE_UNITS),
             Self::BytesPerSecond => format!("{}/s", scaled(value, &BYTE_UNITS)),
             Self::Seconds => scaled(value, &TIME_UNITS),
+            Self::PerSecond => format!("{}/s", number(value)),
+            // Not scaled: 250 ms/s would hide that it is a quarter.
+            Self::SecondsPerSecond => format!("{} s/s", number(value)),
         }
     }
 }
@@ -149,6 +212,26 @@ mod tests {
         ] {
             assert_eq!(Unit::of(name), unit, "{name}");
         }
+    }
+
+    #[test]
+    fn rates_are_by_the_second() {
+        for (counter, unit) in [
+            ("http_requests_total", Unit::PerSecond),
+            ("http_request_duration_seconds_count", Unit::PerSecond),
+            ("http_request_duration_seconds_sum", Unit::SecondsPerSecond),
+            ("node_cpu_seconds_total", Unit::SecondsPerSecond),
+            ("node_network_receive_bytes_total", Unit::BytesPerSecond),
+            ("http_response_size_bytes_sum", Unit::BytesPerSecond),
+        ] {
+            assert_eq!(Quantity::rate_of(counter).unit, unit, "{counter}");
+        }
+        let requests = Quantity::rate_of("requests_total");
+        assert_eq!(
+            (requests.show(0.21), requests.show_range(40.0, 60.0)),
+            ("0.21/s".into(), "40 to 60/s".into())
+        );
+        assert_eq!(Quantity::rate_of("cpu_seconds_total").show_range(0.0, 0.25), "0 to 0.25 s/s");
     }
 
     #[test]

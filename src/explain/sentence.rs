@@ -5,7 +5,7 @@
 
 use super::{
     Aspect, Change, Reason,
-    quantity::{Unit, duration_text, grouped},
+    quantity::{Quantity, duration_text, grouped},
 };
 use crate::{calibrate::Peak, series::TimestampMs};
 use jiff::Timestamp;
@@ -44,8 +44,8 @@ pub struct Expected {
 /// A feature that drives an anomaly.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Driver<'a> {
-    /// Name of the feature; its ending says the unit.
-    pub name: &'a str,
+    /// The feature.
+    pub feature: Quantity<'a>,
     /// Its value at the step; none when there is none.
     pub seen: Option<f64>,
     /// What it is in normal operation, where that is known.
@@ -127,8 +127,8 @@ pub fn sentence(evidence: &Evidence<'_>) -> String {
 /// Says which features had no value and what stands for them, for example `Filled in: disk_usage_pct 45.2 % and request_rate
 /// 0.` At most five are named.
 #[must_use]
-pub fn filled_in(features: &[(&str, f64)]) -> String {
-    let show = |(name, value): &(&str, f64)| format!("{name} {}", Unit::of(name).show(*value));
+pub fn filled_in(features: &[(Quantity<'_>, f64)]) -> String {
+    let show = |(feature, value): &(Quantity<'_>, f64)| format!("{feature} {}", feature.show(*value));
     let named: Vec<String> = features.iter().take(MAX_MISSING).map(show).collect();
     match features.len().saturating_sub(MAX_MISSING) {
         0 => format!("Filled in: {}.", listed(&named)),
@@ -165,11 +165,11 @@ fn together(evidence: &Evidence<'_>) -> String {
 }
 
 fn headline(driver: &Driver<'_>, at: TimestampMs) -> String {
-    let unit = Unit::of(driver.name);
+    let unit = driver.feature;
     let mut text = match (past_outlier(driver, at), driver.seen) {
-        (Some((value, time)), _) => format!("{} was {} at {time}", driver.name, unit.show(value)),
-        (None, Some(seen)) => format!("{} is {}", driver.name, unit.show(seen)),
-        (None, None) => format!("{} has no value", driver.name),
+        (Some((value, time)), _) => format!("{} was {} at {time}", driver.feature, unit.show(value)),
+        (None, Some(seen)) => format!("{} is {}", driver.feature, unit.show(seen)),
+        (None, None) => format!("{} has no value", driver.feature),
     };
     let usual = driver.expected.map(|expected| unit.show_range(expected.low, expected.high));
     let reasons = driver.reasons.as_deref().unwrap_or_default();
@@ -194,7 +194,7 @@ fn headline(driver: &Driver<'_>, at: TimestampMs) -> String {
 
 /// A feature that is named beside the first.
 fn aside(driver: &Driver<'_>, at: TimestampMs) -> String {
-    let unit = Unit::of(driver.name);
+    let unit = driver.feature;
     let seen = match (past_outlier(driver, at), driver.seen) {
         (Some((value, time)), _) => format!("{} at {time}", unit.show(value)),
         (None, Some(seen)) => unit.show(seen),
@@ -209,8 +209,8 @@ fn aside(driver: &Driver<'_>, at: TimestampMs) -> String {
     let change = change_of(reasons).map(|change| change_text(change, driver, at));
     let remarks: Vec<String> = before.into_iter().chain(usual).chain(change).collect();
     match remarks.as_slice() {
-        [] => format!("{} {seen}", driver.name),
-        remarks => format!("{} {seen} ({})", driver.name, remarks.join(", ")),
+        [] => format!("{} {seen}", driver.feature),
+        remarks => format!("{} {seen} ({})", driver.feature, remarks.join(", ")),
     }
 }
 
@@ -253,7 +253,7 @@ fn change_text(change: &Change, driver: &Driver<'_>, at: TimestampMs) -> String 
     match (since, driver.before) {
         (Some(since), _) => format!("{words} since about {since}"),
         (None, Some(before)) if change.aspect == Aspect::Jump => {
-            format!("{words} from {}", Unit::of(driver.name).show(before))
+            format!("{words} from {}", driver.feature.show(before))
         }
         _ => words.to_owned(),
     }

@@ -1,6 +1,7 @@
 //! What a detector looks at: features in their order, the entity's labels, step and window.
 
-use super::Zone;
+use super::{CheckedReading, InvalidReading, METRIC_LABEL, SeriesReading, Zone};
+use crate::series::LabelSet;
 use std::fmt::Write as _;
 
 /// Limits that keep a hostile model file or a slip in a config from taking the memory. Two statistics of
@@ -39,6 +40,8 @@ pub struct SchemaSettings {
     pub time_zone: Option<String>,
     /// The features, in the order of the columns.
     pub features: Vec<FeatureColumn>,
+    /// Where every series is an entity with one feature: how it is read. Then no labels name an entity; all do.
+    pub series: Option<SeriesReading>,
 }
 
 impl Default for SchemaSettings {
@@ -52,6 +55,7 @@ impl Default for SchemaSettings {
             utc_offset_minutes: 0,
             time_zone: None,
             features: Vec::new(),
+            series: None,
         }
     }
 }
@@ -62,6 +66,7 @@ pub struct FeatureSchema {
     settings: SchemaSettings,
     /// What offset and time zone of the settings amount to.
     zone: Zone,
+    series: Option<CheckedReading>,
 }
 
 /// Why settings are not a schema.
@@ -109,6 +114,12 @@ pub enum InvalidSchema {
     /// No such time zone, or one beside an offset.
     #[error("{0:?} is no IANA time zone, or a UTC offset stands beside it")]
     TimeZone(String),
+    /// Series cannot be read like this.
+    #[error(transparent)]
+    Reading(#[from] InvalidReading),
+    /// Features or entity labels of a detector that has neither.
+    #[error("a detector of series has one feature, without an expression, and no labels that name an entity")]
+    SeriesWithFeatures,
 }
 
 /// The first thing in which two schemas differ.
@@ -156,6 +167,21 @@ pub enum SchemaDifference {
         /// Time zone on the other side.
         here: String,
     },
+    /// One side judges single series and the other does not.
+    #[error("{}", if *.model { "the model judges single series, and here features are joined by labels" }
+        else { "the model joins features by labels, and here single series are judged" })]
+    Entities {
+        /// Whether the model judges single series.
+        model: bool,
+    },
+    /// Other series are counters, or rates have another range.
+    #[error("series are read by {model} in the model and by {here} here")]
+    Reading {
+        /// Counters, gauges and range in the model.
+        model: String,
+        /// The same on the other side.
+        here: String,
+    },
     /// Step, window or offset differ.
     #[error("{what} is {model} in the model and {here} here")]
     Setting {
@@ -200,7 +226,12 @@ impl FeatureSchema {
             return Err(InvalidSchema::UtcOffset(settings.utc_offset_minutes));
         }
         let zone = zone(&settings)?;
-        Ok(Self { settings, zone })
+        let series = settings.series.clone().map(SeriesReading::check).transpose()?;
+        let is_bare = matches!(&features[..], [only] if only.expression.is_empty()) && settings.by.is_empty();
+        if series.is_some() && !is_bare {
+            return Err(InvalidSchema::SeriesWithFeatures);
+        }
+        Ok(Self { settings, zone, series })
     }
 
     /// Name of the detector.
@@ -251,6 +282,25 @@ impl FeatureSchema {
         &self.settings.features
     }
 
+    /// How series are read, where every one of them is an entity.
+    #[must_use]
+    pub fn series(&self) -> Option<&CheckedReading> {
+        self.series.as_ref()
+    }
+
+    /// What a feature of an entity is called: by its column, or, where every series is an entity, by its metric.
+    #[must_use]
+    pub fn name_of<'a>(&'a self, feature: usize, entity: &'a LabelSet) -> &'a str {
+        let metric = self.series.as_ref().and_then(|_| entity.get(METRIC_LABEL));
+        metric.unwrap_or(&self.settings.features[feature].name)
+    }
+
+    /// Whether what is called so is the rate of a counter of this name.
+    #[must_use]
+    pub fn is_rate(&self, name: &str) -> bool {
+        self.series.as_ref().is_some_and(|reading| reading.is_counter(name))
+    }
+
     /// A hash of all that decides what a column means: XXH3-64 of [`Self::fingerprint_text`].
     ///
     /// The detector's name is not part of it: renaming a detector changes no input.
@@ -260,7 +310,8 @@ impl FeatureSchema {
     }
 
     /// The text that is hashed: one `key length:value` a line, the length in bytes, so that no value
-    /// can pose as another line. Version 1 of this form never changes; without a time zone it has no line of one.
+    /// can pose as another line. Version 1 of this form never changes; without a time zone it has no line of one, and
+    /// lines of series only where each of them is an entity.
     #[must_use]
     pub fn fingerprint_text(&self) -> String {
         let settings = &self.settings;
@@ -282,6 +333,11 @@ impl FeatureSchema {
             line("feature", &feature.name);
             line("expression", &feature.expression);
         }
+        if let Some(SeriesReading { counters, gauges, rate_range_ms }) = &settings.series {
+            line("series_rate_range_ms", &rate_range_ms.to_string());
+            counters.iter().for_each(|pattern| line("series_counter", pattern));
+            gauges.iter().for_each(|pattern| line("series_gauge", pattern));
+        }
         text
     }
 
@@ -298,7 +354,8 @@ impl FeatureSchema {
     /// and however far apart the steps.
     #[must_use]
     pub fn value_difference(&self, here: &Self) -> Option<SchemaDifference> {
-        self.name_difference(here.features().iter().map(|feature| feature.name.as_str()))
+        self.series_difference(here)
+            .or_else(|| self.name_difference(here.features().iter().map(|feature| feature.name.as_str())))
             .or_else(|| self.expression_difference(here))
             .or_else(|| {
                 (self.by() != here.by())
@@ -322,6 +379,16 @@ impl FeatureSchema {
             model: model[index].to_owned(),
             here: here[index].to_owned(),
         })
+    }
+
+    fn series_difference(&self, here: &Self) -> Option<SchemaDifference> {
+        let (model, here) = match (&self.settings.series, &here.settings.series) {
+            (Some(model), Some(here)) => (model, here),
+            (None, None) => return None,
+            (model, _) => return Some(SchemaDifference::Entities { model: model.is_some() }),
+        };
+        (model != here)
+            .then(|| SchemaDifference::Reading { model: model.to_string(), here: here.to_string() })
     }
 
     fn expression_difference(&self, here: &Self) -> Option<SchemaDifference> {
@@ -371,94 +438,4 @@ fn check_names<'a>(what: &'static str, names: impl Iterator<Item = &'a String>) 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn schema(features: &[(&str, &str)]) -> FeatureSchema {
-        let features = features
-            .iter()
-            .map(|(name, expression)| FeatureColumn {
-                name: (*name).into(),
-                expression: (*expression).into(),
-            })
-            .collect();
-        FeatureSchema::new(SchemaSettings { features, ..SchemaSettings::default() }).unwrap()
-    }
-
-    #[test]
-    fn the_fingerprint_text_is_the_documented_one() {
-        let text = schema(&[("cpu", "a + b")]).fingerprint_text();
-        assert_eq!(
-            text,
-            "emberwatch feature schema 1\nstep_ms 5:60000\nwindow_steps 2:30\nutc_offset_minutes 1:0\n\
-             by 8:instance\nfeature 3:cpu\nexpression 5:a + b\n"
-        );
-    }
-
-    #[test]
-    fn a_difference_names_the_feature() {
-        let model = schema(&[("cpu", "a"), ("mem", "b")]);
-        let cases = [
-            (schema(&[("cpu", "a")]), SchemaDifference::Missing("mem".into())),
-            (schema(&[("cpu", "a"), ("mem", "b"), ("net", "c")]), SchemaDifference::Unknown("net".into())),
-            (
-                schema(&[("mem", "b"), ("cpu", "a")]),
-                SchemaDifference::Order { index: 0, model: "cpu".into(), here: "mem".into() },
-            ),
-            (
-                schema(&[("cpu", "a"), ("mem", "z")]),
-                SchemaDifference::Expression { feature: "mem".into(), model: "b".into(), here: "z".into() },
-            ),
-        ];
-        for (here, expected) in cases {
-            assert_eq!(model.difference(&here), Some(expected));
-            assert_ne!(model.fingerprint(), here.fingerprint());
-        }
-        assert_eq!(model.difference(&schema(&[("cpu", ""), ("mem", "")])), None, "CSV columns match by name");
-    }
-
-    #[test]
-    fn values_do_not_depend_on_windows() {
-        let long = SchemaSettings { window_steps: 99, step_ms: 1, ..schema(&[("cpu", "a")]).settings };
-        let (model, long) = (schema(&[("cpu", "a")]), FeatureSchema::new(long).unwrap());
-        assert_eq!(model.value_difference(&long), None);
-        assert!(matches!(model.difference(&long), Some(SchemaDifference::Setting { .. })));
-    }
-
-    /// The name is part of what a column means, and an offset that happens to be the same is not the same.
-    #[test]
-    fn a_time_zone_is_part_of_the_schema() {
-        let zone = |name: Option<&str>| {
-            let settings = schema(&[("cpu", "a")]).settings;
-            FeatureSchema::new(SchemaSettings { time_zone: name.map(str::to_owned), ..settings }).unwrap()
-        };
-        let (utc, berlin) = (zone(None), zone(Some("Europe/Berlin")));
-        assert!(berlin.fingerprint_text().contains("utc_offset_minutes 1:0\ntime_zone 13:Europe/Berlin\n"));
-        let there = SchemaDifference::TimeZone { model: String::new(), here: "Europe/Berlin".into() };
-        assert_eq!(utc.difference(&berlin), Some(there));
-        assert_eq!(berlin.difference(&berlin.clone()), None);
-    }
-
-    #[test]
-    fn wrong_settings_are_refused_with_what_is_wrong() {
-        let refuse = |change: &dyn Fn(&mut SchemaSettings)| {
-            let mut settings = SchemaSettings {
-                features: vec![FeatureColumn { name: "a".into(), expression: String::new() }],
-                ..SchemaSettings::default()
-            };
-            change(&mut settings);
-            FeatureSchema::new(settings).unwrap_err()
-        };
-        assert_eq!(refuse(&|s| s.features.clear()), InvalidSchema::FeatureCount(0));
-        let twice = InvalidSchema::Repeated { what: "feature", name: "a".into() };
-        assert_eq!(refuse(&|s| s.features.push(s.features[0].clone())), twice);
-        assert_eq!(refuse(&|s| s.step_ms = 0), InvalidSchema::Step(0));
-        assert_eq!(refuse(&|s| s.window_steps = 1), InvalidSchema::Window(1));
-        assert_eq!(refuse(&|s| s.utc_offset_minutes = i32::MIN), InvalidSchema::UtcOffset(i32::MIN));
-        let elsewhere = |s: &mut SchemaSettings| s.time_zone = Some("Mars/Olympus".into());
-        assert_eq!(refuse(&elsewhere), InvalidSchema::TimeZone("Mars/Olympus".into()));
-        let both =
-            |s: &mut SchemaSettings| (s.time_zone, s.utc_offset_minutes) = (Some("Asia/Tokyo".into()), 540);
-        assert_eq!(refuse(&both), InvalidSchema::TimeZone("Asia/Tokyo".into()));
-    }
-}
+mod tests;

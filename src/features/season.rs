@@ -23,7 +23,7 @@ pub use calendar::{Calendar, DayKind, Hour};
 pub use usual::Usual;
 
 use super::{Holidays, InputLayout, Inputs, Statistic};
-use crate::series::{LabelSet, TimestampMs};
+use crate::series::{LabelSet, TimestampMs, values_of};
 use history::History;
 use ndarray::{Array2, ArrayView2};
 use std::collections::BTreeMap;
@@ -85,7 +85,7 @@ impl SeasonalBaselines {
 
     /// Says what is usual for the values (entity x value) of the step `at`, then learns them.
     ///
-    /// Steps come in ascending order. Values beyond `n_values` are left out.
+    /// Steps come in ascending order, and so do entities, each once. Values beyond `n_values` are left out.
     pub fn push(
         &mut self,
         at: TimestampMs,
@@ -101,13 +101,11 @@ impl SeasonalBaselines {
             ordinary: Array2::from_elem(shape, false),
         };
         let steps_an_hour = (3_600_000 / self.step_ms).max(1);
-        for (row, (entity, values)) in entities.iter().zip(values.rows()).enumerate() {
-            if !self.entities.contains_key(entity) {
-                self.entities.insert(entity.clone(), History::new(self.n_values));
-            }
-            let Some(history) = self.entities.get_mut(entity) else { continue };
+        let n_values = self.n_values;
+        let histories = values_of(&mut self.entities, entities, || History::new(n_values));
+        for (row, (history, values)) in histories.zip(values.rows()).enumerate() {
             history.begin(at, hours.now, steps_an_hour);
-            for (value, seen) in values.iter().enumerate().take(self.n_values) {
+            for (value, seen) in values.iter().enumerate().take(n_values) {
                 let place = [row, value];
                 inputs.usual[place] = history.usual(value, &hours);
                 if let Some(usual) = inputs.usual[place] {
@@ -142,6 +140,11 @@ impl SeasonalBaselines {
     /// Drops the entities that have been away for longer than a week.
     pub fn forget_silent(&mut self, at: TimestampMs) {
         self.entities.retain(|_, history| at.since_ms(history.last()) <= FORGET_AFTER_MS);
+    }
+
+    /// Drops one entity.
+    pub fn forget(&mut self, entity: &LabelSet) {
+        self.entities.remove(entity);
     }
 
     /// Whether anything is remembered of an entity.

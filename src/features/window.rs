@@ -3,7 +3,7 @@
 use super::{
     CALENDAR_COLUMNS, FeatureMatrix, FeatureSchema, InputLayout, Inputs, Statistic, Zone, inputs::calendar,
 };
-use crate::series::{LabelSet, TimestampMs};
+use crate::series::{LabelSet, TimestampMs, values_of};
 use ndarray::{Array2, ArrayView1};
 use std::collections::BTreeMap;
 
@@ -91,17 +91,19 @@ impl FeatureWindows {
         let mut calendar_columns = [0.0; CALENDAR_COLUMNS];
         calendar(at, &self.zone, &mut calendar_columns);
         let mut series = Vec::with_capacity(depth);
-        for (row, entity) in matrix.entities.iter().enumerate() {
-            let window = self.entities.entry(entity.clone()).or_insert_with(|| EntityWindow {
-                values: vec![f64::NAN; layout.n_features * depth],
-                newest_step: step,
-                newest_at: at,
-            });
+        let (window_steps, steps_to_warm) = (self.window_steps, self.steps_to_warm());
+        let fresh = || EntityWindow {
+            values: vec![f64::NAN; layout.n_features * depth],
+            newest_step: step,
+            newest_at: at,
+        };
+        let windows = values_of(&mut self.entities, &matrix.entities, fresh);
+        for (row, window) in windows.enumerate() {
             window.advance(step, at, depth);
             window.store(matrix.values.row(row), depth);
             for feature in 0..layout.n_features {
                 window.read(feature, depth, &mut series);
-                let statistics = Statistics::of(&series, self.window_steps);
+                let statistics = Statistics::of(&series, window_steps);
                 for statistic in Statistic::ALL {
                     inputs.values[[row, layout.column(feature, statistic)]] = statistics.get(statistic);
                 }
@@ -110,9 +112,9 @@ impl FeatureWindows {
             for (offset, value) in calendar_columns.iter().enumerate() {
                 inputs.values[[row, layout.calendar() + offset]] = *value;
             }
-            let filled = window.filled_steps(depth, self.window_steps);
+            let filled = window.filled_steps(depth, window_steps);
             inputs.filled_steps[row] = filled;
-            inputs.warm[row] = filled >= self.steps_to_warm();
+            inputs.warm[row] = filled >= steps_to_warm;
         }
         Ok(inputs)
     }
@@ -128,6 +130,11 @@ impl FeatureWindows {
         let Some(last) = self.last else { return };
         let oldest = last.plus_ms(-self.step_ms.saturating_mul(self.window_steps as i64));
         self.entities.retain(|_, window| window.newest_at >= oldest);
+    }
+
+    /// Drops one entity.
+    pub fn forget(&mut self, entity: &LabelSet) {
+        self.entities.remove(entity);
     }
 
     /// The last `window_steps` steps of one feature, oldest first, NaN where one is missing. Empty for an entity or a

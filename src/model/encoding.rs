@@ -19,7 +19,7 @@ use super::{
 use crate::{
     calibrate::{Severity, Tail, TailParts, Thresholds},
     explain::Expected,
-    features::{FeatureColumn, FeatureSchema, InputLayout, SchemaSettings},
+    features::{FeatureColumn, FeatureSchema, InputLayout, SchemaSettings, SeriesReading},
     score::nearest::Nearest,
     series::{LabelSet, TimestampMs},
 };
@@ -150,7 +150,18 @@ fn write_schema(schema: &FeatureSchema) -> proto::Schema {
         utc_offset_minutes: schema.utc_offset_minutes(),
         time_zone: schema.time_zone().unwrap_or_default().to_owned(),
         features: schema.features().iter().map(feature).collect(),
+        series: schema.series().map(|reading| write_reading(reading.get())),
     }
+}
+
+fn write_reading(reading: &SeriesReading) -> proto::SeriesReading {
+    let SeriesReading { counters, gauges, rate_range_ms } = reading.clone();
+    proto::SeriesReading { counters, gauges, rate_range_ms }
+}
+
+fn read_reading(reading: proto::SeriesReading) -> SeriesReading {
+    let proto::SeriesReading { counters, gauges, rate_range_ms } = reading;
+    SeriesReading { counters, gauges, rate_range_ms }
 }
 
 fn read_schema(schema: proto::Schema) -> Result<FeatureSchema, ModelError> {
@@ -164,6 +175,7 @@ fn read_schema(schema: proto::Schema) -> Result<FeatureSchema, ModelError> {
         utc_offset_minutes: schema.utc_offset_minutes,
         time_zone: Some(schema.time_zone).filter(|name| !name.is_empty()),
         features: schema.features.into_iter().map(feature).collect(),
+        series: schema.series.map(read_reading),
     })
     .map_err(|error| ModelError::invalid("the schema", error))
 }

@@ -3,7 +3,7 @@
 use super::{EXPLAINED_BELOW, Model, Scored};
 use crate::{
     calibrate::Peak,
-    explain::{self, Criterion, Driver, Evidence, MAX_EXAMINED, Reason, Recent},
+    explain::{self, Criterion, Driver, Evidence, MAX_EXAMINED, Quantity, Reason, Recent},
     features::{FeatureWindows, Inputs, Statistic},
     series::TimestampMs,
 };
@@ -35,13 +35,12 @@ impl Model {
     /// Why a row that was scored is what it is.
     #[must_use]
     pub fn explain(&self, inputs: &Inputs, scored: &Scored, history: &History<'_>) -> Explanation {
-        let features = self.schema.features();
         let drivers = self.drivers(inputs, scored, history.windows);
         let missing: Vec<&str> =
-            scored.missing.iter().map(|feature| features[*feature].name.as_str()).collect();
+            scored.missing.iter().map(|feature| self.schema.name_of(*feature, &scored.entity)).collect();
         let evidence = Evidence {
             drivers: &drivers,
-            n_features: features.len(),
+            n_features: self.schema.features().len(),
             tail_probability: scored.tail_probability,
             floor: self.judge.floor(),
             ordinary_from: EXPLAINED_BELOW,
@@ -58,7 +57,12 @@ impl Model {
     }
 
     /// The features that drove it, those with the largest shares.
-    fn drivers(&self, inputs: &Inputs, scored: &Scored, windows: &FeatureWindows) -> Vec<Driver<'_>> {
+    fn drivers<'a>(
+        &'a self,
+        inputs: &Inputs,
+        scored: &'a Scored,
+        windows: &FeatureWindows,
+    ) -> Vec<Driver<'a>> {
         let driver = |contribution: &explain::Contribution| {
             let feature = contribution.feature;
             let column = self.layout().column(feature, Statistic::Value);
@@ -67,7 +71,7 @@ impl Model {
             let values = windows.recent(&scored.entity, feature);
             let recent = Recent { values: &values, at: inputs.at, step_ms: windows.step_ms() };
             Driver {
-                name: &self.schema.features()[feature].name,
+                feature: Quantity::in_schema(&self.schema, self.schema.name_of(feature, &scored.entity)),
                 seen,
                 expected: self.judge.expected(&scored.entity, feature),
                 share: contribution.share,

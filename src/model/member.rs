@@ -139,14 +139,13 @@ impl MemberKind {
     /// The members of models of format 1.
     pub const FIRST: [Self; 3] = [Self::Window, Self::Deviation, Self::Extreme];
 
-    /// The weight of its evidence in a raw score. The nearest member, which looks at the whole vector of the moment, ranks
-    /// best; the window member is slow to forget and the extreme one sees a single feature: they keep alarms from being
-    /// false, and blur what ranks (`docs/decisions/025-rankers.md`).
+    /// The weight of its evidence in a raw score. The members that look at the whole vector of the moment rank best; the
+    /// window member is slow to forget and the extreme one sees a single feature: they keep alarms from being false, and
+    /// blur what ranks (`docs/decisions/025-rankers.md`).
     pub(super) fn rank_weight(self) -> f64 {
         match self {
-            Self::Nearest | Self::NearestValue => 1.0,
-            Self::Jumps => 0.5,
-            Self::Deviation | Self::Levels => 0.25,
+            Self::Deviation | Self::Nearest | Self::NearestValue => 1.0,
+            Self::Jumps | Self::Levels => 0.5,
             Self::Window | Self::Extreme => 0.0,
         }
     }

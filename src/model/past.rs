@@ -57,6 +57,11 @@ impl Past {
         self.entities.retain(|_, entity| entity.last >= oldest);
     }
 
+    /// Forgets one entity.
+    pub fn forget(&mut self, entity: &LabelSet) {
+        self.entities.remove(entity);
+    }
+
     /// Number of entities that are remembered.
     #[must_use]
     pub fn entity_count(&self) -> usize {

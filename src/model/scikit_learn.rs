@@ -121,6 +121,7 @@ impl ScikitLearnForest {
             utc_offset_minutes: 0,
             time_zone: None,
             features: self.features.iter().map(column).collect(),
+            series: None,
         })?;
         let Self { mut columns, forest, known, .. } = self;
         if let Some(rows) = rows {

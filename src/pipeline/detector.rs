@@ -1,10 +1,14 @@
 //! A detector, checked: what is judged, by which features, how strictly.
 
-use super::{rules::Rules, training::TrainingPolicy};
+use super::{
+    rules::Rules,
+    series::{self, SeriesSettings},
+    training::TrainingPolicy,
+};
 use crate::{
     calibrate::{CheckedPersistence, Thresholds},
     features::{FeatureColumn, FeatureSchema, SeasonSettings},
-    promql::{ParseError, Plan},
+    promql::{Leaf, ParseError, Plan, SeriesPlan},
 };
 use std::time::Duration;
 
@@ -42,6 +46,11 @@ pub enum InvalidDetector {
         /// What is wrong, with its position.
         source: Box<ParseError>,
     },
+    /// A schema of features for a detector of series, or the other way round.
+    #[error(
+        "a detector either joins features by labels or judges single series, and its schema does the other"
+    )]
+    Sight,
 }
 
 /// A feature expression, compiled.
@@ -53,13 +62,22 @@ pub struct CompiledFeature {
     pub plan: Plan,
 }
 
-/// A detector with compiled features.
+/// What a detector looks at.
+#[derive(Debug)]
+pub enum Sight {
+    /// Expressions, in the order of the schema, joined by the labels of the entities.
+    Features(Vec<CompiledFeature>),
+    /// Single series, at most so many.
+    Series(SeriesPlan, usize),
+}
+
+/// A detector, compiled.
 #[derive(Debug)]
 pub struct Detector {
-    /// Everything but the expressions' plans.
+    /// How strictly it judges.
     pub settings: DetectorSettings,
-    /// In the order of the schema.
-    pub features: Vec<CompiledFeature>,
+    /// What.
+    pub sight: Sight,
 }
 
 /// Compiles one expression as a feature.
@@ -77,14 +95,38 @@ impl Detector {
     /// Compiles the expressions of a detector.
     ///
     /// # Errors
-    /// At the first expression that cannot be a feature.
+    /// At the first expression that cannot be a feature, or when the schema is one of series.
     pub fn new(settings: DetectorSettings) -> Result<Self, InvalidDetector> {
+        if settings.schema.series().is_some() {
+            return Err(InvalidDetector::Sight);
+        }
         let compile = |column: &FeatureColumn| {
             let plan = compile_feature(&column.name, &column.expression)?;
             Ok(CompiledFeature { column: column.clone(), plan })
         };
         let features = settings.schema.features().iter().map(compile).collect::<Result<_, _>>()?;
-        Ok(Self { settings, features })
+        Ok(Self { settings, sight: Sight::Features(features) })
+    }
+
+    /// A detector of the series that `series` selects.
+    ///
+    /// # Errors
+    /// When the schema is not one of series.
+    pub fn of_series(settings: DetectorSettings, series: &SeriesSettings) -> Result<Self, InvalidDetector> {
+        let reading = settings.schema.series().ok_or(InvalidDetector::Sight)?;
+        let plan = series::plan(series, reading);
+        Ok(Self { settings, sight: Sight::Series(plan, series.max_series) })
+    }
+
+    /// What the shards are to read for it: the leaves of each feature, or of all series, and how far back they look.
+    #[must_use]
+    pub fn leaves(&self) -> Vec<(&[Leaf], i64)> {
+        match &self.sight {
+            Sight::Features(features) => {
+                features.iter().map(|feature| (feature.plan.leaves(), feature.plan.retention_ms())).collect()
+            }
+            Sight::Series(plan, _) => vec![(plan.leaves(), plan.retention_ms())],
+        }
     }
 
     /// Its name.

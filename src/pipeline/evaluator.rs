@@ -32,7 +32,11 @@ impl Evaluator {
     pub fn new(detectors: Vec<Detector>) -> (Self, LeafTable) {
         let mut table = LeafTable::default();
         let mut judge = |detector: Detector| {
-            let places = detector.features.iter().map(|feature| table.register(&feature.plan)).collect();
+            let places = detector
+                .leaves()
+                .into_iter()
+                .map(|(leaves, back_ms)| table.register(leaves, back_ms))
+                .collect();
             (Judge::new(detector), places)
         };
         let judges = detectors.into_iter().map(&mut judge).collect();
@@ -59,11 +63,11 @@ impl Evaluator {
         mut model: impl FnMut(&str) -> Option<Arc<Model>>,
     ) -> Vec<DetectorStep> {
         let one = |(judge, places): &mut (Judge, Vec<LeafPlaces>)| {
-            let model = model(judge.detector().name());
+            let model = model(judge.name());
             judge.step(leaves, places, at, model.as_deref())
         };
         let mut steps: Vec<DetectorStep> = self.judges.iter_mut().map(one).collect();
-        let names = self.judges.iter().map(|(judge, _)| judge.detector().name());
+        let names = self.judges.iter().map(|(judge, _)| judge.name());
         self.incidents.take(at, names.zip(&mut steps));
         steps
     }
@@ -81,7 +85,7 @@ impl Evaluator {
         mut model: impl FnMut(&str) -> Option<Arc<Model>>,
     ) -> Vec<TrainingJob> {
         let due = |(judge, _): &mut (Judge, Vec<LeafPlaces>)| {
-            let model = model(judge.detector().name());
+            let model = model(judge.name());
             judge.training_due(at, model.as_deref())
         };
         self.judges.iter_mut().filter_map(due).collect()

@@ -47,6 +47,11 @@ impl GapFiller {
         Self { hold_ms, entities: BTreeMap::new() }
     }
 
+    /// Forgets one entity.
+    pub(super) fn forget(&mut self, entity: &LabelSet) {
+        self.entities.remove(entity);
+    }
+
     /// Fills the gaps of a step as the rules ask for it; gives what was filled in, row by row.
     pub(super) fn fill(&mut self, rules: &AppliedRules, matrix: &mut FeatureMatrix) -> Vec<Filled> {
         let mut filled = Vec::new();

@@ -1,7 +1,11 @@
 //! One detector at work: its features evaluated, then judged.
 
 use super::{
-    detector::Detector, leaves::LeafPlaces, training::TrainingJob, vector_judge::VectorJudge,
+    detector::{CompiledFeature, Detector, Sight},
+    leaves::LeafPlaces,
+    series::SeriesSource,
+    training::TrainingJob,
+    vector_judge::VectorJudge,
     verdict::DetectorStep,
 };
 use crate::{
@@ -14,10 +18,15 @@ use crate::{
 /// The state of one detector.
 #[derive(Debug)]
 pub struct Judge {
-    detector: Detector,
-    /// One for each feature.
-    memos: Vec<Memo>,
+    source: Source,
     vectors: VectorJudge,
+}
+
+/// Where the vectors come from, with what is remembered of it.
+#[derive(Debug)]
+enum Source {
+    Features(Vec<(CompiledFeature, Memo)>),
+    Series(SeriesSource),
 }
 
 // === impl Judge ===
@@ -25,18 +34,22 @@ pub struct Judge {
 impl Judge {
     /// A detector that has seen nothing.
     #[must_use]
-    pub fn new(detector: Detector) -> Self {
-        Self {
-            memos: detector.features.iter().map(|_| Memo::default()).collect(),
-            vectors: VectorJudge::new(detector.settings.clone()),
-            detector,
-        }
+    pub fn new(Detector { settings, sight }: Detector) -> Self {
+        let schema = &settings.schema;
+        let window_ms = schema.step_ms().saturating_mul(schema.window_steps() as i64);
+        let source = match sight {
+            Sight::Features(features) => {
+                Source::Features(features.into_iter().map(|feature| (feature, Memo::default())).collect())
+            }
+            Sight::Series(plan, max_series) => Source::Series(SeriesSource::new(plan, max_series, window_ms)),
+        };
+        Self { source, vectors: VectorJudge::new(settings) }
     }
 
-    /// What it judges.
+    /// The name of the detector.
     #[must_use]
-    pub fn detector(&self) -> &Detector {
-        &self.detector
+    pub fn name(&self) -> &str {
+        self.vectors.settings().schema.detector()
     }
 
     /// Rows gathered for training.
@@ -64,7 +77,19 @@ impl Judge {
         model: Option<&Model>,
     ) -> DetectorStep {
         let mut failed_features = Vec::new();
-        let matrix = self.features(leaves, places, at, &mut failed_features);
+        let answer_of = |places: &LeafPlaces| places.iter().map(|place| &leaves[*place]).collect::<Vec<_>>();
+        let mut answers = places.iter().map(answer_of);
+        let (matrix, left_out) = match &mut self.source {
+            Source::Series(series) => {
+                let step = series.step(&answers.next().unwrap_or_default(), at);
+                step.gave_way.iter().for_each(|entity| self.vectors.forget(entity));
+                (step.matrix, step.left_out)
+            }
+            Source::Features(features) => {
+                let by = self.vectors.settings().schema.by();
+                (joined(features, by, answers, at, &mut failed_features), 0)
+            }
+        };
         let step = match self.vectors.take(matrix) {
             Ok(inputs) => self.vectors.judge(&inputs, model),
             // The clock only goes forward; a step that does not is left out rather than mixed in.
@@ -73,45 +98,45 @@ impl Judge {
                 DetectorStep::default()
             }
         };
-        DetectorStep { failed_features, ..step }
+        DetectorStep { failed_features, left_out, ..step }
     }
 
     /// What is to be trained after step `at`, given the model in use.
     pub fn training_due(&mut self, at: TimestampMs, live: Option<&Model>) -> Option<TrainingJob> {
         self.vectors.training_due(at, live)
     }
+}
 
-    /// Evaluates the expressions and joins their results; those that fail are said in `failed`, with the reason.
-    fn features(
-        &mut self,
-        leaves: &[LeafMatrix],
-        places: &[LeafPlaces],
-        at: TimestampMs,
-        failed: &mut Vec<(String, String)>,
-    ) -> FeatureMatrix {
-        let mut columns = Vec::with_capacity(places.len());
-        for ((feature, places), memo) in self.detector.features.iter().zip(places).zip(&mut self.memos) {
-            let own: Vec<&LeafMatrix> = places.iter().map(|place| &leaves[*place]).collect();
-            columns.push(match feature.plan.evaluate(&own, at, memo) {
-                Ok(Value::Vector(vector)) => vector,
-                // A number belongs to no entity in particular.
-                Ok(Value::Scalar(_)) => Vec::new(),
-                // It depends on the data: a join that was one-to-one is not any more. The feature is
-                // missing at this step, and that is said.
-                Err(error) => {
-                    failed.push((feature.column.name.clone(), error.to_string()));
-                    Vec::new()
-                }
-            });
-        }
-        let matrix = join(self.detector.settings.schema.by(), at, &columns);
-        for (feature, count) in self.detector.features.iter().zip(&matrix.ambiguous) {
-            if *count > 0 {
-                let reason =
-                    format!("{count} entities have more than one result; aggregate by the entity's labels");
-                failed.push((feature.column.name.clone(), reason));
+/// Evaluates expressions and joins their results by the labels `by`; those that fail are said in `failed`, with the
+/// reason.
+fn joined<'a>(
+    features: &mut [(CompiledFeature, Memo)],
+    by: &[String],
+    answers: impl Iterator<Item = Vec<&'a LeafMatrix>>,
+    at: TimestampMs,
+    failed: &mut Vec<(String, String)>,
+) -> FeatureMatrix {
+    let mut columns = Vec::with_capacity(features.len());
+    for ((feature, memo), answers) in features.iter_mut().zip(answers) {
+        columns.push(match feature.plan.evaluate(&answers, at, memo) {
+            Ok(Value::Vector(vector)) => vector,
+            // A number belongs to no entity in particular.
+            Ok(Value::Scalar(_)) => Vec::new(),
+            // It depends on the data: a join that was one-to-one is not any more. The feature is
+            // missing at this step, and that is said.
+            Err(error) => {
+                failed.push((feature.column.name.clone(), error.to_string()));
+                Vec::new()
             }
-        }
-        matrix
+        });
     }
+    let matrix = join(by, at, &columns);
+    for ((feature, _), count) in features.iter().zip(&matrix.ambiguous) {
+        if *count > 0 {
+            let reason =
+                format!("{count} entities have more than one result; aggregate by the entity's labels");
+            failed.push((feature.column.name.clone(), reason));
+        }
+    }
+    matrix
 }

@@ -5,7 +5,7 @@
 //! evaluated once a step.
 
 use crate::{
-    promql::{Budget, Grid, Leaf, LeafBuilder, LeafMatrix, LeafRows, Plan},
+    promql::{Budget, Grid, Leaf, LeafBuilder, LeafMatrix, LeafRows},
     series::{LabelMatcher, Sample, TimestampMs},
     window::{Samples, SeriesView, Store},
 };
@@ -40,10 +40,10 @@ pub struct LeafMemory {
 // === impl LeafTable ===
 
 impl LeafTable {
-    /// Files the leaves of `plan` and says where they are.
-    pub fn register(&mut self, plan: &Plan) -> LeafPlaces {
-        self.retention_ms = self.retention_ms.max(plan.retention_ms());
-        plan.leaves().iter().map(|leaf| self.place(leaf)).collect()
+    /// Files `leaves`, which look back so far, and says where they are.
+    pub fn register(&mut self, leaves: &[Leaf], back_ms: i64) -> LeafPlaces {
+        self.retention_ms = self.retention_ms.max(back_ms);
+        leaves.iter().map(|leaf| self.place(leaf)).collect()
     }
 
     fn place(&mut self, leaf: &Leaf) -> usize {
@@ -179,6 +179,7 @@ impl SlicedEvaluation<'_> {
 mod tests {
     use super::*;
     use crate::{
+        promql::Plan,
         series::{LabelSet, Sample, SampleBatch, series_hash},
         window::Config,
     };
@@ -201,7 +202,8 @@ mod tests {
         fn slices_make_a_whole(names in prop::collection::vec("[a-d]{1,3}", 1..40), slice in 1usize..50) {
             let mut table = LeafTable::default();
             for text in ["m", "rate(m[1m])", "max_over_time(m[20s] offset 5s)", "sum(m) / count(rate(other[5m]))"] {
-                table.register(&Plan::parse(text).unwrap());
+                let plan = Plan::parse(text).unwrap();
+                table.register(plan.leaves(), plan.retention_ms());
             }
             let mut store = Store::new(Config::default(), table.selectors());
             for timestamp in [0, 15_000, 30_000] {

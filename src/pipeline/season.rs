@@ -82,6 +82,13 @@ impl Season {
         }
     }
 
+    /// Forgets one entity.
+    pub(super) fn forget(&mut self, entity: &LabelSet) {
+        self.features.forget(entity);
+        self.strangeness.forget(entity);
+        self.entities.remove(entity);
+    }
+
     /// Takes the values of a step, and says what is usual.
     pub(super) fn take(&mut self, inputs: &Inputs) -> SeasonalInputs {
         let seasonal = self.features.push_inputs(inputs);
@@ -96,7 +103,7 @@ impl Season {
         &mut self,
         seasonal: &SeasonalInputs,
         scored: &mut [Scored],
-        name: impl Fn(usize) -> String,
+        name: impl Fn(usize, &LabelSet) -> String,
     ) -> Vec<Option<Seasonal>> {
         let entities: Vec<LabelSet> = scored.iter().map(|scored| scored.entity.clone()).collect();
         let lasting: Vec<f64> = scored.iter().map(|scored| self.lasting(scored)).collect();
@@ -129,7 +136,7 @@ impl Season {
         &mut self,
         seasonal: &SeasonalInputs,
         scored: &mut Scored,
-        name: impl Fn(usize) -> String,
+        name: impl Fn(usize, &LabelSet) -> String,
     ) -> Option<Seasonal> {
         let units = units(seasonal, scored.row);
         let furthest = furthest(seasonal, scored.row, &units)?;
@@ -141,7 +148,7 @@ impl Season {
         set(scored, p);
         scored.contributions = contributions(&units);
         Some(Seasonal::Unusual {
-            feature: name(furthest.feature),
+            feature: name(furthest.feature, &scored.entity),
             usual: furthest.usual,
             missed: furthest.missed,
         })

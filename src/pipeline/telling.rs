@@ -3,7 +3,7 @@
 use super::verdict::{Breach, FeatureContribution, Seasonal, Verdict, Violation};
 use crate::{
     calibrate::{AnomalyScore, Severity},
-    explain::{self, AnomalyType, Criterion},
+    explain::{self, AnomalyType, Criterion, Quantity},
     features::{FeatureSchema, InputLayout, Inputs, Statistic},
     model::{Explanation, History, Model, Scored},
 };
@@ -18,7 +18,8 @@ pub(super) fn verdict(
     severity: Severity,
     history: &History<'_>,
 ) -> Verdict {
-    let name = |feature: usize| model.schema().features()[feature].name.clone();
+    let schema = model.schema();
+    let name = |feature: usize| schema.name_of(feature, &scored.entity).to_owned();
     let strange = model.thresholds().severity(scored.anomaly_score) > Severity::Normal;
     let told = severity > Severity::Normal || strange;
     let explanation = told.then(|| model.explain(inputs, &scored, history));
@@ -26,7 +27,10 @@ pub(super) fn verdict(
         explanation.map_or_else(Default::default, |Explanation { sentence, criteria }| (sentence, criteria));
     if told && let Some(Seasonal::Unusual { feature, usual, missed }) = &seasonal {
         let said = explanation.trim_end_matches('.');
-        explanation = format!("{said}; {}.", explain::season_clause(feature, usual, *missed));
+        explanation = format!(
+            "{said}; {}.",
+            explain::season_clause(Quantity::in_schema(schema, feature), usual, *missed)
+        );
         criteria.push(Criterion::SeasonalAnomaly);
     }
     let shares = scored.contributions.iter().map(|c| (type_of(c.feature), c.share));
@@ -65,12 +69,12 @@ pub(super) fn unscored(
     severity: Severity,
     history: &History<'_>,
 ) -> Verdict {
-    let features = schema.features();
-    let layout = InputLayout { n_features: features.len() };
+    let layout = InputLayout { n_features: schema.features().len() };
     let is_missing =
         |feature: &usize| inputs.values[[row, layout.column(*feature, Statistic::Value)]].is_nan();
+    let entity = &inputs.entities[row];
     Verdict {
-        entity: inputs.entities[row].clone(),
+        entity: entity.clone(),
         at: inputs.at,
         anomaly_score: AnomalyScore::default(),
         tail_probability: 1.0,
@@ -82,9 +86,9 @@ pub(super) fn unscored(
         seasonal: None,
         contributions: Vec::new(),
         violations: Vec::new(),
-        missing: (0..features.len())
+        missing: (0..layout.n_features)
             .filter(is_missing)
-            .map(|feature| features[feature].name.clone())
+            .map(|feature| schema.name_of(feature, entity).to_owned())
             .collect(),
         filled: Vec::new(),
         criteria: Vec::new(),
@@ -97,31 +101,41 @@ pub(super) fn unscored(
 pub(super) fn add_violations(
     verdict: &mut Verdict,
     violations: Vec<Violation>,
-    type_of: impl Fn(&str) -> Option<AnomalyType>,
+    schema: &FeatureSchema,
+    type_of: impl Fn(&str) -> AnomalyType,
 ) {
     let Some(first) = violations.first() else { return };
-    verdict.anomaly_type = verdict.anomaly_type.or_else(|| type_of(&first.feature));
+    verdict.anomaly_type = verdict.anomaly_type.or_else(|| Some(type_of(&first.feature)));
     verdict.criteria.extend(violations.iter().map(|violation| violation.breach.criterion()));
     verdict.criteria.sort_unstable();
     verdict.criteria.dedup();
     for Violation { feature, seen, breach } in violations.iter().rev() {
+        let feature = Quantity::in_schema(schema, feature);
         let said = match *breach {
             Breach::Limit(limit) => explain::beyond_limit(feature, *seen, limit),
             Breach::DroppedToZero { known_ms, ever } => explain::dropped_to_zero(feature, known_ms, ever),
         };
         verdict.explanation = match &*verdict.explanation {
             "" => said,
-            rest => format!("{said}; {rest}"),
+            rest => format!("{said}; {}", without_repeat(&said, rest)),
         };
     }
     verdict.violations = violations;
 }
 
+/// What `said` begins with need not be said again.
+fn without_repeat<'a>(said: &str, rest: &'a str) -> &'a str {
+    let fact = said.split_once(", ").map_or(said, |(fact, _)| fact);
+    rest.strip_prefix(fact).and_then(|rest| rest.strip_prefix(", ")).unwrap_or(rest)
+}
+
 /// Adds the features that were filled in, with the values that stand for them, to what is said already.
-pub(super) fn add_filled(verdict: &mut Verdict, filled: &[(&str, f64)]) {
+pub(super) fn add_filled(verdict: &mut Verdict, filled: &[(&str, f64)], schema: &FeatureSchema) {
     if !verdict.explanation.is_empty() && !filled.is_empty() {
         let said = verdict.explanation.trim_end_matches('.');
-        verdict.explanation = format!("{said}. {}", explain::filled_in(filled));
+        let filled: Vec<(Quantity<'_>, f64)> =
+            filled.iter().map(|(name, value)| (Quantity::in_schema(schema, name), *value)).collect();
+        verdict.explanation = format!("{said}. {}", explain::filled_in(&filled));
     }
     verdict.filled = filled.iter().map(|(feature, _)| (*feature).to_owned()).collect();
 }

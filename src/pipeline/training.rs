@@ -20,7 +20,7 @@ pub struct TrainingPolicy {
     /// than the steps that an entity must have been seen for to be judged: a model trained earlier
     /// would know nobody.
     pub warm_up_ms: i64,
-    /// Most rows kept.
+    /// Most rows kept, and shown to forests; each entity may keep what it takes to know it whatever this says.
     pub max_rows: usize,
     /// Data older than this, in milliseconds, is no longer trained on.
     pub retention_ms: i64,
@@ -45,6 +45,8 @@ pub(super) struct Trainer {
 pub struct TrainingJob {
     schema: FeatureSchema,
     rows: TrainingRows,
+    /// So many of them are shown to forests and tails.
+    most: usize,
     settings: TrainSettings,
 }
 
@@ -113,7 +115,8 @@ impl Trainer {
             version: version(at),
             created_at: at,
         };
-        Some(TrainingJob { schema: schema.clone(), rows: self.reservoir.rows(), settings })
+        let (rows, most) = (self.reservoir.rows(), self.policy.max_rows);
+        Some(TrainingJob { schema: schema.clone(), rows, most, settings })
     }
 
     /// Whether a model trained now would know an entity that `live` does not.
@@ -149,7 +152,7 @@ impl TrainingJob {
     /// # Errors
     /// When the rows or settings do not make a model.
     pub fn run(self) -> Result<Model, TrainError> {
-        train::fit(self.schema, &self.rows, &self.settings)
+        train::fit_on_some(self.schema, &self.rows, &self.settings, self.most)
     }
 }
 

@@ -18,8 +18,7 @@ use crate::{
     calibrate::{Memory, Severity, SeverityTracker},
     explain::AnomalyType,
     features::{
-        FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, InputLayout, Inputs, SeasonalInputs,
-        Statistic, StepBackwards,
+        FeatureMatrix, FeatureWindows, InputLayout, Inputs, SeasonalInputs, Statistic, StepBackwards,
     },
     model::{History, Model, Past, Scored},
     series::{LabelSet, TimestampMs},
@@ -31,8 +30,6 @@ use std::collections::BTreeMap;
 pub struct VectorJudge {
     settings: DetectorSettings,
     rules: AppliedRules,
-    /// One for each feature, where the rules do not say another.
-    types: Vec<AnomalyType>,
     windows: FeatureWindows,
     trackers: BTreeMap<LabelSet, SeverityTracker>,
     /// Until when a violation is remembered, for those that had one.
@@ -59,7 +56,6 @@ impl VectorJudge {
     pub fn new(settings: DetectorSettings) -> Self {
         Self {
             rules: AppliedRules::new(settings.rules.clone()),
-            types: types(&settings.schema),
             windows: FeatureWindows::new(&settings.schema),
             trackers: BTreeMap::new(),
             watched_until: BTreeMap::new(),
@@ -114,6 +110,18 @@ impl VectorJudge {
     /// The entities of which it stands that they are silent, by ascending labels.
     pub fn silent_entities(&self) -> impl Iterator<Item = &LabelSet> {
         self.silence.standing()
+    }
+
+    /// Forgets an entity of which nothing was heard for a window: it is as new when it comes back. What was gathered of
+    /// it to train on stays, which is bounded by itself.
+    pub(super) fn forget(&mut self, entity: &LabelSet) {
+        self.windows.forget(entity);
+        self.past.forget(entity);
+        self.zero_watch.forget(entity);
+        self.gap_filler.forget(entity);
+        if let Some(season) = &mut self.season {
+            season.forget(entity);
+        }
     }
 
     /// Takes the vectors of a step into the windows: the first half of a step.
@@ -191,7 +199,7 @@ impl VectorJudge {
         let chosen = |entity: &LabelSet| !only_known || model.knows(entity);
         let rules = &self.rules;
         let mut scored = model.score_gated(inputs, &mut self.past, chosen, |entity| rules.gates(entity));
-        let name = |feature: usize| model.schema().features()[feature].name.clone();
+        let name = |feature: usize, entity: &LabelSet| model.schema().name_of(feature, entity).to_owned();
         let said_by_season = match (&mut self.season, seasonal) {
             (Some(season), Some(seasonal)) => season.judge(seasonal, &mut scored, name),
             _ => vec![None; scored.len()],
@@ -231,26 +239,33 @@ impl VectorJudge {
             _ => unscored(&settings.schema, inputs, row, severity, &history),
         };
         verdict.anomaly_score = score;
-        add_violations(&mut verdict, violations, |feature| {
-            let columns = self.settings.schema.features();
-            columns.iter().position(|column| column.name == feature).map(|place| self.type_of(entity, place))
+        add_violations(&mut verdict, violations, &settings.schema, |name| {
+            let columns = settings.schema.features();
+            // A single series goes by its own name, and has one feature.
+            self.type_of(entity, columns.iter().position(|column| column.name == name).unwrap_or(0))
         });
-        add_filled(&mut verdict, &self.filled_of(inputs, row));
+        add_filled(&mut verdict, &self.filled_of(inputs, row), &settings.schema);
         Some(verdict)
     }
 
+    /// What kind of trouble a feature of an entity tells of: as the rules say, or else by its name.
     fn type_of(&self, entity: &LabelSet, feature: usize) -> AnomalyType {
-        self.rules.anomaly_type(entity, feature).unwrap_or(self.types[feature])
+        let schema = &self.settings.schema;
+        let by_name = || {
+            let expression = &schema.features()[feature].expression;
+            AnomalyType::of_feature(schema.name_of(feature, entity), expression)
+        };
+        self.rules.anomaly_type(entity, feature).unwrap_or_else(by_name)
     }
 
     /// The values of a row that are anomalies by themselves, and how severe the worst is.
     fn violations(&self, inputs: &Inputs, row: usize) -> (Vec<Violation>, Severity) {
-        let features = self.settings.schema.features();
-        let layout = InputLayout { n_features: features.len() };
+        let (schema, entity) = (&self.settings.schema, &inputs.entities[row]);
+        let layout = InputLayout { n_features: schema.features().len() };
         let value = |feature| inputs.values[[row, layout.column(feature, Statistic::Value)]];
-        let values = (0..features.len()).map(value);
-        let name = |feature: usize| features[feature].name.as_str();
-        let (mut violations, mut worst) = self.rules.violations(&inputs.entities[row], values, name);
+        let values = (0..layout.n_features).map(value);
+        let name = |feature: usize| schema.name_of(feature, entity);
+        let (mut violations, mut worst) = self.rules.violations(entity, values, name);
         for DroppedToZero { feature, before, .. } in of_row(&self.dropped, row, |drop| drop.row) {
             let breach = Breach::DroppedToZero { known_ms: before.known_ms, ever: before.ever };
             violations.push(Violation { feature: name(*feature).to_owned(), seen: 0.0, breach });
@@ -260,12 +275,12 @@ impl VectorJudge {
     }
 
     /// Name and value of the features of a row that were filled in.
-    fn filled_of(&self, inputs: &Inputs, row: usize) -> Vec<(&str, f64)> {
-        let features = self.settings.schema.features();
-        let layout = InputLayout { n_features: features.len() };
+    fn filled_of<'a>(&'a self, inputs: &'a Inputs, row: usize) -> Vec<(&'a str, f64)> {
+        let schema = &self.settings.schema;
+        let layout = InputLayout { n_features: schema.features().len() };
         let named = |Filled { feature, .. }: &Filled| {
             let value = inputs.values[[row, layout.column(*feature, Statistic::Value)]];
-            (features[*feature].name.as_str(), value)
+            (schema.name_of(*feature, &inputs.entities[row]), value)
         };
         of_row(&self.filled, row, |filled| filled.row).iter().map(named).collect()
     }
@@ -310,11 +325,6 @@ fn zero_watch(settings: &DetectorSettings) -> ZeroWatch {
 fn gap_filler(settings: &DetectorSettings) -> GapFiller {
     let schema = &settings.schema;
     GapFiller::new(schema.step_ms().saturating_mul(schema.window_steps() as i64))
-}
-
-fn types(schema: &FeatureSchema) -> Vec<AnomalyType> {
-    let of = |feature: &FeatureColumn| AnomalyType::of_feature(&feature.name, &feature.expression);
-    schema.features().iter().map(of).collect()
 }
 
 fn season(settings: &DetectorSettings) -> Option<Season> {

@@ -136,6 +136,8 @@ pub struct DetectorStep {
     pub warming_up: usize,
     /// Features with values outside their valid range, and how many entities had one; they were taken as missing.
     pub invalid_values: Vec<(String, usize)>,
+    /// Series that were selected and not judged: there are more of them than a detector may judge.
+    pub left_out: usize,
     /// Features whose expression failed at this step, with the reason.
     pub failed_features: Vec<(String, String)>,
 }

@@ -12,7 +12,7 @@
 
 use crate::{
     features::FeatureMatrix,
-    series::{LabelSet, TimestampMs},
+    series::{LabelSet, TimestampMs, values_of},
 };
 use std::{collections::BTreeMap, time::Duration};
 
@@ -119,13 +119,19 @@ impl ZeroWatch {
         Self { fade_ms, window_steps, entities: BTreeMap::new() }
     }
 
+    /// Forgets one entity.
+    pub(super) fn forget(&mut self, entity: &LabelSet) {
+        self.entities.remove(entity);
+    }
+
     /// Takes the values of a step, as they were seen; gives the zeros that are drops, row by row.
     pub(super) fn take(&mut self, matrix: &FeatureMatrix) -> Vec<DroppedToZero> {
         let at = matrix.at;
         let mut drops = Vec::new();
-        for (row, (entity, values)) in matrix.entities.iter().zip(matrix.values.rows()).enumerate() {
-            let fresh = || Entity { last: at, courses: vec![Course::default(); values.len()] };
-            let entity = self.entities.entry(entity.clone()).or_insert_with(fresh);
+        let n_features = matrix.values.ncols();
+        let fresh = || Entity { last: at, courses: vec![Course::default(); n_features] };
+        let entities = values_of(&mut self.entities, &matrix.entities, fresh);
+        for (row, (entity, values)) in entities.zip(matrix.values.rows()).enumerate() {
             let passed_ms = at.since_ms(entity.last).max(0);
             let kept = (-(passed_ms as f64) / self.fade_ms as f64).exp();
             entity.last = at;

@@ -21,6 +21,7 @@ use super::{
     annotation::{Remark, Remarks, names_counter},
     ast::Moment,
     range::{Arguments, RangeFunction},
+    series::SeriesValue,
 };
 use crate::{
     series::{LabelMatcher, METRIC_NAME, MatchOp, TimestampMs},
@@ -52,6 +53,8 @@ pub(super) enum Read {
     Range { range_ms: i64, function: RangeFunction, arguments: Arguments },
     /// All samples in a range: for functions whose arguments are not known here.
     Samples { range_ms: i64 },
+    /// The series as a value of its own, which keeps its name.
+    Series(SeriesValue),
 }
 
 /// What a query wants to know of the series of one selector.
@@ -66,9 +69,31 @@ pub struct LeafRequest {
     annotated: bool,
 }
 
+// === impl Read ===
+
+impl Read {
+    /// How far before a look samples are read; `lookback_ms` where the newest one is asked for.
+    fn range_ms(self, lookback_ms: i64) -> i64 {
+        match self {
+            Self::Newest | Self::NewestTime | Self::Series(SeriesValue::Gauge) => lookback_ms,
+            Self::Range { range_ms, .. }
+            | Self::Samples { range_ms }
+            | Self::Series(SeriesValue::Rate { range_ms } | SeriesValue::ObservationRate { range_ms }) => {
+                range_ms
+            }
+        }
+    }
+}
+
 // === impl Leaf ===
 
 impl Leaf {
+    /// What is read of each series that satisfies `matchers`, as a value of its own.
+    pub(super) fn of_series(matchers: Vec<LabelMatcher>, value: SeriesValue) -> Self {
+        let read = Read::Series(value);
+        Self { matchers: matchers.into(), read, moment: Moment::default(), subqueries: Vec::new() }
+    }
+
     /// Which series it reads: all of these must hold.
     #[must_use]
     pub fn matchers(&self) -> &[LabelMatcher] {
@@ -149,10 +174,7 @@ impl LeafRequest {
 
     /// The stretch of time that holds all samples looked at.
     fn stretch(&self) -> Option<(TimestampMs, TimestampMs)> {
-        let range_ms = match self.read {
-            Read::Newest | Read::NewestTime => self.lookback_ms,
-            Read::Range { range_ms, .. } | Read::Samples { range_ms } => range_ms,
-        };
+        let range_ms = self.read.range_ms(self.lookback_ms);
         let (first, last) = self.times.first_and_last_look()?;
         Some((first.plus_ms(range_ms.saturating_neg()), last))
     }

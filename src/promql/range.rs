@@ -12,6 +12,7 @@ mod remarks;
 
 use super::{EvalError, leaf::Times};
 use crate::series::{Sample, TimestampMs};
+pub(super) use counter::rate_between_resets;
 pub(super) use mixed::{between, floats_between};
 pub(super) use remarks::Reading;
 

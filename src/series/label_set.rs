@@ -194,7 +194,8 @@ impl LabelSet {
 
 impl PartialEq for LabelSet {
     fn eq(&self, other: &Self) -> bool {
-        self.canonical_text() == other.canonical_text()
+        let is_same_text = self.shares_text_with(other) && self.start == other.start;
+        is_same_text || self.canonical_text() == other.canonical_text()
     }
 }
 

@@ -118,6 +118,8 @@ pub struct Metrics {
     pub entities_warming_up: Family<DetectorLabel, Gauge>,
     /// Entities that were scored and of which nothing is heard.
     pub entities_silent: Family<DetectorLabel, Gauge>,
+    /// Series selected and not judged.
+    pub series_left_out: Family<DetectorLabel, Gauge>,
     /// Features that had no value at a step because their expression failed.
     pub feature_failures: Family<DetectorLabel, Counter>,
     /// Scores at which severities begin.
@@ -210,6 +212,7 @@ impl Metrics {
             entities: t.gauges("entities", "detector", "Entities known to each detector."),
             entities_warming_up: t.gauges("entities_warming_up", "detector", "Entities whose windows are not filled enough for a score."),
             entities_silent: t.gauges("entities_silent", "detector", "Entities that were scored and of which nothing is heard any more."),
+            series_left_out: t.gauges("series_left_out", "detector", "Series that a detector of single series selects and does not judge: there are more than its max_series."),
             feature_failures: t.counters("feature_failures", "detector", "Features that had no value at a step because their expression failed on the data (a join that is not one-to-one, several results for one entity)."),
             incidents_open: t.gauge("incidents_open", "Incidents that have not ended: what fires together on one entity, over all detectors."),
             incidents: t.counters("incidents", "severity", "Incidents that ended, by the highest severity they had."),

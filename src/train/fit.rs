@@ -96,9 +96,24 @@ pub fn fit(
     rows: &TrainingRows,
     settings: &TrainSettings,
 ) -> Result<Model, TrainError> {
+    fit_on_some(schema, rows, settings, usize::MAX)
+}
+
+/// As [`fit()`], but only `most` of the rows, drawn by the seed, are shown to forests and tails. What is ordinary for each
+/// entity is learned from all of them: with thousands of entities that takes far more rows than a forest does.
+///
+/// # Errors
+/// When there are too few rows or a setting is out of its range.
+pub fn fit_on_some(
+    schema: FeatureSchema,
+    rows: &TrainingRows,
+    settings: &TrainSettings,
+    most: usize,
+) -> Result<Model, TrainError> {
     let layout = InputLayout { n_features: schema.features().len() };
     let hyperparams = check(layout, rows, settings)?;
     let scaling = Scaling::fit(layout, rows.values.view(), &rows.entity_of, &rows.entities);
+    let (span, rows) = (summary(rows, settings), &*rows.drawn(most.max(MIN_ROWS), settings.hyperparams.seed));
     let mut scaled: Vec<ScaledRow> = rows
         .entity_of
         .iter()
@@ -135,7 +150,7 @@ pub fn fit(
         .collect::<Result<Vec<_>, TrainError>>()?;
     let rankers = rankers(layout, &scaled[..n], &normal)?;
     let judge = Judge::Members(Members { scaling, members, rankers, tail });
-    Ok(Model { past, ..model_of(schema, judge, rows, settings, &evidence) })
+    Ok(Model { past, training: span, ..model_of(schema, judge, rows, settings, &evidence) })
 }
 
 /// What ranks beside the members: nothing of it is fitted, so its scores need no cross-fit.

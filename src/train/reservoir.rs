@@ -3,10 +3,13 @@
 use crate::{
     features::Inputs,
     model::MIN_ENTITY_ROWS,
-    series::{LabelSet, TimestampMs},
+    series::{LabelSet, TimestampMs, values_of},
 };
-use ndarray::Array2;
-use std::collections::{BTreeMap, BinaryHeap};
+use ndarray::{Array2, Axis};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BinaryHeap},
+};
 
 /// How much a reservoir keeps, and how it chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +70,28 @@ pub struct TrainingRows {
     pub values: Array2<f64>,
 }
 
+// === impl TrainingRows ===
+
+impl TrainingRows {
+    /// At most `most` of the rows: those with the first places in a lottery drawn from `seed`.
+    pub(super) fn drawn(&self, most: usize, seed: u64) -> Cow<'_, Self> {
+        if self.at.len() <= most {
+            return Cow::Borrowed(self);
+        }
+        let lot = |row: &usize| (xxhash_rust::xxh3::xxh3_64_with_seed(&row.to_le_bytes(), seed), *row);
+        let mut chosen: Vec<usize> = (0..self.at.len()).collect();
+        chosen.select_nth_unstable_by_key(most, lot);
+        chosen.truncate(most);
+        chosen.sort_unstable();
+        Cow::Owned(Self {
+            entities: self.entities.clone(),
+            at: chosen.iter().map(|row| self.at[*row]).collect(),
+            entity_of: chosen.iter().map(|row| self.entity_of[*row]).collect(),
+            values: self.values.select(Axis(0), &chosen),
+        })
+    }
+}
+
 // === impl Reservoir ===
 
 impl Reservoir {
@@ -79,14 +104,11 @@ impl Reservoir {
     /// Takes the warm rows of `inputs` for which `keep` holds (false for rows inside an incident); gives
     /// how many were considered. A row that was offered before is replaced.
     pub fn offer(&mut self, inputs: &Inputs, mut keep: impl FnMut(usize) -> bool) -> usize {
-        let mut offered = 0;
-        for (row, entity) in inputs.entities.iter().enumerate() {
-            if !(inputs.warm[row] && keep(row)) {
-                continue;
-            }
-            offered += 1;
-            let own = self.entities.entry(entity.clone()).or_default();
-            let kept = KeptRow { at: inputs.at, columns: inputs.values.row(row).iter().copied().collect() };
+        let offered: Vec<usize> =
+            (0..inputs.entities.len()).filter(|row| inputs.warm[*row] && keep(*row)).collect();
+        let entities: Vec<LabelSet> = offered.iter().map(|row| inputs.entities[*row].clone()).collect();
+        for (row, own) in offered.iter().zip(values_of(&mut self.entities, &entities, Vec::new)) {
+            let kept = KeptRow { at: inputs.at, columns: inputs.values.row(*row).iter().copied().collect() };
             match own.binary_search_by_key(&inputs.at, |kept| kept.at) {
                 Ok(same) => own[same] = kept,
                 Err(place) => {
@@ -96,7 +118,7 @@ impl Reservoir {
             }
         }
         self.thin(inputs.entities.len());
-        offered
+        offered.len()
     }
 
     /// Forgets rows before `oldest`.
@@ -213,9 +235,11 @@ mod tests {
 
     fn inputs(minute: i64, entities: usize) -> Inputs {
         let name = |n: usize| LabelSet::from_pairs([("instance", format!("{n}"))]).unwrap();
+        let mut names: Vec<LabelSet> = (0..entities).map(name).collect();
+        names.sort();
         Inputs {
             at: TimestampMs(minute * 60_000),
-            entities: (0..entities).map(name).collect(),
+            entities: names,
             values: Array2::from_elem((entities, 1), minute as f64),
             present: Array2::zeros((entities, 1)),
             filled_steps: vec![1; entities],
@@ -286,6 +310,23 @@ mod tests {
         let names: Vec<_> = kept.entities().map(|(entity, _)| entity.get("instance").unwrap()).collect();
         assert_eq!(names, ["0", "pod 0015", "pod 0016", "pod 0017", "pod 0018", "pod 0019"]);
         assert_eq!(counts(&kept), [10; 6]);
+    }
+
+    /// Not the first ones, nor every tenth, which could be one entity's; in their order, and the same again.
+    #[test]
+    fn some_rows_are_drawn_from_all() {
+        let mut kept = reservoir(1_000);
+        for minute in 0..100 {
+            kept.offer(&inputs(minute, 10), |_| true);
+        }
+        let rows = kept.rows();
+        let drawn = rows.drawn(200, 7);
+        assert_eq!((drawn.at.len(), drawn.entity_of.len(), drawn.values.nrows()), (200, 200, 200));
+        assert!(drawn.at.iter().zip(&drawn.entity_of).is_sorted_by(|a, b| a < b));
+        let of_entity = |entity| drawn.entity_of.iter().filter(|of| **of == entity).count();
+        assert!((0..10).all(|entity| (8..=35).contains(&of_entity(entity))), "even over the entities");
+        assert_eq!((&*drawn, &*rows.drawn(5_000, 7)), (&*rows.drawn(200, 7), &rows));
+        assert_ne!(rows.drawn(200, 8), drawn);
     }
 
     #[test]

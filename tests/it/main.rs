@@ -35,6 +35,9 @@ mod scikit_learn;
 mod season;
 
 #[cfg(test)]
+mod series_kinds;
+
+#[cfg(test)]
 #[path = "../support/support.rs"]
 mod support;
 

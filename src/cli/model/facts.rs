@@ -5,7 +5,7 @@ use crate::{
     cli::instant,
     config::{format_duration, format_size},
     explain::Expected,
-    features::FeatureColumn,
+    features::{FeatureColumn, FeatureSchema},
     model::Model,
 };
 use serde_json::{Value, json};
@@ -93,6 +93,13 @@ impl FeatureFacts {
     }
 }
 
+fn entity_text(schema: &FeatureSchema) -> String {
+    match schema.series() {
+        Some(reading) => format!("every series; {}", reading.get()),
+        None => schema.by().join(", "),
+    }
+}
+
 fn lines(model: &Model, file_bytes: u64) -> Vec<(&'static str, String)> {
     let (schema, training) = (model.schema(), model.training());
     let step = Duration::from_millis(schema.step_ms().unsigned_abs());
@@ -101,7 +108,7 @@ fn lines(model: &Model, file_bytes: u64) -> Vec<(&'static str, String)> {
         ("created", instant(model.created_at())),
         ("size", format_size(file_bytes)),
         ("detector", schema.detector().to_owned()),
-        ("entity", schema.by().join(", ")),
+        ("entity", entity_text(schema)),
         ("step", format_duration(step)),
         ("window", format!("{} steps", schema.window_steps())),
         ("training rows", training.rows.to_string()),

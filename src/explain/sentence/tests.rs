@@ -14,7 +14,8 @@ fn minutes_ago(minutes: i64) -> TimestampMs {
 
 fn driver(name: &str, seen: f64, (low, high): (f64, f64), share: f64, reasons: Vec<Reason>) -> Driver<'_> {
     let expected = Some(Expected { low, high });
-    Driver { name, seen: Some(seen), expected, share, before: None, reasons: Some(reasons) }
+    let feature = Quantity::of(name);
+    Driver { feature, seen: Some(seen), expected, share, before: None, reasons: Some(reasons) }
 }
 
 fn outlier(sigmas: f64) -> Reason {
@@ -161,8 +162,11 @@ fn what_leapt_with_others_is_told_with_what_it_was_before() {
 /// A plain model knows no ordinary variation: shares above chance have to do.
 #[test]
 fn without_scales_shares_above_chance_are_named() {
-    let plain =
-        |name, share| Driver { name, seen: Some(7.0), expected: None, share, before: None, reasons: None };
+    let plain = |name, share| Driver {
+        expected: None,
+        reasons: None,
+        ..driver(name, 7.0, (0.0, 0.0), share, Vec::new())
+    };
     assert_snapshot!(told(&[plain("a", 0.4), plain("b", 0.2), plain("c", 0.14)]), @"a is 7; also b 7");
     assert_snapshot!(told(&[plain("a", 0.14), plain("b", 0.14)]), @"No single feature stands out");
 }

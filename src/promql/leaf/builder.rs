@@ -1,7 +1,7 @@
 //! The answer to a leaf request, series by series.
 
 use super::{
-    LeafMatrix, LeafRequest, LeafRows, Read,
+    LeafMatrix, LeafRequest, LeafRows, Read, Times,
     answer::{Answer, RangeSeries},
 };
 use crate::{
@@ -10,8 +10,9 @@ use crate::{
         annotation::Remarks,
         labels,
         matrix::{Cell, Matrix},
-        range::{Arguments, RangeFunction, Reading, between, floats_between},
+        range::{Arguments, RangeFunction, Reading, between, floats_between, rate_between_resets},
         rows::Follower,
+        series::SeriesValue,
     },
     series::{HistogramSample, Sample, TimestampMs, is_stale_marker},
     window::SeriesView,
@@ -61,8 +62,9 @@ impl LeafBuilder {
     /// that is asked for, or nothing.
     #[must_use]
     pub fn reads(&self) -> Option<(TimestampMs, TimestampMs)> {
-        let wants_all = matches!(self.request.read, Read::Range { .. } | Read::Samples { .. });
-        self.stretch.filter(|_| wants_all)
+        let newest_alone =
+            matches!(self.request.read, Read::Newest | Read::NewestTime | Read::Series(SeriesValue::Gauge));
+        self.stretch.filter(|_| !newest_alone)
     }
 
     /// Takes in what the next series has to say.
@@ -79,6 +81,7 @@ impl LeafBuilder {
                 self.range(view, budget, stretch, range_ms, function, arguments)
             }
             Read::Samples { .. } => self.samples(view, budget, stretch),
+            Read::Series(value) => self.one_series(view, budget, stretch, value),
         }
     }
 
@@ -133,6 +136,47 @@ impl LeafBuilder {
         }
         self.end_row(start, view, true);
         Ok(())
+    }
+
+    fn one_series(
+        &mut self,
+        view: &SeriesView<'_>,
+        budget: &mut Budget,
+        stretch: (TimestampMs, TimestampMs),
+        value: SeriesValue,
+    ) -> Result<(), EvalError> {
+        let (after, until) = stretch;
+        match value {
+            SeriesValue::Gauge => {
+                let floats = SeriesView { histograms: &[], ..*view };
+                self.newest(&floats, budget, stretch, Newest::Value)
+            }
+            SeriesValue::Rate { range_ms } => {
+                let samples = view.samples.between(after, until, &mut self.scratch);
+                let samples = without_stale_markers(samples, &mut self.unmarked);
+                rates(&mut self.cells, &self.request.times, range_ms, samples, budget)?;
+                self.end_series(view);
+                Ok(())
+            }
+            SeriesValue::ObservationRate { .. } if view.histograms.is_empty() => Ok(()),
+            SeriesValue::ObservationRate { range_ms } => {
+                let histograms = live_histograms(between(view.histograms, after, until));
+                let count = |sample: &HistogramSample| Sample {
+                    timestamp: sample.timestamp,
+                    value: sample.histogram.count,
+                };
+                let counts: Vec<Sample> = histograms.iter().map(count).collect();
+                rates(&mut self.cells, &self.request.times, range_ms, &counts, budget)?;
+                self.end_series(view);
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends a row of a cell for each step, which keeps its labels.
+    fn end_series(&mut self, view: &SeriesView<'_>) {
+        let start = self.cells.len() - self.request.times.count();
+        self.end_row(start, view, true);
     }
 
     fn range(
@@ -230,6 +274,24 @@ fn newest_of_either(
             .filter(|newest| !newest.histogram.is_stale_marker())
             .map(|newest| what.of_histogram(newest)),
     }
+}
+
+/// A cell for each step: the rate of a counter with these samples.
+fn rates(
+    cells: &mut Vec<Cell>,
+    times: &Times,
+    range_ms: i64,
+    samples: &[Sample],
+    budget: &mut Budget,
+) -> Result<(), EvalError> {
+    budget.hold(times.count())?;
+    for at in times.steps() {
+        let look = times.looks_at(at);
+        let within = floats_between(samples, look.plus_ms(range_ms.saturating_neg()), look);
+        budget.work(within.len())?;
+        cells.push(rate_between_resets(within).map(Point::Float));
+    }
+    Ok(())
 }
 
 /// The histograms but the stale markers.

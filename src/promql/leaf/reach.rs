@@ -1,6 +1,6 @@
 //! How far from a step an expression looks.
 
-use super::{LOOKBACK_MS, Leaf, Read};
+use super::{LOOKBACK_MS, Leaf};
 use crate::promql::ast::{At, Moment};
 
 /// The stretch of time around a step that a part of an expression can look at.
@@ -19,11 +19,7 @@ impl Leaf {
         for subquery in &self.subqueries {
             reach = through(reach, subquery.moment, subquery.range_ms);
         }
-        let range_ms = match self.read {
-            Read::Newest | Read::NewestTime => LOOKBACK_MS,
-            Read::Range { range_ms, .. } | Read::Samples { range_ms } => range_ms,
-        };
-        through(reach, self.moment, range_ms)
+        through(reach, self.moment, self.read.range_ms(LOOKBACK_MS))
     }
 }
 

@@ -10,6 +10,21 @@ pub(super) fn rate(window: Window<'_>) -> Option<f64> {
     Some(growth * (extrapolation(window, Some(growth))? / range_seconds))
 }
 
+/// Growth per second of a counter, as far as it was watched: what it grew between two samples of which it did not fall,
+/// over the time between them. Nobody knows what it grew when it began anew, nor before it was there.
+///
+/// Where neither happens this is [`rate`], as long as samples reach close to both ends of the range.
+pub(in crate::promql) fn rate_between_resets(samples: &[Sample]) -> Option<f64> {
+    let (mut growth, mut watched_ms) = (0.0, 0);
+    for [before, after] in samples.array_windows() {
+        if after.value >= before.value {
+            growth += after.value - before.value;
+            watched_ms += after.timestamp.since_ms(before.timestamp);
+        }
+    }
+    (watched_ms > 0).then(|| growth / (watched_ms as f64 / 1000.0))
+}
+
 /// Growth of a counter over the range.
 pub(super) fn increase(window: Window<'_>) -> Option<f64> {
     let growth = growth_of_counter(window.samples)?;
