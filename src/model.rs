@@ -201,6 +201,13 @@ impl Model {
         }
     }
 
+    /// The model as it will be read back from its file: it does not say any more what it made of its training rows, and
+    /// judges everybody beside an empty past at first.
+    #[must_use]
+    pub fn as_from_its_file(self) -> Self {
+        Self { past: Past::none(), ..self }
+    }
+
     /// From which scores on a row is of low, medium and high severity.
     #[must_use]
     pub fn thresholds(&self) -> Thresholds {

@@ -151,7 +151,7 @@ fn trained(args: &BacktestArgs, config: &Config, detector: &Detector) -> anyhow:
         // Nothing depends on it, and the model is not kept.
         created_at: table.rows().last().map(|row| row.at).unwrap_or_default(),
     };
-    Ok(fit_table(&table, detector.schema.clone(), reservoir, &settings, fit)?.model)
+    Ok(fit_table(&table, detector.schema.clone(), reservoir, &settings, fit)?.model.as_from_its_file())
 }
 
 fn read(detector: &Detector, files: &[PathBuf]) -> anyhow::Result<Table> {
