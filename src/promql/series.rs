@@ -16,7 +16,8 @@ use crate::series::{LabelMatcher, LabelSet};
 pub enum SeriesValue {
     /// The newest float sample within the lookback.
     Gauge,
-    /// `rate()` of its float samples: growth per second over the range, resets made up for.
+    /// Growth per second of its float samples over the range, taken only between samples of which the counter did not fall:
+    /// `rate()` where nothing restarts.
     Rate {
         /// The range.
         range_ms: i64,

@@ -39,7 +39,7 @@ pub fn order_statistics(z: &[f32], into: &mut [f32]) {
     into[N_PLACES + 2] = (above_8 as f32).ln_1p();
 }
 
-/// The mean of the 5 largest |z|, of all where there are fewer, each cut at [`LARGE`]; 0 without any. A NaN is left out.
+/// The mean of the 5 largest |z|, of all where there are fewer, each cut at 50; 0 without any. A NaN is left out.
 pub fn mean_of_largest(z: &[f32]) -> f32 {
     let largest = top_places(z).into_iter().flatten().filter_map(|feature| size(z[feature]));
     let (sum, count) =
