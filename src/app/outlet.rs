@@ -142,7 +142,10 @@ impl Outlet {
     fn complete(&self, mut series: Vec<(LabelSet, f64)>) -> Vec<(LabelSet, f64)> {
         for (labels, _) in &mut series {
             for (name, value) in &self.external_labels {
-                *labels = labels.with(name, value);
+                // As in Prometheus: what a series has of its own stays.
+                if labels.get(name).is_none() {
+                    *labels = labels.with(name, value);
+                }
             }
         }
         series.sort_by(|a, b| a.0.cmp(&b.0));

@@ -105,10 +105,12 @@ impl Recent {
     }
 
     /// The same memory for the steps of `memory`, where each of its own stood for several: what it weighs is counted in
-    /// steps.
+    /// steps, and is never more than a memory that goes on for ever has.
     #[must_use]
     pub fn in_steps_of(mut self, memory: Memory) -> Self {
-        let steps = (self.memory.step_ms as f64 / memory.step_ms as f64) as f32;
+        let weight = f64::from(self.training) + self.counts.iter().copied().map(f64::from).sum::<f64>();
+        let most = memory.fade_ms() / memory.step_ms as f64;
+        let steps = (self.memory.step_ms as f64 / memory.step_ms as f64).min(most / weight) as f32;
         self.counts.iter_mut().for_each(|count| *count *= steps);
         self.training *= steps;
         // The tail is made of shares, which stay.

@@ -7,6 +7,7 @@ use crate::{
     pipeline::{Backtest, DetectorSettings, Rules},
     table::{self, Columns},
 };
+use anyhow::bail;
 use std::{
     io::{Write as _, stdout},
     path::PathBuf,
@@ -33,7 +34,6 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
-use anyhow::bail;
 
 /// Reads model and files, writes the scores, and says what was found.
 ///

@@ -163,7 +163,6 @@ impl FeatureWindows {
         self.entities.len()
     }
 
-    /// Steps kept: the window, and the short mean of the deviation in front of it.
     /// Bytes that the window of one entity takes.
     #[must_use]
     pub fn bytes_an_entity(schema: &FeatureSchema) -> usize {
@@ -172,6 +171,7 @@ impl FeatureWindows {
         values.saturating_add(size_of::<EntityWindow>())
     }
 
+    /// Steps kept: the window, and the short mean of the deviation in front of it.
     fn depth(&self) -> usize {
         self.window_steps + SHORT_STEPS
     }

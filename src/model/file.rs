@@ -27,8 +27,8 @@ pub(super) enum Format {
 const HEADER_BYTES: usize = 16;
 const CHECKSUM_BYTES: usize = 4;
 
-/// The most bytes of a payload, packed or not: 10,000 entities with 100 features need half of it.
-const MAX_PAYLOAD_BYTES: usize = 64 << 20;
+/// The most bytes of a payload, packed or not: 10,000 entities with 100 features, 144 bytes each, need more than half of it.
+const MAX_PAYLOAD_BYTES: usize = 256 << 20;
 
 /// Puts a payload of a format into its envelope.
 pub(super) fn wrap(payload: &[u8], format: Format) -> Result<Vec<u8>, ModelError> {

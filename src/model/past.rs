@@ -1,6 +1,6 @@
 //! The recent evidence of the entities that a model scores.
 
-use super::MemberKind;
+use super::{MemberKind, scaling::MIN_ENTITY_ROWS};
 use crate::{
     calibrate::{Memory, Recent},
     series::{LabelSet, TimestampMs},
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 pub(super) const HELD_STEPS: usize = 5;
 
 /// What the entities of a detector showed lately, see [`Recent`]. It belongs to one model, whose evidence it is. The next
-/// one begins with what it says itself of the rows that it was trained on.
+/// one begins with what it says itself of the rows that it was trained on, of entities that had enough of them.
 #[derive(Clone, Debug, Default)]
 pub struct Past {
     /// None: nothing is remembered, and evidence is that of the training alone.
@@ -24,6 +24,8 @@ pub struct Past {
 #[derive(Clone, Debug)]
 struct Entity {
     last: TimestampMs,
+    /// How often it was judged.
+    judged: usize,
     /// A memory for each kind of evidence.
     recent: Vec<Recent>,
     /// Raw scores of the last steps, oldest first; at most [`HELD_STEPS`].
@@ -76,7 +78,8 @@ impl Past {
         self.of = Some((version.to_owned(), created_at));
         self.entities.clear();
         if let Some(memory) = self.memory {
-            let known = of_training.entities.iter();
+            // A few rows that stand for days say too little: one strange one among them would be a tenth of all.
+            let known = of_training.entities.iter().filter(|(_, known)| known.judged >= MIN_ENTITY_ROWS);
             self.entities.extend(known.map(|(entity, known)| (entity.clone(), known.in_steps_of(memory))));
         }
     }
@@ -87,10 +90,12 @@ impl Past {
         let Some(memory) = self.memory else { return };
         if !self.entities.contains_key(entity) {
             let recent = vec![Recent::new(memory); evidence.len()];
-            self.entities.insert(entity.clone(), Entity { last: at, recent, raw: VecDeque::new() });
+            self.entities
+                .insert(entity.clone(), Entity { last: at, judged: 0, recent, raw: VecDeque::new() });
         }
         let Some(entity) = self.entities.get_mut(entity) else { return };
         entity.last = at;
+        entity.judged += 1;
         for (evidence, recent) in evidence.iter_mut().zip(&mut entity.recent) {
             *evidence = recent.judge(*evidence, at);
         }
@@ -115,7 +120,7 @@ impl Past {
 impl Entity {
     fn in_steps_of(&self, memory: Memory) -> Self {
         let recent = self.recent.iter().map(|recent| recent.clone().in_steps_of(memory)).collect();
-        Self { last: self.last, recent, raw: VecDeque::new() }
+        Self { last: self.last, judged: self.judged, recent, raw: VecDeque::new() }
     }
 }
 

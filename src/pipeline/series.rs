@@ -76,11 +76,11 @@ pub(super) fn plan(settings: &SeriesSettings, reading: &CheckedReading) -> Serie
     let rate = SeriesValue::Rate { range_ms };
     let observations = SeriesValue::ObservationRate { range_ms };
     let kinds = || {
-        let gauges = reading.of_gauges().into_iter();
-        let gauges = gauges.flat_map(move |matchers| {
-            [SeriesValue::Gauge, observations].map(|value| (matchers.clone(), value))
-        });
-        std::iter::once((reading.of_counters(), rate)).chain(gauges)
+        let gauges = reading.of_gauges().into_iter().map(|matchers| (matchers, SeriesValue::Gauge));
+        // Whatever its name, a native histogram is neither.
+        std::iter::once((reading.of_counters(), rate))
+            .chain(gauges)
+            .flat_map(move |(matchers, value)| [value, observations].map(|value| (matchers.clone(), value)))
     };
     let parts = settings.selectors.iter().flat_map(|selector| {
         let excepted = excepted(selector);
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(histogram, set(&[("for", "h_seconds_count")]));
     }
 
-    /// Exactly one leaf reads a series of floats, two a gauge's name (it may bear native histograms), none what is left out.
+    /// Two leaves read a series, one if it is of floats and one if it is of native histograms; none what is left out.
     #[test]
     fn a_selector_means_neither_own_scores_nor_buckets() {
         let read_by = |selector: &str, series: &[(&str, &str)]| {
@@ -240,11 +240,11 @@ mod tests {
         };
         let bucket = [("__name__", "h_bucket"), ("le", "1")];
         let all = r#"{__name__=~".+"}"#;
-        assert_eq!(read_by(all, &[("__name__", "requests_total")]), 1);
+        assert_eq!(read_by(all, &[("__name__", "requests_total")]), 2);
         assert_eq!(read_by(all, &[("__name__", "memory_bytes")]), 2);
         assert_eq!(read_by(all, &[("__name__", "cpu_count")]), 2);
         assert_eq!(read_by(all, &bucket), 0);
-        assert_eq!(read_by(r#"{__name__=~".+", le=~".*"}"#, &bucket), 1);
+        assert_eq!(read_by(r#"{__name__=~".+", le=~".*"}"#, &bucket), 2);
         for own in names::OWN {
             assert_eq!(read_by(all, &[("__name__", own)]), 0, "{own}");
         }

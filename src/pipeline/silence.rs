@@ -15,6 +15,8 @@ pub(super) struct Silence {
     said_for_ms: i64,
     /// Those who were scored and are not heard.
     quiet: BTreeMap<LabelSet, Quiet>,
+    /// Those who are to be forgotten, and of whom it stands that they are silent.
+    forgotten: Vec<LabelSet>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +40,14 @@ pub(super) struct Silences {
 impl Silence {
     pub(super) fn new(said_for: Duration) -> Self {
         let said_for_ms = i64::try_from(said_for.as_millis()).unwrap_or(i64::MAX);
-        Self { said_for_ms, quiet: BTreeMap::new() }
+        Self { said_for_ms, quiet: BTreeMap::new(), forgotten: Vec::new() }
+    }
+
+    /// Forgets an entity: nobody looks whether it is heard any more.
+    pub(super) fn forget(&mut self, entity: &LabelSet) {
+        if self.quiet.remove(entity).is_some_and(|quiet| quiet.said) {
+            self.forgotten.push(entity.clone());
+        }
     }
 
     /// Those of whom it stands that they are silent.
@@ -54,7 +63,7 @@ impl Silence {
                 self.quiet.insert(entity.clone(), Quiet { since: at, said: false });
             }
         }
-        let mut silences = Silences::default();
+        let mut silences = Silences { ended: std::mem::take(&mut self.forgotten), ..Silences::default() };
         let said_for_ms = self.said_for_ms;
         self.quiet.retain(|entity, quiet| {
             let over = is_heard(entity) || at.since_ms(quiet.since) >= said_for_ms;
@@ -66,6 +75,7 @@ impl Silence {
             }
             !over
         });
+        silences.ended.sort();
         silences
     }
 }
@@ -122,6 +132,21 @@ mod tests {
         // What has been said stays said.
         let said = run(60, &["ab", "a", "", "a"]);
         assert_eq!(said, expected(&[("", ""), ("b", ""), ("b", ""), ("b", "")]));
+    }
+
+    #[test]
+    fn the_silence_of_one_who_is_forgotten_ends() {
+        let mut silence = Silence::new(Duration::from_secs(3600));
+        let [a, b, all] = ["a", "b", "abc"].map(entities);
+        silence.step(TimestampMs(0), &all[2..], &all[..2]);
+        silence.forget(&b[0]);
+        silence.forget(&all[2]);
+        let said = silence.step(TimestampMs(STEP_MS), &all[2..], &[]);
+        assert_eq!((said.silent, said.ended), (a.clone(), b));
+        assert_eq!(
+            silence.step(TimestampMs(2 * STEP_MS), &all[2..], &[]),
+            Silences { silent: a, ended: Vec::new() }
+        );
     }
 
     proptest! {

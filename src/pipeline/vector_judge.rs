@@ -78,10 +78,12 @@ impl VectorJudge {
     pub fn bytes_an_entity(settings: &DetectorSettings) -> usize {
         let n_features = settings.schema.features().len();
         let one = |is_kept: bool, bytes: usize| if is_kept { bytes } else { 0 };
+        // A model that is trained here brings what it says of its training along.
+        let pasts = if settings.training.is_some() { 2 } else { 1 };
         [
             FeatureWindows::bytes_an_entity(&settings.schema),
             one(settings.season.is_some(), Season::bytes_an_entity(n_features, settings.persistence)),
-            one(settings.forget_after.is_some(), Past::bytes_an_entity()),
+            one(settings.forget_after.is_some(), pasts * Past::bytes_an_entity()),
             one(settings.rules.fills_gaps(), GapFiller::bytes_an_entity(n_features)),
             ZeroWatch::bytes_an_entity(n_features),
             SeverityTracker::bytes(settings.persistence),
@@ -116,6 +118,7 @@ impl VectorJudge {
     /// it to train on stays, which is bounded by itself.
     pub(super) fn forget(&mut self, entity: &LabelSet) {
         self.windows.forget(entity);
+        self.silence.forget(entity);
         self.past.forget(entity);
         self.zero_watch.forget(entity);
         self.gap_filler.forget(entity);

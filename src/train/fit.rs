@@ -165,12 +165,14 @@ fn rankers(layout: InputLayout, rows: &[ScaledRow], normal: &[usize]) -> Result<
 
 /// An empty past for the walk through the training rows. Where they are a sample, each stands for several steps.
 fn past(rows: &TrainingRows, settings: &TrainSettings) -> Past {
-    let (Some(first), Some(last), Some(fade)) = (rows.at.first(), rows.at.last(), settings.forget_after)
-    else {
-        return Past::none();
-    };
-    let rows_of_entity = rows.at.len() / rows.entities.len().max(1);
-    Past::new(Memory::new(fade, last.since_ms(*first) / rows_of_entity.max(1) as i64))
+    let Some(fade) = settings.forget_after else { return Past::none() };
+    let mut lives: Vec<Option<(TimestampMs, TimestampMs)>> = vec![None; rows.entities.len()];
+    for (entity, at) in rows.entity_of.iter().zip(&rows.at) {
+        lives[*entity] = Some((lives[*entity].map_or(*at, |(first, _)| first), *at));
+    }
+    // Entities come and go: what counts is how long each was there.
+    let watched_ms: i64 = lives.iter().flatten().map(|(first, last)| last.since_ms(*first)).sum();
+    Past::new(Memory::new(fade, watched_ms / rows.at.len().max(1) as i64))
 }
 
 /// The weighted evidence of the members for each row, beside what its entity showed before it.

@@ -11,6 +11,8 @@ use std::{
     collections::{BTreeMap, BinaryHeap},
 };
 
+const DAY_MS: i64 = 86_400_000;
+
 /// How much a reservoir keeps, and how it chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReservoirSettings {
@@ -46,6 +48,16 @@ pub struct Reservoir {
     settings: ReservoirSettings,
     entities: BTreeMap<LabelSet, EntityRows>,
     len: usize,
+    present: Present,
+}
+
+/// How many entities there are: the most of a step of this day or the day before, so that a step at which most of them are
+/// missing costs nobody the rows of days.
+#[derive(Clone, Copy, Debug, Default)]
+struct Present {
+    day: i64,
+    today: usize,
+    day_before: usize,
 }
 
 /// The rows of one entity, ascending by time, never none.
@@ -98,7 +110,7 @@ impl Reservoir {
     /// An empty reservoir.
     #[must_use]
     pub fn new(settings: ReservoirSettings) -> Self {
-        Self { settings, entities: BTreeMap::new(), len: 0 }
+        Self { settings, entities: BTreeMap::new(), len: 0, present: Present::default() }
     }
 
     /// Takes the warm rows of `inputs` for which `keep` holds (false for rows inside an incident); gives
@@ -117,7 +129,8 @@ impl Reservoir {
                 }
             }
         }
-        self.thin(inputs.entities.len());
+        self.present.note(inputs.at, inputs.entities.len());
+        self.thin();
         offered.len()
     }
 
@@ -170,10 +183,10 @@ impl Reservoir {
         }
     }
 
-    /// Gives up what is too much after a step of `n_present` entities.
-    fn thin(&mut self, n_present: usize) {
+    /// Gives up what is too much for the entities that there are.
+    fn thin(&mut self) {
         let ReservoirSettings { min_entity_rows, stratum_ms, seed, .. } = self.settings;
-        let max_rows = self.settings.max_rows.max(n_present.saturating_mul(min_entity_rows));
+        let max_rows = self.settings.max_rows.max(self.present.most().saturating_mul(min_entity_rows));
         if self.len <= max_rows {
             return;
         }
@@ -209,6 +222,27 @@ impl Reservoir {
         for (_, entity) in &last[..excess] {
             self.len -= self.entities.remove(entity).map_or(0, |own| own.len());
         }
+    }
+}
+
+// === impl Present ===
+
+impl Present {
+    fn note(&mut self, at: TimestampMs, count: usize) {
+        // Where nobody is, the sender is away, and the days do not count.
+        if count == 0 {
+            return;
+        }
+        let day = at.0.div_euclid(DAY_MS);
+        if day != self.day {
+            self.day_before = if day == self.day + 1 { self.today } else { 0 };
+            (self.day, self.today) = (day, 0);
+        }
+        self.today = self.today.max(count);
+    }
+
+    fn most(&self) -> usize {
+        self.today.max(self.day_before)
     }
 }
 
@@ -338,9 +372,32 @@ mod tests {
         assert_eq!(kept.rows().entities, [cold.entities[2].clone()]);
     }
 
+    /// Forty entities of which half are silent for a step, then all: nobody's rows are given up.
+    #[test]
+    fn a_step_without_most_of_the_entities_costs_no_rows() {
+        let settings = ReservoirSettings { max_rows: 40, min_entity_rows: 8, ..ReservoirSettings::default() };
+        let mut reservoir = Reservoir::new(settings);
+        let mut step = |at: i64, n: usize| {
+            let entities: Vec<LabelSet> =
+                (0..n).map(|n| LabelSet::from_pairs([("instance", format!("{n:02}"))]).unwrap()).collect();
+            let inputs = Inputs {
+                at: TimestampMs(at * 60_000),
+                values: Array2::zeros((n, 2)),
+                present: Array2::zeros((n, 1)),
+                filled_steps: vec![1; n],
+                warm: vec![true; n],
+                entities,
+            };
+            reservoir.offer(&inputs, |_| true);
+            reservoir.entities().count()
+        };
+        assert_eq!((0..20).map(|at| step(at, 40)).last(), Some(40));
+        assert_eq!([step(20, 20), step(21, 0), step(5_000, 0), step(5_001, 40)], [40; 4]);
+    }
+
     proptest! {
         /// For all streams, a reservoir keeps everything while there is room, then at most its bound (or a row
-        /// an entity); rows ascend, and are the same ones again when they are offered again.
+        /// for each entity of one day); rows ascend, and are the same ones again when they are offered again.
         #[test]
         fn bounded_sorted_and_repeatable(steps in prop::collection::vec(1_usize..6, 1..80), max in 1_usize..40) {
             let run = || {
@@ -351,7 +408,7 @@ mod tests {
                 kept
             };
             let rows = run().rows();
-            let (offered, bound) = (steps.iter().sum::<usize>(), max.max(*steps.last().unwrap()));
+            let (offered, bound) = (steps.iter().sum::<usize>(), max.max(*steps.iter().max().unwrap()));
             prop_assert!(rows.at.len() <= bound && (offered > max || rows.at.len() == offered));
             let keys: Vec<_> = rows.at.iter().zip(&rows.entity_of).collect();
             prop_assert!(keys.is_sorted_by(|a, b| a < b));
