@@ -65,7 +65,7 @@ pub enum InvalidPersistence {
 pub struct SeverityTracker {
     thresholds: Thresholds,
     persistence: Persistence,
-    /// The last steps, oldest first; at most `m` or `clear_after`, whichever is more.
+    /// The last steps, oldest first; at most [`Persistence::memory_steps`].
     steps: VecDeque<Step>,
     severity: Severity,
     /// First step of the present episode; none while normal.
@@ -117,6 +117,12 @@ impl Persistence {
         }
         Ok(CheckedPersistence(self))
     }
+
+    /// Steps after which a score is forgotten: nothing that lies further back bears on a severity.
+    #[must_use]
+    pub fn memory_steps(self) -> usize {
+        self.m.max(self.clear_after)
+    }
 }
 
 // === impl CheckedPersistence ===
@@ -158,7 +164,7 @@ impl SeverityTracker {
         if self.steps.back().is_some_and(|last| at <= last.at) {
             return self.severity;
         }
-        if self.steps.len() == self.memory_steps() {
+        if self.steps.len() == self.persistence.memory_steps() {
             self.steps.pop_front();
         }
         self.steps.push_back(Step { at, score });
@@ -176,17 +182,10 @@ impl SeverityTracker {
         severity
     }
 
-    /// Steps after which a score is forgotten: nothing that lies further back bears on a severity.
-    #[must_use]
-    pub fn memory_steps(&self) -> usize {
-        self.persistence.m.max(self.persistence.clear_after)
-    }
-
     /// Bytes that it takes, with as many steps as it remembers.
     #[must_use]
     pub fn bytes(persistence: CheckedPersistence) -> usize {
-        let Persistence { m, clear_after, .. } = persistence.get();
-        size_of::<Self>() + m.max(clear_after) * size_of::<Step>()
+        size_of::<Self>() + persistence.get().memory_steps() * size_of::<Step>()
     }
 
     /// The severity of the last step.

@@ -98,7 +98,7 @@ fn write_detector(detector: &Detector, config: &Config, out: &mut impl Write) ->
     let (schema, steps) = (&detector.schema, detector.schema.window_steps());
     let features = schema.features().len();
     let bytes = VectorJudge::bytes_an_entity(&config.detector_settings(detector)) as u64;
-    let window = config.step.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX));
+    let window = Duration::from_millis(schema.window_ms().unsigned_abs());
     let windows = format!("windows of {} ({steps} steps)", format_duration(window));
     let name = schema.detector();
     match &detector.series {

@@ -2,12 +2,12 @@
 
 use super::{
     check::is_label_name,
-    rules::{on_gap, rules},
+    rules::{default_rules, rules},
     section::{FreeValue, Section, Text, did_you_mean},
 };
 use crate::{
     features::{DEFAULT_RATE_INTERVAL, FeatureColumn, PRESETS, preset, with_rate_interval},
-    pipeline::{FeatureRules, OnGap},
+    pipeline::FeatureRules,
     promql::{ParseError, Plan},
 };
 use std::time::Duration;
@@ -23,9 +23,8 @@ pub(super) struct Features {
 /// The preset's features in its order, replaced and followed by the detector's own.
 pub(super) fn features(section: &mut Section<'_>) -> Features {
     let chosen = section.text("preset");
-    let longest = Duration::from_secs(86_400);
-    let range = section.duration("rate_interval", DEFAULT_RATE_INTERVAL, Duration::from_secs(1)..=longest);
-    let default = FeatureRules { on_gap: on_gap(section, OnGap::default()), ..FeatureRules::default() };
+    let range = rate_interval(section);
+    let default = default_rules(section);
     let mut features = Features::default();
     if let Some(text) = &chosen {
         features.columns = preset_features(section, text, range);
@@ -40,6 +39,12 @@ pub(super) fn features(section: &mut Section<'_>) -> Features {
             .note_here("has no features", "write preset: node_exporter, or features with PromQL expressions");
     }
     features
+}
+
+/// The range of rates.
+pub(super) fn rate_interval(section: &mut Section<'_>) -> Duration {
+    let longest = Duration::from_secs(86_400);
+    section.duration("rate_interval", DEFAULT_RATE_INTERVAL, Duration::from_secs(1)..=longest)
 }
 
 /// One entry: an expression, or a map of an expression and what holds for the feature. A feature of the preset

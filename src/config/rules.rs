@@ -13,6 +13,11 @@ use crate::{
     series::{LabelMatcher, METRIC_NAME},
 };
 
+/// What holds for every feature of a detector that says nothing else of it.
+pub(super) fn default_rules(section: &mut Section<'_>) -> FeatureRules {
+    FeatureRules { on_gap: on_gap(section, OnGap::default()), ..FeatureRules::default() }
+}
+
 /// The rules in a map; what it does not say is as in `default`.
 pub(super) fn rules(map: &mut Section<'_>, default: FeatureRules) -> FeatureRules {
     FeatureRules {
@@ -30,7 +35,7 @@ pub(super) fn rules(map: &mut Section<'_>, default: FeatureRules) -> FeatureRule
 }
 
 /// What stands for missing values.
-pub(super) fn on_gap(map: &mut Section<'_>, default: OnGap) -> OnGap {
+fn on_gap(map: &mut Section<'_>, default: OnGap) -> OnGap {
     map.choice("gaps", &OnGap::ALL.map(|what| (what.name(), what)), default)
 }
 

@@ -1,17 +1,16 @@
 //! What a detector of single series says of them.
 
 use super::{
-    features::{Features, note_expression},
-    rules::{on_gap, rules},
+    features::{Features, note_expression, rate_interval},
+    rules::{default_rules, rules},
     section::{Section, Text},
 };
 use crate::{
-    features::{DEFAULT_RATE_INTERVAL, FeatureColumn, SERIES_FEATURE, SeriesReading},
-    pipeline::{FeatureRules, OnGap, SeriesSettings},
+    features::{FeatureColumn, InvalidReading, SERIES_FEATURE, SeriesReading},
+    pipeline::SeriesSettings,
     promql::parse_matchers,
-    series::{LabelMatcher, METRIC_NAME, MatchOp},
+    series::LabelMatcher,
 };
-use std::time::Duration;
 
 /// Most series of a detector that says nothing else: what a core judges in a fraction of a second.
 const DEFAULT_MAX_SERIES: usize = 10_000;
@@ -51,14 +50,13 @@ pub(super) fn series(section: &mut Section<'_>) -> Option<Series> {
     }
     let selectors = texts.iter().filter_map(|text| selector(section, text)).collect();
     let max_series = section.number("max_series", DEFAULT_MAX_SERIES, 1..=1_000_000);
-    let longest = Duration::from_secs(86_400);
-    let range = section.duration("rate_interval", DEFAULT_RATE_INTERVAL, Duration::from_secs(1)..=longest);
+    let range = rate_interval(section);
     let reading = SeriesReading {
         counters: patterns(section, "counters"),
         gauges: patterns(section, "gauges"),
         rate_range_ms: i64::try_from(range.as_millis()).unwrap_or(i64::MAX),
     };
-    let default = FeatureRules { on_gap: on_gap(section, OnGap::default()), ..FeatureRules::default() };
+    let default = default_rules(section);
     let mut value = section.section(SERIES_FEATURE);
     let rules = rules(&mut value, default);
     value.finish();
@@ -71,16 +69,18 @@ fn selector(section: &Section<'_>, text: &Text) -> Option<Vec<LabelMatcher>> {
     parse_matchers(&text.value).map_err(|error| note_expression(section, text, &error)).ok()
 }
 
-/// Regular expressions of metric names; those that are none are left out and noted.
+/// Regular expressions of metric names; those that are none are left out and noted. Other findings are those of all together.
 fn patterns(section: &mut Section<'_>, key: &'static str) -> Vec<String> {
     let texts = section.one_or_more(key).unwrap_or_default();
     let is_pattern = |text: &Text| {
-        let matcher = LabelMatcher::new(METRIC_NAME, MatchOp::Regex, text.value.as_str());
-        if matcher.is_err() {
-            let message = format!("{:?} is no regular expression for the name of a metric", text.value);
-            section.note(text, &message, "write, for example, node_netstat_.*");
+        let alone = SeriesReading { counters: vec![text.value.clone()], ..SeriesReading::default() };
+        let is_none = matches!(alone.check(), Err(InvalidReading::Pattern(_)));
+        if is_none {
+            // Named in full: the error of the check has only the head of it.
+            let invalid = InvalidReading::Pattern(text.value.clone());
+            section.note(text, &invalid.to_string(), "write, for example, node_netstat_.*");
         }
-        matcher.is_ok()
+        !is_none
     };
     texts.into_iter().filter(is_pattern).map(|text| text.value).collect()
 }

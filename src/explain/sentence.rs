@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{calibrate::Peak, series::TimestampMs};
 use jiff::Timestamp;
+use std::fmt::Display;
 
 /// So many features, those with the largest shares, are asked for reasons.
 pub const MAX_EXAMINED: usize = 5;
@@ -117,9 +118,7 @@ pub fn sentence(evidence: &Evidence<'_>) -> String {
         text.push('.');
     }
     if !evidence.missing.is_empty() {
-        text.push(' ');
-        text.push_str(&missing_text(evidence.missing));
-        text.push('.');
+        text.push_str(&format!(" No data for {}.", first_missing(evidence.missing.iter())));
     }
     text
 }
@@ -129,11 +128,7 @@ pub fn sentence(evidence: &Evidence<'_>) -> String {
 #[must_use]
 pub fn filled_in(features: &[(Quantity<'_>, f64)]) -> String {
     let show = |(feature, value): &(Quantity<'_>, f64)| format!("{feature} {}", feature.show(*value));
-    let named: Vec<String> = features.iter().take(MAX_MISSING).map(show).collect();
-    match features.len().saturating_sub(MAX_MISSING) {
-        0 => format!("Filled in: {}.", listed(&named)),
-        more => format!("Filled in: {} and {more} more.", named.join(", ")),
-    }
+    format!("Filled in: {}.", first_missing(features.iter().map(show)))
 }
 
 /// What stands out.
@@ -316,12 +311,12 @@ fn utc(timestamp: TimestampMs, format: &str) -> Option<String> {
     Timestamp::from_millisecond(timestamp.0).ok().map(|time| time.strftime(format).to_string())
 }
 
-fn missing_text(missing: &[&str]) -> String {
-    let named: Vec<String> = missing.iter().take(MAX_MISSING).map(|name| (*name).to_owned()).collect();
-    match missing.len().saturating_sub(MAX_MISSING) {
-        0 => format!("No data for {}", listed(&named)),
-        more => format!("No data for {} and {more} more", named.join(", ")),
-    }
+/// The first of what is missing, listed, and how many more there are.
+fn first_missing(all: impl ExactSizeIterator<Item = impl Display>) -> String {
+    let more = all.len().saturating_sub(MAX_MISSING);
+    let rest = (more > 0).then(|| format!("{more} more"));
+    let named: Vec<String> = all.take(MAX_MISSING).map(|one| one.to_string()).chain(rest).collect();
+    listed(&named)
 }
 
 /// `a`, `a and b`, `a, b and c`.

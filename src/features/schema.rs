@@ -258,6 +258,12 @@ impl FeatureSchema {
         self.settings.window_steps
     }
 
+    /// Length of the feature window.
+    #[must_use]
+    pub fn window_ms(&self) -> i64 {
+        self.settings.step_ms.saturating_mul(self.settings.window_steps as i64)
+    }
+
     /// What is added to UTC before hour and day are read.
     #[must_use]
     pub fn utc_offset_minutes(&self) -> i32 {
@@ -293,6 +299,15 @@ impl FeatureSchema {
     pub fn name_of<'a>(&'a self, feature: usize, entity: &'a LabelSet) -> &'a str {
         let metric = self.series.as_ref().and_then(|_| entity.get(METRIC_LABEL));
         metric.unwrap_or(&self.settings.features[feature].name)
+    }
+
+    /// Which feature [`Self::name_of`] calls so, if any; where every series is an entity, its only one, whatever the metric.
+    #[must_use]
+    pub fn place_of(&self, name: &str) -> Option<usize> {
+        match self.series {
+            Some(_) => Some(0),
+            None => self.settings.features.iter().position(|column| column.name == name),
+        }
     }
 
     /// Whether what is called so is the rate of a counter of this name.

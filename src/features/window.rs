@@ -25,6 +25,7 @@ pub struct StepBackwards {
 pub struct FeatureWindows {
     layout: InputLayout,
     window_steps: usize,
+    window_ms: i64,
     step_ms: i64,
     zone: Zone,
     last: Option<TimestampMs>,
@@ -49,6 +50,7 @@ impl FeatureWindows {
         Self {
             layout: InputLayout { n_features: schema.features().len() },
             window_steps: schema.window_steps(),
+            window_ms: schema.window_ms(),
             step_ms: schema.step_ms(),
             zone: schema.zone().clone(),
             last: None,
@@ -128,7 +130,7 @@ impl FeatureWindows {
     /// Drops the entities that have been silent for longer than a window.
     pub fn forget_silent(&mut self) {
         let Some(last) = self.last else { return };
-        let oldest = last.plus_ms(-self.step_ms.saturating_mul(self.window_steps as i64));
+        let oldest = last.plus_ms(-self.window_ms);
         self.entities.retain(|_, window| window.newest_at >= oldest);
     }
 

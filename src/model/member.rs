@@ -151,12 +151,12 @@ impl MemberKind {
     }
 
     /// Whether its scorer is a forest.
-    pub(super) fn has_forest(self) -> bool {
+    pub(crate) fn has_forest(self) -> bool {
         matches!(self, Self::Window | Self::Deviation)
     }
 
     /// Whether its scorer is a sample of rows.
-    pub(super) fn has_rows(self) -> bool {
+    pub(crate) fn has_rows(self) -> bool {
         matches!(self, Self::Nearest | Self::NearestValue)
     }
 

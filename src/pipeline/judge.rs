@@ -35,13 +35,13 @@ impl Judge {
     /// A detector that has seen nothing.
     #[must_use]
     pub fn new(Detector { settings, sight }: Detector) -> Self {
-        let schema = &settings.schema;
-        let window_ms = schema.step_ms().saturating_mul(schema.window_steps() as i64);
         let source = match sight {
             Sight::Features(features) => {
                 Source::Features(features.into_iter().map(|feature| (feature, Memo::default())).collect())
             }
-            Sight::Series(plan, max_series) => Source::Series(SeriesSource::new(plan, max_series, window_ms)),
+            Sight::Series(plan, max_series) => {
+                Source::Series(SeriesSource::new(plan, max_series, settings.schema.window_ms()))
+            }
         };
         Self { source, vectors: VectorJudge::new(settings) }
     }

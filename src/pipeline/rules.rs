@@ -116,7 +116,7 @@ impl Rules {
     /// The rules of an entity: one a feature, or none at all.
     #[must_use]
     pub fn of(&self, entity: &LabelSet) -> &[FeatureRules] {
-        self.overriding(entity).map_or(&self.features, |place| &self.overrides[place].features)
+        self.at(self.overriding(entity))
     }
 
     /// Those for every entity that no override is for.
@@ -146,6 +146,12 @@ impl Rules {
         std::iter::once(&self.features).chain(self.overrides.iter().map(|one| &one.features))
     }
 
+    /// The rules of the override in this place, or those for every entity that no override is for.
+    fn at(&self, place: Option<usize>) -> &[FeatureRules] {
+        place.map_or(&self.features, |place| &self.overrides[place].features)
+    }
+
+    /// The place of the override that is for an entity.
     fn overriding(&self, entity: &LabelSet) -> Option<usize> {
         self.overrides.iter().position(|one| one.matchers.iter().all(|matcher| matcher.matches(entity)))
     }

@@ -102,10 +102,10 @@ pub(super) fn add_violations(
     verdict: &mut Verdict,
     violations: Vec<Violation>,
     schema: &FeatureSchema,
-    type_of: impl Fn(&str) -> AnomalyType,
+    type_of: impl Fn(&str) -> Option<AnomalyType>,
 ) {
     let Some(first) = violations.first() else { return };
-    verdict.anomaly_type = verdict.anomaly_type.or_else(|| Some(type_of(&first.feature)));
+    verdict.anomaly_type = verdict.anomaly_type.or_else(|| type_of(&first.feature));
     verdict.criteria.extend(violations.iter().map(|violation| violation.breach.criterion()));
     verdict.criteria.sort_unstable();
     verdict.criteria.dedup();

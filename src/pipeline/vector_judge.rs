@@ -64,7 +64,7 @@ impl VectorJudge {
             invalid_values: Vec::new(),
             zero_watch: zero_watch(&settings),
             dropped: Vec::new(),
-            gap_filler: gap_filler(&settings),
+            gap_filler: GapFiller::new(settings.schema.window_ms()),
             filled: Vec::new(),
             season: season(&settings),
             trainer: settings.training.clone().map(Trainer::new),
@@ -227,7 +227,8 @@ impl VectorJudge {
         let fresh = || SeverityTracker::new(settings.thresholds, settings.persistence);
         let tracker = self.trackers.entry(entity.clone()).or_insert_with(fresh);
         if !violations.is_empty() {
-            let memory_ms = settings.schema.step_ms().saturating_mul(tracker.memory_steps() as i64);
+            let memory_steps = settings.persistence.get().memory_steps();
+            let memory_ms = settings.schema.step_ms().saturating_mul(memory_steps as i64);
             self.watched_until.insert(entity.clone(), inputs.at.plus_ms(memory_ms));
         }
         let score = scored.as_ref().map(|(scored, _)| scored.anomaly_score).unwrap_or_default();
@@ -243,9 +244,7 @@ impl VectorJudge {
         };
         verdict.anomaly_score = score;
         add_violations(&mut verdict, violations, &settings.schema, |name| {
-            let columns = settings.schema.features();
-            // A single series goes by its own name, and has one feature.
-            self.type_of(entity, columns.iter().position(|column| column.name == name).unwrap_or(0))
+            Some(self.type_of(entity, settings.schema.place_of(name)?))
         });
         add_filled(&mut verdict, &self.filled_of(inputs, row), &settings.schema);
         Some(verdict)
@@ -323,11 +322,6 @@ fn past(settings: &DetectorSettings) -> Past {
 fn zero_watch(settings: &DetectorSettings) -> ZeroWatch {
     let fade = settings.forget_after.unwrap_or(Memory::DEFAULT_FADE);
     ZeroWatch::new(fade, settings.schema.window_steps())
-}
-
-fn gap_filler(settings: &DetectorSettings) -> GapFiller {
-    let schema = &settings.schema;
-    GapFiller::new(schema.step_ms().saturating_mul(schema.window_steps() as i64))
 }
 
 fn season(settings: &DetectorSettings) -> Option<Season> {

@@ -192,12 +192,12 @@ fn scorer(
     hyperparams: &CheckedHyperparams,
     rows: ArrayView2<'_, f32>,
 ) -> Result<Scorer, TrainError> {
-    Ok(match kind {
-        MemberKind::Window | MemberKind::Deviation => Scorer::Forest(hyperparams.fit(rows)?),
-        MemberKind::Nearest | MemberKind::NearestValue => {
-            Scorer::Nearest(Nearest::fit(rows, hyperparams.get().seed)?)
-        }
-        MemberKind::Extreme | MemberKind::Jumps | MemberKind::Levels => Scorer::Itself,
+    Ok(if kind.has_forest() {
+        Scorer::Forest(hyperparams.fit(rows)?)
+    } else if kind.has_rows() {
+        Scorer::Nearest(Nearest::fit(rows, hyperparams.get().seed)?)
+    } else {
+        Scorer::Itself
     })
 }
 

@@ -376,22 +376,12 @@ mod tests {
     #[test]
     fn a_step_without_most_of_the_entities_costs_no_rows() {
         let settings = ReservoirSettings { max_rows: 40, min_entity_rows: 8, ..ReservoirSettings::default() };
-        let mut reservoir = Reservoir::new(settings);
-        let mut step = |at: i64, n: usize| {
-            let entities: Vec<LabelSet> =
-                (0..n).map(|n| LabelSet::from_pairs([("instance", format!("{n:02}"))]).unwrap()).collect();
-            let inputs = Inputs {
-                at: TimestampMs(at * 60_000),
-                values: Array2::zeros((n, 2)),
-                present: Array2::zeros((n, 1)),
-                filled_steps: vec![1; n],
-                warm: vec![true; n],
-                entities,
-            };
-            reservoir.offer(&inputs, |_| true);
-            reservoir.entities().count()
+        let mut kept = Reservoir::new(settings);
+        let mut step = |minute, entities| {
+            kept.offer(&inputs(minute, entities), |_| true);
+            kept.entities().count()
         };
-        assert_eq!((0..20).map(|at| step(at, 40)).last(), Some(40));
+        assert_eq!((0..20).map(|minute| step(minute, 40)).last(), Some(40));
         assert_eq!([step(20, 20), step(21, 0), step(5_000, 0), step(5_001, 40)], [40; 4]);
     }
 

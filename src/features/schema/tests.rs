@@ -10,6 +10,15 @@ fn schema(features: &[(&str, &str)]) -> FeatureSchema {
     FeatureSchema::new(SchemaSettings { features, ..SchemaSettings::default() }).unwrap()
 }
 
+fn settings_of_series() -> SchemaSettings {
+    SchemaSettings {
+        features: vec![FeatureColumn { name: "value".into(), expression: String::new() }],
+        by: Vec::new(),
+        series: Some(SeriesReading::default()),
+        ..SchemaSettings::default()
+    }
+}
+
 #[test]
 fn the_fingerprint_text_is_the_documented_one() {
     let text = schema(&[("cpu", "a + b")]).fingerprint_text();
@@ -53,13 +62,7 @@ fn values_do_not_depend_on_windows() {
 /// Old schemas keep their fingerprint, which the documented text above shows.
 #[test]
 fn a_schema_of_series_is_another_one() {
-    let features = vec![FeatureColumn { name: "value".into(), expression: String::new() }];
-    let settings = SchemaSettings {
-        features,
-        by: Vec::new(),
-        series: Some(SeriesReading::default()),
-        ..SchemaSettings::default()
-    };
+    let settings = settings_of_series();
     let other =
         SeriesReading { counters: vec!["a".into()], gauges: vec!["b|c".into()], rate_range_ms: 60_000 };
     let other = SchemaSettings { series: Some(other), ..settings.clone() };
@@ -80,18 +83,24 @@ fn a_schema_of_series_is_another_one() {
 
 #[test]
 fn a_series_is_called_by_its_metric() {
-    let features = vec![FeatureColumn { name: "value".into(), expression: String::new() }];
-    let settings = SchemaSettings {
-        features,
-        by: Vec::new(),
-        series: Some(SeriesReading::default()),
-        ..SchemaSettings::default()
-    };
-    let series = FeatureSchema::new(settings).unwrap();
+    let series = FeatureSchema::new(settings_of_series()).unwrap();
     let entity = LabelSet::from_pairs([("for", "requests_total"), ("job", "a")]).unwrap();
     assert_eq!((series.name_of(0, &entity), series.is_rate("requests_total")), ("requests_total", true));
     let vector = schema(&[("cpu_total", "")]);
     assert_eq!((vector.name_of(0, &entity), vector.is_rate("cpu_total")), ("cpu_total", false));
+}
+
+/// For every feature of every entity, its place is that of its name.
+#[test]
+fn a_place_is_found_by_its_name() {
+    let entity = LabelSet::from_pairs([("for", "b")]).unwrap();
+    let series = FeatureSchema::new(settings_of_series()).unwrap();
+    for schema in [schema(&[("a", ""), ("b", ""), ("c", "")]), series] {
+        for feature in 0..schema.features().len() {
+            assert_eq!(schema.place_of(schema.name_of(feature, &entity)), Some(feature));
+        }
+    }
+    assert_eq!(schema(&[("a", "")]).place_of("b"), None);
 }
 
 /// The name is part of what a column means, and an offset that happens to be the same is not the same.

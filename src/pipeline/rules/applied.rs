@@ -23,9 +23,9 @@ pub(in crate::pipeline) struct AppliedRules {
     rules: Rules,
     /// The gates alone, as the model takes them: those of all, then those of each override.
     gates: Vec<Vec<Gate>>,
-    /// For each entity the place of what holds for it in `gates`. At most three times the entities of a step and [`SPARE`]; empty where
-    /// there are no overrides.
-    places: BTreeMap<LabelSet, usize>,
+    /// For each entity the place of the override that is for it. At most three times the entities of a step and [`SPARE`]; empty
+    /// where there are no overrides.
+    places: BTreeMap<LabelSet, Option<usize>>,
 }
 
 // === impl AppliedRules ===
@@ -47,22 +47,19 @@ impl AppliedRules {
         }
         for entity in entities {
             if !self.places.contains_key(entity) {
-                self.places.insert(entity.clone(), place(&self.rules, entity));
+                self.places.insert(entity.clone(), self.rules.overriding(entity));
             }
         }
     }
 
     /// The rules of an entity: one a feature, or none at all.
     pub(in crate::pipeline) fn of(&self, entity: &LabelSet) -> &[FeatureRules] {
-        match self.place(entity) {
-            0 => self.rules.features(),
-            place => self.rules.overrides().get(place - 1).map_or(&[], |one| &one.features),
-        }
+        self.rules.at(self.place(entity))
     }
 
     /// The gates of an entity.
     pub(in crate::pipeline) fn gates(&self, entity: &LabelSet) -> &[Gate] {
-        self.gates.get(self.place(entity)).map_or(&[], Vec::as_slice)
+        &self.gates[self.place(entity).map_or(0, |place| place + 1)]
     }
 
     /// Makes values outside their valid range missing. Gives how many there were of each feature; empty where no
@@ -119,18 +116,10 @@ impl AppliedRules {
         self.rules.fills_gaps()
     }
 
-    /// What holds for an entity, met or not.
-    fn place(&self, entity: &LabelSet) -> usize {
-        if self.rules.overrides().is_empty() {
-            return 0;
-        }
-        self.places.get(entity).copied().unwrap_or_else(|| place(&self.rules, entity))
+    /// The place of the override that is for an entity, met or not.
+    fn place(&self, entity: &LabelSet) -> Option<usize> {
+        self.places.get(entity).copied().unwrap_or_else(|| self.rules.overriding(entity))
     }
-}
-
-/// 0: what holds for all; n: the override before n.
-fn place(rules: &Rules, entity: &LabelSet) -> usize {
-    rules.overriding(entity).map_or(0, |place| place + 1)
 }
 
 #[cfg(test)]
