@@ -2,11 +2,8 @@
 
 use divan::{Bencher, black_box};
 use emberwatch::{
-    calibrate::{CheckedPersistence, Memory, Thresholds},
-    features::{FeatureColumn, FeatureSchema, SERIES_FEATURE, SchemaSettings, SeasonSettings, SeriesReading},
-    pipeline::{ClockConfig, Detector, DetectorSettings, Replay, Rules, SeriesSettings, TrainingPolicy},
-    promql::parse_matchers,
-    score::iforest::Hyperparams,
+    config,
+    pipeline::{ClockConfig, Replay},
     series::{LabelSet, METRIC_NAME, Sample, SampleBatch, TimestampMs, series_hash},
     window::Config,
 };
@@ -48,32 +45,14 @@ fn step_of_10_000_series(bencher: Bencher<'_, '_>) {
 
 #[expect(clippy::unwrap_used, reason = "the detector of this bench is one")]
 fn replay() -> Replay {
-    let schema = SchemaSettings {
-        by: Vec::new(),
-        step_ms: STEP_MS,
-        features: vec![FeatureColumn { name: SERIES_FEATURE.to_owned(), expression: String::new() }],
-        series: Some(SeriesReading::default()),
-        ..SchemaSettings::default()
-    };
-    let training = TrainingPolicy {
-        warm_up_ms: 30 * STEP_MS,
-        max_rows: 50_000,
-        retention_ms: i64::MAX / 2,
-        hyperparams: Hyperparams::default(),
-        contamination: 0.0,
-    };
-    let settings = DetectorSettings {
-        schema: FeatureSchema::new(schema).unwrap(),
-        thresholds: Thresholds::default(),
-        persistence: CheckedPersistence::default(),
-        forget_after: Some(Memory::DEFAULT_FADE),
-        rules: Rules::default(),
-        silence: Duration::from_secs(3600),
-        season: Some(SeasonSettings::default()),
-        training: Some(training),
-    };
-    let selectors = vec![parse_matchers(r#"{job="api"}"#).unwrap()];
-    let detector = Detector::of_series(settings, &SeriesSettings { selectors, max_series: SERIES }).unwrap();
+    let text = format!(
+        "step: 1m
+detectors:
+  - {{name: each, series: '{{job=\"api\"}}', max_series: {SERIES}}}
+"
+    );
+    let config = config::parse(&text).unwrap();
+    let detector = config.compile(&config.detectors[0]).unwrap();
     let clock = ClockConfig { step_ms: STEP_MS, settle_timeout: Duration::ZERO };
     Replay::new(vec![detector], clock, Config::default(), 2)
 }

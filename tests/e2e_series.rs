@@ -10,7 +10,7 @@ mod site;
 mod support;
 
 use serde_json::Value;
-use site::{number, query, serve_metrics, start_sidecar};
+use site::{number, serve_metrics, start_sidecar};
 use std::{
     sync::{
         Arc,
@@ -21,7 +21,7 @@ use std::{
 use support::{
     http, metrics, peers,
     process::{free_address, wait_for},
-    prometheus,
+    prometheus::{self, query},
 };
 
 /// How long anything but training may take; the machine may be busy.
@@ -70,8 +70,7 @@ remote_write:
     });
     let score = wait_for("its score is in Prometheus", PATIENCE, || number(&of_limit("anomaly_score")));
     assert!(score >= 0.4, "{score}");
-    let answer = http::get(sidecar_address, "/api/v1/anomalies?detector=each").unwrap();
-    let answer: Value = serde_json::from_slice(&answer.body).unwrap();
+    let answer = http::get_json(sidecar_address, "/api/v1/anomalies?detector=each");
     let anomalies = answer["data"]["anomalies"].as_array().unwrap();
     let anomaly = anomalies.iter().find(|anomaly| anomaly["entity"]["for"] == LIMIT).unwrap();
     let explanation = anomaly["explanation"].as_str().unwrap();

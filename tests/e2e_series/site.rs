@@ -1,9 +1,6 @@
-//! The sidecar with a detector of single series, the exporter that Prometheus scrapes, and what Prometheus answers.
+//! The sidecar with a detector of single series, and the exporter that Prometheus scrapes.
 
-use crate::support::{
-    http::{self, percent_encoded},
-    process::Process,
-};
+use crate::support::process::Process;
 use serde_json::Value;
 use std::{
     fs,
@@ -43,14 +40,7 @@ detectors:
     sidecar
 }
 
-/// The elements of the result of an instant query.
-pub(crate) fn query(prometheus: SocketAddr, expression: &str) -> Vec<Value> {
-    let path = format!("/api/v1/query?query={}", percent_encoded(expression));
-    let answer: Value = serde_json::from_slice(&http::get(prometheus, &path).unwrap().body).unwrap();
-    answer["data"]["result"].as_array().unwrap_or_else(|| panic!("{expression}: {answer}")).clone()
-}
-
-/// The value of the first element.
+/// The value of the first element of a query's result.
 pub(crate) fn number(elements: &[Value]) -> Option<f64> {
     elements.first()?["value"][1].as_str()?.parse().ok()
 }

@@ -3,10 +3,11 @@
 //! times replaced.
 
 use crate::support::{
-    http::{self, percent_encoded},
+    http::{get_json, percent_encoded},
     metrics::{self, Metrics},
     peers,
     process::{Process, free_address},
+    prometheus,
 };
 use serde_json::Value;
 use std::{env, fmt::Write as _, fs, net::SocketAddr, path::Path, process::Command};
@@ -73,9 +74,7 @@ impl Site {
 
     /// What Prometheus answers to an instant query: the elements of its result.
     pub(crate) fn query(&self, expression: &str) -> Vec<Value> {
-        let path = format!("/api/v1/query?query={}", percent_encoded(expression));
-        let answer = get_json(self.prometheus.address, &path);
-        answer["data"]["result"].as_array().unwrap_or_else(|| panic!("{expression}: {answer}")).clone()
+        prometheus::query(self.prometheus.address, expression)
     }
 
     /// The values of `label` among the active `AnomalyHigh` alerts of host-01 in the Alertmanager.
@@ -108,12 +107,6 @@ impl Running {
         let anomalies = answer["data"]["anomalies"].as_array().unwrap_or_else(|| panic!("{answer}"));
         anomalies.iter().find(|anomaly| anomaly["entity"]["instance"] == "host-01").cloned()
     }
-}
-
-fn get_json(address: SocketAddr, path: &str) -> Value {
-    let response = http::get(address, path).unwrap();
-    assert_eq!(response.status, 200, "{path}: {}", response.text());
-    serde_json::from_slice(&response.body).unwrap()
 }
 
 fn start(name: &str, command: Command, ready: &str, prepare: impl FnOnce(&mut Command, &Path)) -> Running {

@@ -4,15 +4,11 @@
 //! the way. A quiet crowd stands beside the series at hand, as it does in life; the model is one for all.
 
 use emberwatch::{
-    calibrate::{CheckedPersistence, Memory, Severity, Thresholds},
-    features::{FeatureColumn, FeatureSchema, SERIES_FEATURE, SchemaSettings, SeasonSettings, SeriesReading},
+    calibrate::Severity,
+    config,
+    features::{FeatureColumn, FeatureSchema, SERIES_FEATURE, SchemaSettings},
     model::Model,
-    pipeline::{
-        ClockConfig, Detector, DetectorSettings, DetectorStep, Replay, Rules, SeriesSettings, TrainingPolicy,
-        Verdict,
-    },
-    promql::parse_matchers,
-    score::iforest::Hyperparams,
+    pipeline::{ClockConfig, Detector, DetectorStep, Replay, Verdict},
     series::{LabelSet, METRIC_NAME, STALE_NAN, Sample, SampleBatch, TimestampMs, series_hash},
     window,
 };
@@ -120,34 +116,15 @@ impl Outcome {
 }
 
 fn detector(max_series: usize) -> Detector {
-    let schema = SchemaSettings {
-        detector: "made".to_owned(),
-        by: Vec::new(),
-        step_ms: STEP_MINUTES * MINUTE_MS,
-        window_steps: 6,
-        features: vec![FeatureColumn { name: SERIES_FEATURE.to_owned(), expression: String::new() }],
-        series: Some(SeriesReading::default()),
-        ..SchemaSettings::default()
-    };
-    let training = TrainingPolicy {
-        warm_up_ms: DAY / 2 * MINUTE_MS,
-        max_rows: 20_000,
-        retention_ms: 90 * DAY * MINUTE_MS,
-        hyperparams: Hyperparams { n_trees: 50, ..Hyperparams::default() },
-        contamination: 0.0,
-    };
-    let settings = DetectorSettings {
-        schema: FeatureSchema::new(schema).unwrap(),
-        thresholds: Thresholds::default(),
-        persistence: CheckedPersistence::default(),
-        forget_after: Some(Memory::DEFAULT_FADE),
-        rules: Rules::default(),
-        silence: Duration::from_secs(3600),
-        season: Some(SeasonSettings::default()),
-        training: Some(training),
-    };
-    let selectors = vec![parse_matchers(r#"{job="made"}"#).unwrap()];
-    Detector::of_series(settings, &SeriesSettings { selectors, max_series }).unwrap()
+    let text = format!(
+        "step: {STEP_MINUTES}m
+training: {{warm_up: 12h, max_rows: 20000, n_trees: 50}}
+detectors:
+  - {{name: made, series: '{{job=\"made\"}}', max_series: {max_series}}}
+"
+    );
+    let config = config::parse(&text).unwrap();
+    config.compile(&config.detectors[0]).unwrap()
 }
 
 /// Lives through `minutes` of all series.

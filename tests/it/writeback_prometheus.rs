@@ -1,10 +1,9 @@
 //! Scores written to a real Prometheus are there when it is asked for them.
 
 use crate::support::{
-    http::{self, percent_encoded},
     peers,
     process::Process,
-    prometheus,
+    prometheus::{self, query_at},
 };
 use emberwatch::{
     series::{LabelSet, STALE_NAN, TimestampMs},
@@ -40,7 +39,7 @@ async fn scores_are_read_back_as_written_until_the_stale_marker() {
             (0..=last).map(|n| (start.plus_ms(n * STEP_MS).0, value(node, n).to_bits())).collect();
         assert_eq!(range(address, node, end), expected, "node {node}");
     }
-    let alive = query(address, "anomaly_score", end);
+    let alive = query_at(address, "anomaly_score", end);
     let alive: Vec<_> = alive.iter().map(|s| s["metric"]["instance"].as_str().unwrap().to_owned()).collect();
     assert_eq!(alive, ["node-1", "node-2"]);
 }
@@ -97,16 +96,9 @@ fn start(flags: &[&str]) -> Option<(SocketAddr, Process)> {
     Some(prometheus::start(&peers::find("prometheus")?, flags))
 }
 
-fn query(address: SocketAddr, text: &str, at: TimestampMs) -> Vec<serde_json::Value> {
-    let path = format!("/api/v1/query?time={}&query={}", at.seconds(), percent_encoded(text));
-    let response = http::get(address, &path).unwrap();
-    let json: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
-    json["data"]["result"].as_array().unwrap_or_else(|| panic!("{json}")).clone()
-}
-
 /// All samples of one entity: milliseconds and the bits of the value.
 fn range(address: SocketAddr, node: usize, end: TimestampMs) -> Vec<(i64, u64)> {
-    let result = query(address, &format!("anomaly_score{{instance=\"node-{node}\"}}[10m]"), end);
+    let result = query_at(address, &format!("anomaly_score{{instance=\"node-{node}\"}}[10m]"), end);
     assert_eq!(result.len(), 1, "{result:?}");
     let sample = |pair: &serde_json::Value| {
         let milliseconds = (pair[0].as_f64().unwrap() * 1000.0).round() as i64;

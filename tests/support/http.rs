@@ -1,5 +1,6 @@
 //! A blocking HTTP/1.1 client, just large enough for tests: one request a connection.
 
+use serde_json::Value;
 use std::{
     fmt::Write as _,
     io::{self, Read, Write},
@@ -28,6 +29,13 @@ impl Response {
 /// `GET path_and_query`.
 pub(crate) fn get(address: SocketAddr, path_and_query: &str) -> io::Result<Response> {
     exchange(address, "GET", path_and_query, &[], &[])
+}
+
+/// The JSON that `GET path_and_query` is answered with.
+pub(crate) fn get_json(address: SocketAddr, path_and_query: &str) -> Value {
+    let response = get(address, path_and_query).unwrap();
+    assert_eq!(response.status, 200, "{path_and_query}: {}", response.text());
+    serde_json::from_slice(&response.body).unwrap()
 }
 
 /// `POST path` with headers and a body.
