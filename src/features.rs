@@ -37,7 +37,9 @@ pub use gate::{Direction, Gate, InvalidGate, InvalidRange, OrdinaryRange, ValidR
 pub use holidays::{Holiday, Holidays, InvalidHoliday};
 pub use inputs::{CALENDAR_COLUMNS, InputLayout, Inputs, Statistic};
 pub use matrix::{FeatureMatrix, join};
-pub use preset::{DEFAULT_RATE_INTERVAL, PRESETS, Preset, RATE_INTERVAL, preset, with_rate_interval};
+pub use preset::{
+    DEFAULT_RATE_INTERVAL, PRESETS, Preset, PresetFeature, RATE_INTERVAL, preset, with_rate_interval,
+};
 pub use schema::{FeatureColumn, FeatureSchema, InvalidSchema, SchemaDifference, SchemaSettings};
 pub use season::{Calendar, DayKind, Hour, SeasonSettings, SeasonalBaselines, SeasonalInputs, Usual};
 pub use series::{CheckedReading, InvalidReading, METRIC_LABEL, SERIES_FEATURE, SeriesReading};

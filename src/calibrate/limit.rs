@@ -19,6 +19,8 @@ pub struct Limits {
     below: Option<f64>,
     /// Invariant: medium or high.
     severity: Severity,
+    /// Whether a bound that the entity is usually beyond does not count.
+    unless_usual: bool,
 }
 
 /// Why limits cannot be.
@@ -64,7 +66,19 @@ impl Limits {
         if severity < Severity::Medium {
             return Err(InvalidLimits::Severity(severity));
         }
-        Ok(Self { above, below, severity })
+        Ok(Self { above, below, severity, unless_usual: false })
+    }
+
+    /// The same for entities alone that are not usually beyond.
+    #[must_use]
+    pub fn unless_usual(self) -> Self {
+        Self { unless_usual: true, ..self }
+    }
+
+    /// Whether a bound that the entity is usually beyond does not count.
+    #[must_use]
+    pub fn is_unless_usual(self) -> bool {
+        self.unless_usual
     }
 
     /// Values above it are beyond.
@@ -93,6 +107,19 @@ impl Limits {
     }
 }
 
+// === impl Bound ===
+
+impl Bound {
+    /// Whether what usually lies between `low` and `high` stays within it.
+    #[must_use]
+    pub fn holds(self, low: f64, high: f64) -> bool {
+        match self {
+            Self::Above(bound) => high <= bound,
+            Self::Below(bound) => low >= bound,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +129,13 @@ mod tests {
         let limits = Limits::new(Some(0.95), Some(0.05), Severity::High).unwrap();
         let passed = [0.0, 0.05, 0.5, 0.95, 1.0, f64::NAN].map(|value| limits.passed(value));
         assert_eq!(passed, [Some(Bound::Below(0.05)), None, None, None, Some(Bound::Above(0.95)), None]);
+    }
+
+    #[test]
+    fn a_bound_holds_what_reaches_up_to_it() {
+        let holds = |bound: Bound| [bound.holds(0.2, 0.5), bound.holds(0.1, 0.6), bound.holds(0.5, 0.5)];
+        assert_eq!(holds(Bound::Above(0.5)), [true, false, true]);
+        assert_eq!(holds(Bound::Below(0.2)), [true, false, true]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{
     calendar::{local_time, season},
     check::is_label_name,
     features::features,
-    rules::overrides,
+    rules::{overrides, preset_rules},
     section::Section,
     series::{Series, series},
     settings::Detector,
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     calibrate::{Budget, CheckedPersistence, Memory, Persistence, Severity, Thresholds},
     features::{DEFAULT_RATE_INTERVAL, FeatureSchema, SchemaSettings, SeasonSettings, preset},
-    pipeline::Rules,
+    pipeline::{FeatureRules, Rules},
 };
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
@@ -58,11 +58,12 @@ pub(super) fn detectors(root: &mut Section<'_>, step: Duration) -> Vec<Detector>
 }
 
 fn default_detector(step: Duration) -> Option<Detector> {
+    let preset = preset(DEFAULT_PRESET)?;
     let settings = SchemaSettings {
         detector: "node".to_owned(),
         step_ms: milliseconds(step),
         window_steps: steps(DEFAULT_WINDOW, step),
-        features: preset(DEFAULT_PRESET)?.columns(DEFAULT_RATE_INTERVAL),
+        features: preset.columns(DEFAULT_RATE_INTERVAL),
         ..SchemaSettings::default()
     };
     Some(Detector {
@@ -72,7 +73,7 @@ fn default_detector(step: Duration) -> Option<Detector> {
         thresholds: Thresholds::default(),
         persistence: CheckedPersistence::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
-        rules: Rules::default(),
+        rules: Rules::new(preset_rules(preset, FeatureRules::default()), Vec::new()),
         silence: DEFAULT_SILENCE,
         budget: Budget::default(),
         season: Some(SeasonSettings::default()),

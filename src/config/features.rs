@@ -2,11 +2,11 @@
 
 use super::{
     check::is_label_name,
-    rules::{default_rules, rules},
+    rules::{default_rules, preset_rules, rules},
     section::{FreeValue, Section, Text, did_you_mean},
 };
 use crate::{
-    features::{DEFAULT_RATE_INTERVAL, FeatureColumn, PRESETS, preset, with_rate_interval},
+    features::{DEFAULT_RATE_INTERVAL, FeatureColumn, PRESETS, Preset, preset, with_rate_interval},
     pipeline::FeatureRules,
     promql::{ParseError, Plan},
 };
@@ -26,9 +26,8 @@ pub(super) fn features(section: &mut Section<'_>) -> Features {
     let range = rate_interval(section);
     let default = default_rules(section);
     let mut features = Features::default();
-    if let Some(text) = &chosen {
-        features.columns = preset_features(section, text, range);
-        features.rules = vec![default; features.columns.len()];
+    if let Some(preset) = chosen.as_ref().and_then(|text| known_preset(section, text)) {
+        features = Features { columns: preset.columns(range), rules: preset_rules(preset, default) };
     }
     let own = section.section("features");
     for (name, value) in own.free_values() {
@@ -48,7 +47,8 @@ pub(super) fn rate_interval(section: &mut Section<'_>) -> Duration {
 }
 
 /// One entry: an expression, or a map of an expression and what holds for the feature. A feature of the preset
-/// need not repeat its expression. What it does not say is as in `default`.
+/// need not repeat its expression; what it does not say is as in the preset then. Of an expression of one's own, what is not
+/// said is as in `default`: in another unit the numbers of the preset would mean something else.
 fn feature(
     own: &Section<'_>,
     features: &mut Features,
@@ -57,17 +57,18 @@ fn feature(
     range: Duration,
     default: FeatureRules,
 ) {
+    let known = features.columns.iter().position(|column| column.name == name.value);
     let (expression, rules) = match value {
         FreeValue::Scalar(expression) => (Some(expression), default),
         FreeValue::Map(mut map) => {
             let expression = map.text("expr");
-            let rules = rules(&mut map, default);
+            let of_preset = known.filter(|_| expression.is_none()).map(|place| features.rules[place]);
+            let rules = rules(&mut map, of_preset.unwrap_or(default));
             map.finish();
             (expression, rules)
         }
     };
     let expression = expression.map(|text| Text { value: with_rate_interval(&text.value, range), ..text });
-    let known = features.columns.iter().position(|column| column.name == name.value);
     check_feature(own, &name, expression.as_ref());
     match (known, expression) {
         (Some(place), expression) => {
@@ -89,14 +90,14 @@ fn feature(
     }
 }
 
-fn preset_features(section: &Section<'_>, chosen: &Text, range: Duration) -> Vec<FeatureColumn> {
-    if let Some(preset) = preset(&chosen.value) {
-        return preset.columns(range);
+fn known_preset(section: &Section<'_>, chosen: &Text) -> Option<Preset> {
+    let known = preset(&chosen.value);
+    if known.is_none() {
+        let names = PRESETS.map(|preset| preset.name);
+        let hint = did_you_mean(&chosen.value, &names, || format!("presets are {}", names.join(", ")));
+        section.note(chosen, &format!("there is no preset {:?}", chosen.value), &hint);
     }
-    let known = PRESETS.map(|preset| preset.name);
-    let hint = did_you_mean(&chosen.value, &known, || format!("presets are {}", known.join(", ")));
-    section.note(chosen, &format!("there is no preset {:?}", chosen.value), &hint);
-    Vec::new()
+    known
 }
 
 fn check_feature(own: &Section<'_>, name: &Text, expression: Option<&Text>) {

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     calibrate::{Limits, Severity},
     explain::AnomalyType,
-    features::{Direction, Gate, METRIC_LABEL, SchemaSettings, ValidRange},
+    features::{Direction, Gate, METRIC_LABEL, Preset, PresetFeature, SchemaSettings, ValidRange},
     pipeline::{FeatureRules, OnGap, OnZero, Override},
     promql::parse_matchers,
     series::{LabelMatcher, METRIC_NAME},
@@ -16,6 +16,17 @@ use crate::{
 /// What holds for every feature of a detector that says nothing else of it.
 pub(super) fn default_rules(section: &mut Section<'_>) -> FeatureRules {
     FeatureRules { on_gap: on_gap(section, OnGap::default()), ..FeatureRules::default() }
+}
+
+/// What a preset says of its features; the rest is as in `default`.
+pub(super) fn preset_rules(preset: Preset, default: FeatureRules) -> Vec<FeatureRules> {
+    let limits = |above| Limits::new(Some(above), None, Severity::Medium).map(Limits::unless_usual).ok();
+    let rules = |feature: &PresetFeature| FeatureRules {
+        gate: feature.gate,
+        limits: feature.unusual_above.and_then(limits),
+        ..default
+    };
+    preset.features.iter().map(rules).collect()
 }
 
 /// The rules in a map; what it does not say is as in `default`.
@@ -132,6 +143,7 @@ fn limits(map: &mut Section<'_>) -> Option<Limits> {
     let (above, below) = (limit.real("above", None), limit.real("below", None));
     let severities = [Severity::Medium, Severity::High].map(|severity| (severity.name(), severity));
     let severity = limit.choice("severity", &severities, Severity::Medium);
+    let unless_usual = limit.switch("unless_usual", false);
     // A bound that is no number has been noted, and is not missing.
     let is_written = limit.has("above") || limit.has("below");
     let limits = Limits::new(above, below, severity);
@@ -141,7 +153,7 @@ fn limits(map: &mut Section<'_>) -> Option<Limits> {
         limit.note_here(&invalid.to_string(), "write, for example, { above: 0.95 }");
     }
     limit.finish();
-    limits.ok()
+    limits.ok().map(|limits| if unless_usual { limits.unless_usual() } else { limits })
 }
 
 fn valid_range(map: &mut Section<'_>) -> Option<ValidRange> {

@@ -240,7 +240,8 @@ detectors:
             .collect::<Vec<_>>()
     };
     let (both, above) = (Direction::Both, Direction::Above);
-    let others = [(Direction::Below, 0.0, 0.0), (both, 0.0, 0.0)];
+    // That of an error ratio is the preset's.
+    let others = [(Direction::Below, 0.0, 0.0), (above, 0.005, 0.0)];
     assert_eq!(gates("web"), [others[0], others[1], (above, 0.05, 0.5), (both, 10.0, 0.0)]);
     assert_eq!(gates("batch-7"), [others[0], others[1], (above, 5.0, 0.5), (both, 10.0, 0.0)]);
     let range = detector.rules.features()[1].valid_range.unwrap();
@@ -255,6 +256,38 @@ detectors:
     assert_eq!(types(&detector.rules.overrides()[0].features), [None, traffic, system, None]);
     let limits = detector.rules.features()[1].limits.unwrap();
     assert_eq!((limits.above(), limits.below(), limits.severity()), (Some(0.5), None, Severity::High));
+}
+
+/// Of a feature with an expression of its own nothing of the preset holds: its unit may be another.
+#[test]
+fn a_preset_brings_what_counts_of_its_features() {
+    let config = valid(
+        r#"
+detectors:
+  - name: node
+    preset: node_exporter
+    features:
+      cpu_usage_max: { expr: "100 * my_cpu", min_change: 10 }
+      memory_usage_pct: { min_change: 5 }
+      disk_usage_pct: { direction: both, limit: { above: 95, unless_usual: true } }
+      load_per_core: my_load
+"#,
+    );
+    let detector = &config.detectors[0];
+    let rules = |name: &str| detector.rules.features()[detector.schema.place_of(name).unwrap()];
+    let (above, both) = (Direction::Above, Direction::Both);
+    let gate = |name| (rules(name).gate.direction(), rules(name).gate.min_change());
+    assert_eq!(gate("cpu_usage_avg"), (above, 0.05));
+    assert_eq!(gate("cpu_usage_max"), (both, 10.0));
+    assert_eq!(gate("memory_usage_pct"), (above, 5.0));
+    assert_eq!(gate("disk_usage_pct"), (both, 0.5));
+    assert_eq!(gate("load_per_core"), (both, 0.0));
+    let limit = |name| rules(name).limits.map(|limits| (limits.above(), limits.is_unless_usual()));
+    assert_eq!(limit("memory_usage_pct"), Some((Some(90.0), true)));
+    assert_eq!(limit("disk_usage_pct"), Some((Some(95.0), true)));
+    let of_default = valid("");
+    let preset = valid("detectors: [{ name: node, preset: node_exporter }]");
+    assert_eq!(of_default.detectors[0].rules, preset.detectors[0].rules);
 }
 
 /// At 15 s a week has 40,320 steps: 3 / 40,320 = 7.44e-5, -log10 / 6 = 0.6881; a day has 5,760: 0.5472.

@@ -102,11 +102,16 @@ impl Gate {
     ///
     /// # Errors
     /// When a distance is negative or no finite number.
-    pub fn new(direction: Direction, min_change: f64, min_relative_change: f64) -> Result<Self, InvalidGate> {
-        for (what, given) in [("min_change", min_change), ("min_relative_change", min_relative_change)] {
-            if !given.is_finite() || given < 0.0 {
-                return Err(InvalidGate::Distance { what, given });
-            }
+    pub const fn new(
+        direction: Direction,
+        min_change: f64,
+        min_relative_change: f64,
+    ) -> Result<Self, InvalidGate> {
+        if !is_distance(min_change) {
+            return Err(InvalidGate::Distance { what: "min_change", given: min_change });
+        }
+        if !is_distance(min_relative_change) {
+            return Err(InvalidGate::Distance { what: "min_relative_change", given: min_relative_change });
         }
         Ok(Self { direction, min_change, min_relative_change })
     }
@@ -181,6 +186,10 @@ impl Gate {
         }
         any
     }
+}
+
+const fn is_distance(given: f64) -> bool {
+    given.is_finite() && given >= 0.0
 }
 
 // === impl OrdinaryRange ===

@@ -52,7 +52,13 @@ impl Model {
     #[must_use]
     pub fn expected(&self, feature: usize) -> Option<Expected> {
         // No entity has no labels, so these are the scales of unknown ones.
-        self.judge.expected(&LabelSet::empty(), feature)
+        self.expected_of(&LabelSet::empty(), feature)
+    }
+
+    /// The range of a feature in normal operation of one entity; of all together for one that is not known.
+    #[must_use]
+    pub fn expected_of(&self, entity: &LabelSet, feature: usize) -> Option<Expected> {
+        self.judge.expected(entity, feature)
     }
 }
 

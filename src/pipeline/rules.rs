@@ -4,7 +4,7 @@
 
 mod applied;
 
-pub(super) use applied::AppliedRules;
+pub(super) use applied::{AppliedRules, Violations};
 
 use crate::{
     calibrate::Limits,

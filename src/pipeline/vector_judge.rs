@@ -6,7 +6,7 @@
 use super::{
     detector::DetectorSettings,
     gaps::{Filled, GapFiller},
-    rules::AppliedRules,
+    rules::{AppliedRules, Violations},
     season::Season,
     silence::Silence,
     telling::{add_filled, add_violations, unscored, verdict},
@@ -219,20 +219,24 @@ impl VectorJudge {
         scored: Option<(Scored, Option<Seasonal>)>,
     ) -> Option<Verdict> {
         let entity = &inputs.entities[row];
-        let (violations, worst) = self.violations(inputs, row);
-        if scored.is_none() && violations.is_empty() && !is_watched(&self.watched_until, entity, inputs.at) {
+        // What is usual is asked of the model that scores the entity, if there is one.
+        let violations = self.violations(inputs, row, model.filter(|_| scored.is_some()));
+        if scored.is_none()
+            && violations.found.is_empty()
+            && !is_watched(&self.watched_until, entity, inputs.at)
+        {
             return None;
         }
         let settings = &self.settings;
         let fresh = || SeverityTracker::new(settings.thresholds, settings.persistence);
         let tracker = self.trackers.entry(entity.clone()).or_insert_with(fresh);
-        if !violations.is_empty() {
+        if violations.is_unlearnt {
             let memory_steps = settings.persistence.get().memory_steps();
             let memory_ms = settings.schema.step_ms().saturating_mul(memory_steps as i64);
             self.watched_until.insert(entity.clone(), inputs.at.plus_ms(memory_ms));
         }
         let score = scored.as_ref().map(|(scored, _)| scored.anomaly_score).unwrap_or_default();
-        let score = score.at_least(settings.thresholds.of(worst));
+        let score = score.at_least(settings.thresholds.of(violations.worst));
         let severity = tracker.update(Some(score), inputs.at);
         let history = History { windows: &self.windows, since: tracker.since(), peak: tracker.peak() };
         let mut verdict = match (model, scored) {
@@ -243,7 +247,7 @@ impl VectorJudge {
             _ => unscored(&settings.schema, inputs, row, severity, &history),
         };
         verdict.anomaly_score = score;
-        add_violations(&mut verdict, violations, &settings.schema, |name| {
+        add_violations(&mut verdict, violations.found, &settings.schema, |name| {
             Some(self.type_of(entity, settings.schema.place_of(name)?))
         });
         add_filled(&mut verdict, &self.filled_of(inputs, row), &settings.schema);
@@ -260,20 +264,22 @@ impl VectorJudge {
         self.rules.anomaly_type(entity, feature).unwrap_or_else(by_name)
     }
 
-    /// The values of a row that are anomalies by themselves, and how severe the worst is.
-    fn violations(&self, inputs: &Inputs, row: usize) -> (Vec<Violation>, Severity) {
+    /// The values of a row that are anomalies by themselves; `model` knows what is usual for its entity.
+    fn violations(&self, inputs: &Inputs, row: usize, model: Option<&Model>) -> Violations {
         let (schema, entity) = (&self.settings.schema, &inputs.entities[row]);
         let layout = InputLayout { n_features: schema.features().len() };
         let value = |feature| inputs.values[[row, layout.column(feature, Statistic::Value)]];
         let values = (0..layout.n_features).map(value);
         let name = |feature: usize| schema.name_of(feature, entity);
-        let (mut violations, mut worst) = self.rules.violations(entity, values, name);
+        let usual = |feature: usize| model?.expected_of(entity, feature);
+        let mut violations = self.rules.violations(entity, values, name, usual);
         for DroppedToZero { feature, before, .. } in of_row(&self.dropped, row, |drop| drop.row) {
             let breach = Breach::DroppedToZero { known_ms: before.known_ms, ever: before.ever };
-            violations.push(Violation { feature: name(*feature).to_owned(), seen: 0.0, breach });
-            worst = worst.max(Severity::Medium);
+            violations.found.push(Violation { feature: name(*feature).to_owned(), seen: 0.0, breach });
+            violations.worst = violations.worst.max(Severity::Medium);
+            violations.is_unlearnt = true;
         }
-        (violations, worst)
+        violations
     }
 
     /// Name and value of the features of a row that were filled in.

@@ -3,7 +3,7 @@
 use super::{FeatureRules, OnZero, Rules};
 use crate::{
     calibrate::Severity,
-    explain::AnomalyType,
+    explain::{AnomalyType, Expected},
     features::{FeatureMatrix, Gate},
     pipeline::{
         verdict::{Breach, Violation},
@@ -26,6 +26,16 @@ pub(in crate::pipeline) struct AppliedRules {
     /// For each entity the place of the override that is for it. At most three times the entities of a step and [`SPARE`]; empty
     /// where there are no overrides.
     places: BTreeMap<LabelSet, Option<usize>>,
+}
+
+/// The values of one entity at one step that are anomalies by themselves.
+#[derive(Debug, Default)]
+pub(in crate::pipeline) struct Violations {
+    pub(in crate::pipeline) found: Vec<Violation>,
+    /// How severe the worst is.
+    pub(in crate::pipeline) worst: Severity,
+    /// Whether one of them is never to be taken for usual.
+    pub(in crate::pipeline) is_unlearnt: bool,
 }
 
 // === impl AppliedRules ===
@@ -80,24 +90,29 @@ impl AppliedRules {
         invalid
     }
 
-    /// The features of an entity that are beyond a limit with this step's values, one a feature, and the most severe
-    /// of these limits. `name` names a feature.
+    /// The features of an entity that are beyond a limit with this step's values, one a feature. `name` names a
+    /// feature; `usual` is the range in which it usually lies for the entity, where that is known.
     pub(in crate::pipeline) fn violations<'n>(
         &self,
         entity: &LabelSet,
         values: impl Iterator<Item = f64>,
         name: impl Fn(usize) -> &'n str,
-    ) -> (Vec<Violation>, Severity) {
-        let (mut violations, mut worst) = (Vec::new(), Severity::Normal);
+        usual: impl Fn(usize) -> Option<Expected>,
+    ) -> Violations {
+        let mut violations = Violations::default();
         for (feature, (rules, seen)) in self.of(entity).iter().zip(values).enumerate() {
             let Some(limits) = rules.limits else { continue };
-            if let Some(limit) = limits.passed(seen) {
-                let breach = Breach::Limit(limit);
-                violations.push(Violation { feature: name(feature).to_owned(), seen, breach });
-                worst = worst.max(limits.severity());
+            let Some(bound) = limits.passed(seen) else { continue };
+            let is_unusual = || usual(feature).is_some_and(|usual| bound.holds(usual.low, usual.high));
+            if !limits.is_unless_usual() || is_unusual() {
+                let breach = Breach::Limit(bound);
+                violations.found.push(Violation { feature: name(feature).to_owned(), seen, breach });
+                violations.worst = violations.worst.max(limits.severity());
+                // What may become usual is learned.
+                violations.is_unlearnt |= !limits.is_unless_usual();
             }
         }
-        (violations, worst)
+        violations
     }
 
     /// Whether a drop to zero counts: asked for, and a change that passes the feature's gate.

@@ -8,7 +8,9 @@ use crate::{
         SchemaSettings, Statistic,
     },
     model::{Model, Past},
-    pipeline::{Backtest, Breach, DetectorSettings, DetectorStep, TrainingPolicy, Verdict, Violation},
+    pipeline::{
+        Backtest, Breach, DetectorSettings, DetectorStep, TrainingPolicy, VectorJudge, Verdict, Violation,
+    },
     score::iforest::Hyperparams,
     series::{MatchOp, TimestampMs},
 };
@@ -268,6 +270,51 @@ fn a_limit_is_passed_whatever_the_model_says() {
             assert_eq!((with.tail_probability, with.raw_score), (plain.tail_probability, plain.raw_score));
         }
     }
+}
+
+fn unless_usual(above: f64) -> Rules {
+    let limits = Some(Limits::new(Some(above), None, Severity::Medium).unwrap().unless_usual());
+    Rules::new(only(USAGE, FeatureRules { limits, ..FeatureRules::default() }), Vec::new())
+}
+
+/// A usage of 40 % with a deviation of 2 is within 36 to 44 at 95 of 100 steps: 42 % is usual, 46 % is not.
+#[test]
+fn a_limit_that_is_usually_passed_says_nothing() {
+    let usage = |percent: f64| move |matrix: &mut FeatureMatrix| matrix.values[[0, USAGE]] = percent;
+    let violations = |rules: Rules, model, percent| {
+        let steps = run(rules, model, usage(percent));
+        steps[29].verdicts.iter().map(|verdict| verdict.violations.len()).sum::<usize>()
+    };
+    assert_eq!(violations(unless_usual(42.0), Some(model()), 43.0), 0);
+    assert_eq!(violations(limited(42.0, Severity::Medium), Some(model()), 43.0), 1);
+    assert_eq!(violations(unless_usual(46.0), Some(model()), 47.0), 1);
+    // Without a model nothing is known of what is usual.
+    assert_eq!(violations(unless_usual(46.0), None, 47.0), 0);
+}
+
+/// Ten steps of the first machine are beyond: what shall never be usual is not trained on, what may become usual is.
+#[test]
+fn what_may_become_usual_is_learned() {
+    let rows = |rules: Rules| {
+        let training = TrainingPolicy {
+            warm_up_ms: i64::MAX / 2,
+            max_rows: 1_000,
+            retention_ms: i64::MAX / 2,
+            hyperparams: Hyperparams::default(),
+            contamination: 0.0,
+        };
+        let settings = DetectorSettings { training: Some(training), ..settings(rules) };
+        let mut judge = VectorJudge::new(settings);
+        for n in 0..30 {
+            let mut matrix = calm(TRAINED_STEPS + n);
+            matrix.values[[0, USAGE]] = if n < 20 { 40.0 } else { 47.0 };
+            let inputs = judge.take(matrix).unwrap();
+            judge.judge(&inputs, Some(&model()));
+        }
+        judge.training_row_count()
+    };
+    assert_eq!(rows(unless_usual(46.0)), rows(Rules::default()));
+    assert!(rows(limited(46.0, Severity::Medium)) <= rows(Rules::default()) - 10);
 }
 
 #[test]
