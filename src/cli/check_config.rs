@@ -226,7 +226,12 @@ fn rules_text(rules: &FeatureRules) -> String {
         let bound = |word: &str, bound: Option<f64>| bound.map(|bound| format!("{word} {bound}"));
         let beyond: Vec<String> =
             bound("above", limits.above()).into_iter().chain(bound("below", limits.below())).collect();
-        parts.push(format!("{} is an anomaly of severity {}", beyond.join(" or "), limits.severity()));
+        let unless = if limits.is_unless_usual() { ", where that is not usual" } else { "" };
+        parts.push(format!(
+            "{} is an anomaly of severity {}{unless}",
+            beyond.join(" or "),
+            limits.severity()
+        ));
     }
     if rules.on_zero == OnZero::Ignore {
         parts.push("a drop to zero is no anomaly by itself".to_owned());
