@@ -10,7 +10,11 @@ pub mod evaluate;
 
 mod forest_args;
 
+pub mod inspect;
+
 pub mod model;
+
+mod number;
 
 pub mod run;
 
@@ -58,21 +62,14 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the sidecar (the default)
     Run(run::RunArgs),
-    /// Show the whole loop in this terminal, with nothing else installed
     Demo(demo::DemoArgs),
-    /// Train a model on CSV files
+    Inspect(inspect::InspectArgs),
     Train(train::TrainArgs),
-    /// Score a CSV file with a model
     Score(score::ScoreArgs),
-    /// Judge recorded features as a detector of the config would have
     Backtest(backtest::BacktestArgs),
-    /// Measure scores against labelled incidents
     Evaluate(evaluate::EvaluateArgs),
-    /// Show, compare, roll back, import and export models
     Model(model::ModelArgs),
-    /// Check a config file: print every problem at once, or what it amounts to
     CheckConfig(check_config::CheckConfigArgs),
 }
 
@@ -86,6 +83,7 @@ impl Cli {
             None => run::run(&self.run),
             Some(Command::Run(args)) => run::run(&args),
             Some(Command::Demo(args)) => demo::run(&args),
+            Some(Command::Inspect(args)) => inspect::run(&args),
             Some(Command::Train(args)) => train::run(&args),
             Some(Command::Score(args)) => score::run(&args),
             Some(Command::Backtest(args)) => backtest::run(&args),

@@ -52,6 +52,8 @@ pub mod train;
 
 pub mod evaluate;
 
+pub mod inspect;
+
 pub mod pipeline;
 
 pub mod simulate;

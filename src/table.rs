@@ -6,6 +6,8 @@
 //! the same features, in any order. Nothing is guessed: what cannot be read is an error with file,
 //! line and column.
 //!
+//! [`scan`] reads tables with whatever is wrong in them, row by row, to say what it is.
+//!
 //! Single columns of numbers, such as scores and labels, are read by [`read_columns`].
 
 mod columns;
@@ -15,6 +17,8 @@ mod error;
 mod read;
 
 mod replay;
+
+mod scan;
 
 mod source;
 
@@ -26,5 +30,6 @@ pub use columns::{ColumnChoice, NumberColumns, read_columns};
 pub use error::{Problem, TableError};
 pub use read::{Columns, Place, Row, Table, read};
 pub use replay::{TableStep, median_step_ms, replay, steps};
+pub use scan::{Scanned, feature_names, scan};
 pub use timestamp::parse as parse_timestamp;
 pub use write::{SCORE_COLUMNS, ScoreRow, ScoreWriter};

@@ -24,7 +24,7 @@ use tracing::level_filters::LevelFilter;
 const WIDTH: usize = 80;
 const HEIGHT: usize = 24;
 
-/// Show the whole loop: a simulated fleet with injected faults, watched by a real sidecar.
+/// Show the whole loop, with nothing else installed: a simulated fleet with injected faults, watched by a real sidecar.
 ///
 /// Simulated nodes with node_exporter's metrics send Remote-Write over loopback to a sidecar in this
 /// process. It learns from the first simulated day, then faults are injected, and the terminal
@@ -167,7 +167,8 @@ mod tests {
     fn the_help_says_what_everything_is_for() {
         let help = Demo::command().term_width(100).render_long_help().to_string();
         insta::assert_snapshot!(help, @r"
-        Show the whole loop: a simulated fleet with injected faults, watched by a real sidecar.
+        Show the whole loop, with nothing else installed: a simulated fleet with injected faults, watched by
+        a real sidecar.
 
         Simulated nodes with node_exporter's metrics send Remote-Write over loopback to a sidecar in this
         process. It learns from the first simulated day, then faults are injected, and the terminal shows

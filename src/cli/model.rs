@@ -20,7 +20,7 @@ use std::process::ExitCode;
 /// Where a sidecar keeps its models unless its config says otherwise.
 const DEFAULT_FOLDER: &str = "models";
 
-/// What can be done with model files.
+/// Show, compare, roll back, import and export models.
 #[derive(Debug, Args)]
 pub struct ModelArgs {
     #[command(subcommand)]

@@ -19,7 +19,7 @@ use std::{
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::level_filters::LevelFilter;
 
-/// Run the sidecar: take remote_write, score every step, write the scores back
+/// Run the sidecar (the default): take remote_write, score every step, write the scores back
 ///
 /// SIGHUP reloads the models, SIGTERM and SIGINT stop after the queued scores are written back.
 #[derive(Args, Clone, Debug)]

@@ -84,6 +84,7 @@ pub(super) fn bars(title: &str, bars: &[(&str, f64)]) -> String {
     svg.finish()
 }
 
-fn escaped(text: &str) -> String {
+/// Text for HTML and SVG.
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

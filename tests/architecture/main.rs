@@ -42,6 +42,8 @@ const MODULES: &[Module] = &[
     module("train", Core, &["series", "score", "features", "calibrate", "explain", "model"]),
     // Measures scores of any origin: plain numbers.
     module("evaluate", Core, &[]),
+    // Looks at features before anything is trained on them.
+    module("inspect", Core, &["series"]),
     module(
         "pipeline",
         Core,

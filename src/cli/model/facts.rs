@@ -2,7 +2,7 @@
 
 use crate::{
     calibrate::Severity,
-    cli::instant,
+    cli::{instant, number::short},
     config::{format_duration, format_size},
     explain::Expected,
     features::{FeatureColumn, FeatureSchema},
@@ -87,7 +87,7 @@ impl Facts {
 impl FeatureFacts {
     pub(super) fn expected_text(&self) -> String {
         match self.expected {
-            Some(Expected { low, high }) => format!("{} to {}", number(low), number(high)),
+            Some(Expected { low, high }) => format!("{} to {}", short(low), short(high)),
             None => "not known".to_owned(),
         }
     }
@@ -141,39 +141,4 @@ fn lines(model: &Model, file_bytes: u64) -> Vec<(&'static str, String)> {
         lines.push((name, model.thresholds().of(severity).to_string()));
     }
     lines
-}
-
-/// Four digits, whatever the size.
-fn number(value: f64) -> String {
-    let magnitude = value.abs();
-    if value == 0.0 || (1e-3..1e7).contains(&magnitude) {
-        let digits = if magnitude >= 1.0 { 3 - (magnitude.log10().floor() as i32).clamp(0, 3) } else { 4 };
-        let text = format!("{value:.*}", digits as usize);
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-    } else {
-        format!("{value:.3e}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_have_four_digits() {
-        for (value, text) in [
-            (0.0, "0"),
-            (0.25, "0.25"),
-            (0.123_456, "0.1235"),
-            (1.0, "1"),
-            (12.345_6, "12.35"),
-            (1_234.56, "1235"),
-            (123_456.7, "123457"),
-            (-2.5, "-2.5"),
-            (1.5e9, "1.500e9"),
-            (2e-5, "2.000e-5"),
-        ] {
-            assert_eq!(number(value), text);
-        }
-    }
 }
