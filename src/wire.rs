@@ -30,6 +30,8 @@ mod metadata;
 
 mod protobuf;
 
+pub mod read;
+
 pub mod reference;
 
 mod snappy;

@@ -174,7 +174,7 @@ impl<'body, 'call, S: Sink> Request<'body, 'call, S> {
             self.fault = Some(Fault::Utf8);
             return;
         };
-        if let Err(fault) = self.check_label(name, value) {
+        if let Err(fault) = check_label(self.limits, self.labels.labels().len(), name, value) {
             self.fault = Some(fault);
             return;
         }
@@ -182,23 +182,6 @@ impl<'body, 'call, S: Sink> Request<'body, 'call, S> {
             self.metric_name = value;
         }
         self.labels.push(name, value);
-    }
-
-    #[inline]
-    fn check_label(&self, name: &str, value: &str) -> Result<(), Fault> {
-        let limit = self.limits.max_labels_per_series;
-        if self.labels.labels().len() >= limit {
-            return Err(Fault::TooManyLabels { limit });
-        }
-        let limit = self.limits.max_label_name_bytes.min(MAX_LABEL_BYTES);
-        if name.len() > limit {
-            return Err(Fault::LabelNameTooLong { bytes: name.len(), limit });
-        }
-        let limit = self.limits.max_label_value_bytes.min(MAX_LABEL_BYTES);
-        if value.len() > limit {
-            return Err(Fault::LabelValueTooLong { bytes: value.len(), limit });
-        }
-        Ok(())
     }
 
     #[inline]
@@ -327,7 +310,7 @@ impl<'body, 'call, S: Sink> Request<'body, 'call, S> {
 // === impl Fault ===
 
 impl Fault {
-    fn reason(&self) -> InvalidReason {
+    pub(super) fn reason(&self) -> InvalidReason {
         match self {
             Self::Utf8 => InvalidReason::Utf8,
             Self::TooManyLabels { .. } => InvalidReason::TooManyLabels,
@@ -350,8 +333,26 @@ pub(super) fn damaged(message: &'static str, damage: Damage) -> WireError {
     WireError::Damaged { message, damage }
 }
 
+/// Checks one more label of a series that has `labels` of them.
+#[inline]
+pub(super) fn check_label(limits: &Limits, labels: usize, name: &str, value: &str) -> Result<(), Fault> {
+    let limit = limits.max_labels_per_series;
+    if labels >= limit {
+        return Err(Fault::TooManyLabels { limit });
+    }
+    let limit = limits.max_label_name_bytes.min(MAX_LABEL_BYTES);
+    if name.len() > limit {
+        return Err(Fault::LabelNameTooLong { bytes: name.len(), limit });
+    }
+    let limit = limits.max_label_value_bytes.min(MAX_LABEL_BYTES);
+    if value.len() > limit {
+        return Err(Fault::LabelValueTooLong { bytes: value.len(), limit });
+    }
+    Ok(())
+}
+
 /// Names a series in an error text; short, whatever its labels are.
-fn describe(labels: &LabelSetBuilder<'_>, fault: &str) -> String {
+pub(super) fn describe(labels: &LabelSetBuilder<'_>, fault: &str) -> String {
     let labels = labels.labels();
     let metric = labels.iter().find(|label| label.name == METRIC_NAME).map_or("", |label| label.value);
     let metric: String = metric.chars().take(64).collect();

@@ -108,6 +108,76 @@ pub(super) fn read(
     Ok(totals.check().map(|()| totals.build(parts)))
 }
 
+/// A histogram taken apart, as a chunk of Prometheus' storage holds it. Pairs are for values above zero, then
+/// below.
+pub(super) struct TakenApart<'a> {
+    pub(super) timestamp: i64,
+    pub(super) reset_hint: ResetHint,
+    pub(super) schema: i32,
+    pub(super) zero_threshold: f64,
+    pub(super) custom_bounds: &'a [f64],
+    /// Offset and length of each span.
+    pub(super) spans: [&'a [(i32, u32)]; 2],
+    pub(super) sum: f64,
+    pub(super) counts: Counts<'a>,
+}
+
+/// What the buckets of a [`TakenApart`] histogram hold.
+pub(super) enum Counts<'a> {
+    /// Each bucket as the difference to the one before.
+    Integer {
+        count: u64,
+        zero_count: u64,
+        deltas: [&'a [i64]; 2],
+    },
+    Float {
+        count: f64,
+        zero_count: f64,
+        buckets: [&'a [f64]; 2],
+    },
+}
+
+/// Checks a histogram by the same rules and builds it.
+pub(super) fn assemble(
+    given: &TakenApart<'_>,
+    parts: &mut Parts,
+) -> Result<HistogramSample, InvalidHistogram> {
+    parts.clear();
+    let mut totals = Totals {
+        timestamp: given.timestamp,
+        reset_hint: given.reset_hint,
+        schema: given.schema,
+        zero_threshold: given.zero_threshold,
+        sum: given.sum,
+        ..Totals::default()
+    };
+    match given.counts {
+        Counts::Integer { count, zero_count, .. } => {
+            (totals.count, totals.zero_count) = (Number::Int(count), Number::Int(zero_count));
+        }
+        Counts::Float { count, zero_count, .. } => {
+            (totals.count, totals.zero_count) = (Number::Float(count), Number::Float(zero_count));
+        }
+    }
+    let Parts { negative, positive, bounds } = parts;
+    given.custom_bounds.iter().for_each(|bound| totals.bounds.add(*bound, bounds));
+    for (at, (totals, side)) in
+        [(&mut totals.positive, positive), (&mut totals.negative, negative)].into_iter().enumerate()
+    {
+        given.spans[at].iter().for_each(|(offset, length)| totals.spans.push(*offset, *length, side));
+        match given.counts {
+            Counts::Integer { deltas, .. } => {
+                deltas[at].iter().for_each(|delta| totals.deltas.add(*delta, side))
+            }
+            Counts::Float { buckets, .. } => {
+                buckets[at].iter().for_each(|count| totals.floats.add(*count, side))
+            }
+        }
+    }
+    totals.check()?;
+    Ok(totals.build(parts))
+}
+
 /// The reset hint of a histogram that is no counter.
 const GAUGE: u64 = 3;
 
@@ -353,6 +423,11 @@ impl Spans {
                 _ => {}
             }
         }
+        self.push(offset, length, side);
+        Ok(())
+    }
+
+    fn push(&mut self, offset: i32, length: u32, side: &mut SideParts) {
         if self.number == 0 {
             self.first_offset = offset;
         } else if offset < 0 {
@@ -363,7 +438,6 @@ impl Spans {
         self.reach += i128::from(offset);
         side.push_span(self.reach, length);
         self.reach += i128::from(length);
-        Ok(())
     }
 }
 

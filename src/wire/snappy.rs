@@ -22,6 +22,14 @@ pub fn decompress(body: &[u8], limits: &Limits, into: &mut Vec<u8>) -> Result<()
     result
 }
 
+/// Compresses a message.
+///
+/// # Errors
+/// When it has more than 4 GiB, the most that the format can say.
+pub(super) fn compress(message: &[u8]) -> Result<Vec<u8>, WireError> {
+    Ok(snap::raw::Encoder::new().compress_vec(message)?)
+}
+
 fn decompress_block(body: &[u8], limits: &Limits, into: &mut Vec<u8>) -> Result<(), WireError> {
     if body.len() > limits.max_compressed_bytes {
         return Err(WireError::CompressedTooLarge { bytes: body.len(), limit: limits.max_compressed_bytes });
@@ -44,7 +52,7 @@ mod tests {
     use super::*;
 
     fn compress(message: &[u8]) -> Vec<u8> {
-        snap::raw::Encoder::new().compress_vec(message).unwrap()
+        super::compress(message).unwrap()
     }
 
     #[test]

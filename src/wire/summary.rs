@@ -128,6 +128,18 @@ impl InvalidCounts {
         self.samples += samples;
         self.examples[reason as usize].get_or_insert_with(example);
     }
+
+    /// Adds the cases of another message.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.samples += other.samples;
+        for reason in InvalidReason::ALL {
+            let place = reason as usize;
+            self.counts[place] += other.counts[place];
+            if self.examples[place].is_none() {
+                self.examples[place].clone_from(&other.examples[place]);
+            }
+        }
+    }
 }
 
 /// One line for the sender: how many samples are missing, each reason with its first case.
@@ -165,5 +177,10 @@ mod tests {
         invalid.add(InvalidReason::Histogram, 1, || "other".to_owned());
         let text = "4 samples not taken; utf8 (2): first; invalid_histogram (1): other";
         assert_eq!((invalid.to_string().as_str(), invalid.total()), (text, 3));
+        let mut both = InvalidCounts::default();
+        both.add(InvalidReason::Utf8, 1, || "earliest".to_owned());
+        both.merge(&invalid);
+        let text = "5 samples not taken; utf8 (3): earliest; invalid_histogram (1): other";
+        assert_eq!((both.to_string().as_str(), both.total()), (text, 4));
     }
 }

@@ -73,7 +73,7 @@ fn walk_series<'body, S: Sink>(
 /// Protobuf calls such a message invalid as a whole. It is answered more narrowly: senders pass on
 /// label values of others, and one bad value must not cost a batch of two thousand series.
 #[inline]
-fn read_label(message: &[u8]) -> Result<(Option<&str>, Option<&str>), Damage> {
+pub(super) fn read_label(message: &[u8]) -> Result<(Option<&str>, Option<&str>), Damage> {
     let mut label = (Some(""), Some(""));
     let mut fields = Fields::new(message);
     while let Some(field) = fields.next()? {

@@ -26,6 +26,9 @@ mod promql_prometheus;
 mod query_api;
 
 #[cfg(test)]
+mod remote_read;
+
+#[cfg(test)]
 mod replay_determinism;
 
 #[cfg(test)]
