@@ -89,6 +89,7 @@ fn replay(by: &[&str], features: Vec<FeatureColumn>) -> Replay {
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
         silence: Duration::ZERO,
+        grace: Duration::ZERO,
         season: Some(SeasonSettings::default()),
         training: None,
     });

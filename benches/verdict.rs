@@ -60,6 +60,7 @@ fn a_step_of_1000_entities(bencher: Bencher<'_, '_>) {
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
         silence: Duration::from_secs(3_600),
+        grace: Duration::ZERO,
         season: Some(SeasonSettings::default()),
         training: None,
     });

@@ -24,7 +24,7 @@ mod lifecycle;
 pub mod prometheus;
 
 use crate::telemetry::{self, Exposition, HandlerCodeLabels, HandlerLabel, Metrics};
-pub use anomalies::{AnomalyReport, AnomalySnapshot, ContributionReport, ViolationReport};
+pub use anomalies::{AnomalyReport, AnomalySnapshot, ContributionReport, StartReport, ViolationReport};
 use anomalies::{anomalies, incidents};
 use arc_swap::ArcSwap;
 use axum::{

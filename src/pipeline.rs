@@ -39,6 +39,8 @@ mod series;
 
 mod silence;
 
+mod starts;
+
 mod telling;
 
 mod training;
@@ -59,6 +61,7 @@ pub use leaves::{LeafMemory, LeafPlaces, LeafTable, SlicedEvaluation};
 pub use replay::Replay;
 pub use rules::{FeatureRules, OnGap, OnZero, Override, Rules};
 pub use series::SeriesSettings;
+pub use starts::Start;
 pub use training::{TrainingJob, TrainingPolicy};
 pub use vector_judge::VectorJudge;
 pub use verdict::{Breach, DetectorStep, FeatureContribution, Seasonal, Verdict, Violation, names};

@@ -95,6 +95,7 @@ fn kept(d: usize, scores: [f64; 2]) -> [f64; 2] {
         training: None,
         rules: Rules::default(),
         silence: Duration::ZERO,
+        grace: Duration::ZERO,
         season: None,
     };
     let mut backtest = Backtest::new(settings, Some(Arc::new(model)));

@@ -74,6 +74,9 @@ pub struct AnomalyReport {
     pub missing_features: Vec<String>,
     /// Features that had no value and for which another one stands.
     pub filled_features: Vec<String>,
+    /// The last start of the entity, if that was within the hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<StartReport>,
     /// Version of the model that judged.
     pub model_version: String,
 }
@@ -85,6 +88,23 @@ pub struct ContributionReport {
     pub feature: String,
     /// Its share, 0 to 1; the shares of an anomaly add up to 1.
     pub share: f64,
+}
+
+/// A restart, a reboot or a release of what was judged.
+#[derive(Clone, Debug, Serialize)]
+pub struct StartReport {
+    /// `restart`, `reboot` or `release`.
+    pub kind: &'static str,
+    /// What was released, in its own words; may be empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// When.
+    #[serde(serialize_with = "time")]
+    pub began: TimestampMs,
+    /// Which start within the hour it was.
+    pub times: usize,
+    /// Whether its grace period lasts.
+    pub in_grace: bool,
 }
 
 /// A feature whose value is an anomaly by itself.

@@ -1,9 +1,10 @@
 //! Where verdicts go: write-back, the API's snapshot, metrics, the log.
 
 use crate::{
-    api::{AnomalyReport, AnomalySnapshot, ContributionReport, ViolationReport},
+    api::{AnomalyReport, AnomalySnapshot, ContributionReport, StartReport, ViolationReport},
     calibrate::{Bound, Severity, Thresholds},
-    pipeline::{Breach, DetectorStep, Incidents, Judge, StepCause, Verdict, Violation},
+    explain::StartKind,
+    pipeline::{Breach, DetectorStep, Incidents, Judge, Start, StepCause, Verdict, Violation},
     series::{LabelSet, STALE_NAN, TimestampMs},
     telemetry::{DetectorLabel, DetectorSeverityLabels, Metrics, ModelLabels, SeverityLabel, StepCauseLabel},
     writeback::{Handle, StepSeries},
@@ -165,6 +166,7 @@ impl Outlet {
         let entities = step.verdicts.len() + step.warming_up;
         self.metrics.entities.get_or_create(&label).set(entities as i64);
         self.metrics.entities_warming_up.get_or_create(&label).set(step.warming_up as i64);
+        self.metrics.entities_in_grace.get_or_create(&label).set(step.in_grace as i64);
         self.metrics.entities_silent.get_or_create(&label).set(step.silent.len() as i64);
         for severity in Severity::LEVELS {
             let labels = DetectorSeverityLabels { detector: detector.to_owned(), severity: severity.name() };
@@ -226,6 +228,7 @@ fn report(detector: &str, verdict: &Verdict, model_version: &str) -> AnomalyRepo
         violations: verdict.violations.iter().map(violation_report).collect(),
         missing_features: verdict.missing.clone(),
         filled_features: verdict.filled.clone(),
+        start: verdict.start.as_ref().map(start_report),
         model_version: model_version.to_owned(),
     }
 }
@@ -243,6 +246,15 @@ fn violation_report(violation: &Violation) -> ViolationReport {
         above,
         below,
     }
+}
+
+fn start_report(start: &Start) -> StartReport {
+    let (kind, version) = match &start.kind {
+        StartKind::Restart => ("restart", None),
+        StartKind::Reboot => ("reboot", None),
+        StartKind::Release { version } => ("release", Some(version.clone())),
+    };
+    StartReport { kind, version, began: start.began, times: start.times, in_grace: start.in_grace }
 }
 
 fn log_gone(detector: &str, gone: &[LabelSet]) {

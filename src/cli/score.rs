@@ -57,6 +57,7 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
         silence: Duration::ZERO,
+        grace: Duration::ZERO,
         season: Some(SeasonSettings::default()),
         training: None,
     };

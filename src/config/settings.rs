@@ -94,6 +94,8 @@ pub struct Detector {
     pub rules: Rules,
     /// How long the silence of an entity is said; zero: not at all.
     pub silence: Duration,
+    /// How long after a restart or a release an entity has grace; zero: none.
+    pub grace: Duration,
     /// How many false alarms an entity may raise; it is in the thresholds already.
     pub budget: Budget,
     /// How it learns what is usual at each hour; `None`: hours are all alike.
@@ -133,6 +135,7 @@ impl Config {
             forget_after: detector.forget_after,
             rules: detector.rules.clone(),
             silence: detector.silence,
+            grace: detector.grace,
             season: detector.season.clone(),
             training: detector.model.is_none().then_some(policy),
         }

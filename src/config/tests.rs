@@ -76,6 +76,22 @@ external_labels: { site: b, cluster: a }
 }
 
 #[test]
+fn grace_is_five_minutes_unless_said_and_none_for_single_series() {
+    let grace = |keys: &str| {
+        let text = format!("detectors:\n  - {{ name: a, {keys} }}\n");
+        valid(&text).detectors[0].grace.as_secs()
+    };
+    assert_eq!(valid("").detectors[0].grace.as_secs(), 300);
+    assert_eq!(grace("features: { f: up }"), 300);
+    assert_eq!(grace("features: { f: up }, grace: 0s"), 0);
+    assert_eq!(grace("series: '{job=\"a\"}'"), 0);
+    let too_long = problems("detectors:\n  - { name: a, features: { f: up }, grace: 2h }\n");
+    assert!(too_long.contains("grace: 2h is out of range"), "{too_long}");
+    let series = problems("detectors:\n  - { name: a, series: '{job=\"a\"}', grace: 1m }\n");
+    assert!(series.contains("grace: does not go with series"), "{series}");
+}
+
+#[test]
 fn local_time_and_holidays_are_those_of_a_place() {
     let detector = |keys: &str| {
         let text = format!("detectors:\n  - {{ name: a, features: {{ f: up }}, {keys} }}\n");

@@ -3,6 +3,7 @@
 use super::{
     rules::Rules,
     series::{self, SeriesSettings},
+    starts::StartSource,
     training::TrainingPolicy,
 };
 use crate::{
@@ -29,6 +30,9 @@ pub struct DetectorSettings {
     pub rules: Rules,
     /// How long it is said of an entity that nothing is heard of it any more; zero: not at all.
     pub silence: Duration,
+    /// How long after a restart or a release an entity is not alarmed of for being unusual, nor trained on; zero: starts are not
+    /// looked for. For detectors of features: a single series has no process.
+    pub grace: Duration,
     /// How it learns what is usual at each hour, in the local time of the schema; `None`: hours are all alike.
     pub season: Option<SeasonSettings>,
     /// How it trains itself from the stream; `None` for a detector with a fixed model.
@@ -78,6 +82,8 @@ pub struct Detector {
     pub settings: DetectorSettings,
     /// What.
     pub sight: Sight,
+    /// What tells of starts, where that is looked for.
+    pub(super) starts: Option<StartSource>,
 }
 
 /// Compiles one expression as a feature.
@@ -105,7 +111,8 @@ impl Detector {
             Ok(CompiledFeature { column: column.clone(), plan })
         };
         let features = settings.schema.features().iter().map(compile).collect::<Result<_, _>>()?;
-        Ok(Self { settings, sight: Sight::Features(features) })
+        let starts = (!settings.grace.is_zero()).then(StartSource::new);
+        Ok(Self { settings, sight: Sight::Features(features), starts })
     }
 
     /// A detector of the series that `series` selects.
@@ -115,18 +122,21 @@ impl Detector {
     pub fn of_series(settings: DetectorSettings, series: &SeriesSettings) -> Result<Self, InvalidDetector> {
         let reading = settings.schema.series().ok_or(InvalidDetector::Sight)?;
         let plan = series::plan(series, reading);
-        Ok(Self { settings, sight: Sight::Series(plan, series.max_series) })
+        Ok(Self { settings, sight: Sight::Series(plan, series.max_series), starts: None })
     }
 
-    /// What the shards are to read for it: the leaves of each feature, or of all series, and how far back they look.
+    /// What the shards are to read for it: the leaves of each feature, or of all series, then those that tell of starts, and how
+    /// far back they look.
     #[must_use]
     pub fn leaves(&self) -> Vec<(&[Leaf], i64)> {
-        match &self.sight {
+        let mut leaves: Vec<_> = match &self.sight {
             Sight::Features(features) => {
                 features.iter().map(|feature| (feature.plan.leaves(), feature.plan.retention_ms())).collect()
             }
             Sight::Series(plan, _) => vec![(plan.leaves(), plan.retention_ms())],
-        }
+        };
+        leaves.extend(self.starts.as_ref().map(StartSource::leaves));
+        leaves
     }
 
     /// Its name.

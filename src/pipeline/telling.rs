@@ -1,6 +1,9 @@
 //! What was found about an entity at a step, put together as a verdict.
 
-use super::verdict::{Breach, FeatureContribution, Seasonal, Verdict, Violation};
+use super::{
+    starts::Start,
+    verdict::{Breach, FeatureContribution, Seasonal, Verdict, Violation},
+};
 use crate::{
     calibrate::{AnomalyScore, Severity},
     explain::{self, AnomalyType, Criterion, Quantity},
@@ -52,6 +55,7 @@ pub(super) fn verdict(
         incident: None,
         contributions,
         seasonal,
+        start: None,
         missing: scored.missing.iter().map(|feature| name(*feature)).collect(),
         filled: Vec::new(),
         criteria,
@@ -84,6 +88,7 @@ pub(super) fn unscored(
         peak: history.peak,
         incident: None,
         seasonal: None,
+        start: None,
         contributions: Vec::new(),
         violations: Vec::new(),
         missing: (0..layout.n_features)
@@ -127,6 +132,17 @@ pub(super) fn add_violations(
 fn without_repeat<'a>(said: &str, rest: &'a str) -> &'a str {
     let fact = said.split_once(", ").map_or(said, |(fact, _)| fact);
     rest.strip_prefix(fact).and_then(|rest| rest.strip_prefix(", ")).unwrap_or(rest)
+}
+
+/// Adds the last start of the entity to what is said already.
+pub(super) fn add_start(verdict: &mut Verdict, start: Option<Start>) {
+    if !verdict.explanation.is_empty()
+        && let Some(start) = &start
+    {
+        let said = verdict.explanation.trim_end_matches('.');
+        verdict.explanation = format!("{said}; {}.", start.clause(verdict.at));
+    }
+    verdict.start = start;
 }
 
 /// Adds the features that were filled in, with the values that stand for them, to what is said already.

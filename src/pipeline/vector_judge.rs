@@ -9,7 +9,8 @@ use super::{
     rules::{AppliedRules, Violations},
     season::Season,
     silence::Silence,
-    telling::{add_filled, add_violations, unscored, verdict},
+    starts::StartWatch,
+    telling::{add_filled, add_start, add_violations, unscored, verdict},
     training::{Trainer, TrainingJob},
     verdict::{Breach, DetectorStep, Seasonal, Verdict, Violation},
     zero::{DroppedToZero, ZeroWatch},
@@ -21,6 +22,7 @@ use crate::{
         FeatureMatrix, FeatureWindows, InputLayout, Inputs, SeasonalInputs, Statistic, StepBackwards,
     },
     model::{History, Model, Past, Scored},
+    promql::LeafVector,
     series::{LabelSet, TimestampMs},
 };
 use std::collections::BTreeMap;
@@ -35,6 +37,8 @@ pub struct VectorJudge {
     /// Until when a violation is remembered, for those that had one.
     watched_until: BTreeMap<LabelSet, TimestampMs>,
     silence: Silence,
+    /// Where starts are looked for.
+    starts: Option<StartWatch>,
     past: Past,
     /// What was wrong with the vectors of the step that was taken last: feature and number of entities.
     invalid_values: Vec<(String, usize)>,
@@ -60,6 +64,7 @@ impl VectorJudge {
             trackers: BTreeMap::new(),
             watched_until: BTreeMap::new(),
             silence: Silence::new(settings.silence),
+            starts: (!settings.grace.is_zero()).then(|| StartWatch::new(settings.grace)),
             past: past(&settings),
             invalid_values: Vec::new(),
             zero_watch: zero_watch(&settings),
@@ -84,6 +89,7 @@ impl VectorJudge {
             FeatureWindows::bytes_an_entity(&settings.schema),
             one(settings.season.is_some(), Season::bytes_an_entity(n_features, settings.persistence)),
             one(settings.forget_after.is_some(), pasts * Past::bytes_an_entity()),
+            one(!settings.grace.is_zero(), StartWatch::bytes_an_entity()),
             one(settings.rules.fills_gaps(), GapFiller::bytes_an_entity(n_features)),
             ZeroWatch::bytes_an_entity(n_features),
             SeverityTracker::bytes(settings.persistence),
@@ -124,6 +130,13 @@ impl VectorJudge {
         self.gap_filler.forget(entity);
         if let Some(season) = &mut self.season {
             season.forget(entity);
+        }
+    }
+
+    /// Takes what tells of starts at a step: before its vectors, and not for what has none, such as a table.
+    pub(super) fn take_starts(&mut self, at: TimestampMs, read: LeafVector) {
+        if let Some(starts) = &mut self.starts {
+            starts.take(at, read, self.settings.schema.by());
         }
     }
 
@@ -173,13 +186,16 @@ impl VectorJudge {
         let silences = self.silence.step(inputs.at, &inputs.entities, &step.gone);
         (step.silent, step.silence_ended) = (silences.silent, silences.ended);
         // Not from medium on: what is one window in 250 by design would be cut off the law that the next model learns.
-        let (trackers, watched_until) = (&self.trackers, &self.watched_until);
+        let (trackers, watched_until, starts) = (&self.trackers, &self.watched_until, &self.starts);
         let in_incident = |entity: &LabelSet| {
             trackers.get(entity).is_some_and(|tracker| tracker.severity() >= Severity::High)
                 || is_watched(watched_until, entity, inputs.at)
         };
+        let in_grace =
+            |entity: &LabelSet| starts.as_ref().is_some_and(|starts| starts.in_grace(entity, inputs.at));
+        step.in_grace = inputs.entities.iter().filter(|entity| in_grace(entity)).count();
         if let Some(trainer) = &mut self.trainer {
-            trainer.gather(inputs, in_incident);
+            trainer.gather(inputs, |entity| in_incident(entity) || in_grace(entity));
         }
         step
     }
@@ -237,7 +253,10 @@ impl VectorJudge {
         }
         let score = scored.as_ref().map(|(scored, _)| scored.anomaly_score).unwrap_or_default();
         let score = score.at_least(settings.thresholds.of(violations.worst));
-        let severity = tracker.update(Some(score), inputs.at);
+        let start = self.starts.as_ref().and_then(|starts| starts.of(entity, inputs.at));
+        let in_grace = start.as_ref().is_some_and(|start| start.in_grace);
+        let most = if in_grace { violations.worst_limit.max(Severity::Low) } else { Severity::High };
+        let severity = tracker.update_at_most(Some(score), inputs.at, most);
         let history = History { windows: &self.windows, since: tracker.since(), peak: tracker.peak() };
         let mut verdict = match (model, scored) {
             (Some(model), Some((scored, seasonal))) => {
@@ -250,6 +269,7 @@ impl VectorJudge {
         add_violations(&mut verdict, violations.found, &settings.schema, |name| {
             Some(self.type_of(entity, settings.schema.place_of(name)?))
         });
+        add_start(&mut verdict, start);
         add_filled(&mut verdict, &self.filled_of(inputs, row), &settings.schema);
         Some(verdict)
     }

@@ -212,6 +212,7 @@ fn detector(name: &str, features: &str) -> Detector {
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
         silence: Duration::ZERO,
+        grace: Duration::ZERO,
         season: Some(SeasonSettings::default()),
         training: Some(training),
     })

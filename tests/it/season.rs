@@ -109,6 +109,7 @@ impl Machine {
             forget_after: Some(Memory::DEFAULT_FADE),
             rules: Rules::default(),
             silence: Duration::ZERO,
+            grace: Duration::ZERO,
             season: self.season.clone(),
             training: Some(training),
         }

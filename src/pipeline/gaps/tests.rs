@@ -29,6 +29,7 @@ fn settings(rules: Vec<FeatureRules>) -> DetectorSettings {
         forget_after: None,
         rules: Rules::new(rules, Vec::new()),
         silence: Duration::ZERO,
+        grace: Duration::ZERO,
         season: None,
         training: None,
     }

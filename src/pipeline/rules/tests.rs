@@ -70,6 +70,7 @@ fn settings(rules: Rules) -> DetectorSettings {
         forget_after: None,
         rules,
         silence: Duration::from_secs(300),
+        grace: Duration::ZERO,
         season: None,
         training: None,
     }

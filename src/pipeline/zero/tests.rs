@@ -50,6 +50,7 @@ fn settings(rules: FeatureRules) -> DetectorSettings {
         forget_after: None,
         rules: Rules::new(vec![rules, FeatureRules::default()], Vec::new()),
         silence: Duration::ZERO,
+        grace: Duration::ZERO,
         season: None,
         training: None,
     }
