@@ -125,18 +125,22 @@ impl Detector {
         Ok(Self { settings, sight: Sight::Series(plan, series.max_series), starts: None })
     }
 
-    /// What the shards are to read for it: the leaves of each feature, or of all series, then those that tell of starts, and how
-    /// far back they look.
+    /// What the shards are to read for it: the leaves of each feature, or of all series, and how far back they look.
     #[must_use]
     pub fn leaves(&self) -> Vec<(&[Leaf], i64)> {
-        let mut leaves: Vec<_> = match &self.sight {
+        match &self.sight {
             Sight::Features(features) => {
                 features.iter().map(|feature| (feature.plan.leaves(), feature.plan.retention_ms())).collect()
             }
             Sight::Series(plan, _) => vec![(plan.leaves(), plan.retention_ms())],
-        };
-        leaves.extend(self.starts.as_ref().map(StartSource::leaves));
-        leaves
+        }
+    }
+
+    /// The leaves that tell of starts, where that is looked for, and how far back they look. They select from all that comes, so
+    /// they are to be read aside.
+    #[must_use]
+    pub fn start_leaves(&self) -> Option<(&[Leaf], i64)> {
+        self.starts.as_ref().map(StartSource::leaves)
     }
 
     /// Its name.
