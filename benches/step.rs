@@ -90,6 +90,7 @@ fn replay(by: &[&str], features: Vec<FeatureColumn>) -> Replay {
         rules: Rules::default(),
         silence: Duration::ZERO,
         grace: Duration::ZERO,
+        maintenance: Vec::new(),
         season: Some(SeasonSettings::default()),
         training: None,
     });

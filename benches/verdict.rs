@@ -61,6 +61,7 @@ fn a_step_of_1000_entities(bencher: Bencher<'_, '_>) {
         rules: Rules::default(),
         silence: Duration::from_secs(3_600),
         grace: Duration::ZERO,
+        maintenance: Vec::new(),
         season: Some(SeasonSettings::default()),
         training: None,
     });

@@ -149,6 +149,7 @@ impl Sidecar {
             .collect();
         let outlet = Outlet::new(
             tags,
+            config.maintenance.clone(),
             config.external_labels.clone(),
             writeback.clone(),
             Arc::clone(&snapshot),

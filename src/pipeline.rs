@@ -29,6 +29,8 @@ mod judge;
 
 mod leaves;
 
+mod maintenance;
+
 mod replay;
 
 mod rules;
@@ -58,6 +60,7 @@ pub use evaluator::Evaluator;
 pub use incident::{Incident, IncidentChanges, IncidentId, Incidents, KEPT_INCIDENTS};
 pub use judge::Judge;
 pub use leaves::{LeafMemory, LeafPlaces, LeafTable, SlicedEvaluation};
+pub use maintenance::{InMaintenance, InvalidMaintenance, Maintenance, Schedule, Times};
 pub use replay::Replay;
 pub use rules::{FeatureRules, OnGap, OnZero, Override, Rules};
 pub use series::SeriesSettings;

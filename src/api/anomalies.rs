@@ -56,7 +56,7 @@ pub struct AnomalyReport {
     /// The step that was judged.
     #[serde(serialize_with = "time")]
     pub at: TimestampMs,
-    /// Name of the incident that it belongs to.
+    /// Name of the incident that it belongs to; empty in maintenance.
     pub incident: String,
     /// What is unusual about the features that drove it; may be empty.
     #[serde(serialize_with = "names")]
@@ -77,6 +77,9 @@ pub struct AnomalyReport {
     /// The last start of the entity, if that was within the hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<StartReport>,
+    /// The planned work that goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<MaintenanceReport>,
     /// Version of the model that judged.
     pub model_version: String,
 }
@@ -88,6 +91,16 @@ pub struct ContributionReport {
     pub feature: String,
     /// Its share, 0 to 1; the shares of an anomaly add up to 1.
     pub share: f64,
+}
+
+/// Planned work that goes on.
+#[derive(Clone, Debug, Serialize)]
+pub struct MaintenanceReport {
+    /// What it is called.
+    pub name: String,
+    /// Its end.
+    #[serde(serialize_with = "time")]
+    pub until: TimestampMs,
 }
 
 /// A restart, a reboot or a release of what was judged.

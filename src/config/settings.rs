@@ -3,7 +3,7 @@
 use crate::{
     calibrate::{Budget, CheckedPersistence, Thresholds},
     features::{FeatureSchema, SeasonSettings},
-    pipeline::{self, DetectorSettings, InvalidDetector, Rules, SeriesSettings, TrainingPolicy},
+    pipeline::{self, DetectorSettings, InvalidDetector, Maintenance, Rules, SeriesSettings, TrainingPolicy},
     receive,
     score::iforest::CheckedHyperparams,
     window, writeback,
@@ -29,6 +29,8 @@ pub struct Config {
     pub training: Training,
     /// What is judged; names are unique.
     pub detectors: Vec<Detector>,
+    /// Planned work; names are unique.
+    pub maintenance: Vec<Maintenance>,
     /// Labels added to every score series, by name.
     pub external_labels: Vec<(String, String)>,
 }
@@ -136,6 +138,7 @@ impl Config {
             rules: detector.rules.clone(),
             silence: detector.silence,
             grace: detector.grace,
+            maintenance: self.maintenance.clone(),
             season: detector.season.clone(),
             training: detector.model.is_none().then_some(policy),
         }

@@ -1,4 +1,4 @@
-//! Restarts and releases of what is judged, through windows, expressions, features and verdicts.
+//! What excuses an anomaly, restarts, releases and planned work, through windows, expressions, features and verdicts.
 
 use emberwatch::{
     calibrate::Severity,
@@ -181,4 +181,45 @@ fn without_grace_nothing_is_looked_for() {
     let verdicts = verdicts(&config, 40, restarted);
     assert_eq!(first(&verdicts, Severity::Medium), Some(21));
     assert!(verdicts.iter().all(|(_, verdict)| verdict.start.is_none()));
+}
+
+/// From minute 10 on in the maintenance of the test.
+const PLANNED: &str = "
+maintenance:
+  - { name: backup, match: '{instance=~\"a.*\"}', schedule: 10 10 * * *, duration: 20m }
+";
+
+/// Far too much work, beyond a limit as well, from minute 12 to the end: planned up to minute 30.
+#[test]
+fn in_maintenance_nothing_is_an_alarm_and_after_it_everything_is() {
+    let busy = |minute| match minute {
+        ..12 => CALM,
+        _ => Said { load: 60.0, queue: 150.0, ..CALM },
+    };
+    let verdicts = verdicts(&format!("{CONFIG}{PLANNED}"), 50, busy);
+    assert_eq!(first(&verdicts, Severity::Low), Some(13));
+    assert_eq!(first(&verdicts, Severity::Medium), Some(31), "two steps after its end at minute 30");
+    for (minute, (step, verdict)) in verdicts.iter().enumerate() {
+        let is_planned = (10..30).contains(&minute);
+        assert_eq!(verdict.maintenance.is_some(), is_planned, "{minute}");
+        assert_eq!(step.in_maintenance, usize::from(is_planned), "only a is: {minute}");
+        assert!(!is_planned || verdict.incident.is_none(), "{minute}");
+    }
+    let (_, planned) = &verdicts[20];
+    assert!(planned.anomaly_score.value() >= 0.8, "scored all the same");
+    let said = &planned.explanation;
+    assert!(said.contains("; in maintenance \"backup\" until 10:30 UTC"), "{said}");
+    assert!(verdicts[31].1.incident.is_some());
+}
+
+#[test]
+fn what_is_severe_when_the_work_begins_is_severe_no_more() {
+    let busy = |minute| match minute {
+        ..5 => CALM,
+        _ => Said { load: 60.0, ..CALM },
+    };
+    let verdicts = verdicts(&format!("{CONFIG}{PLANNED}"), 20, busy);
+    assert!(verdicts[9].1.severity >= Severity::Medium && verdicts[9].1.incident.is_some());
+    assert!(verdicts[10..].iter().all(|(_, verdict)| verdict.severity <= Severity::Low));
+    assert!(verdicts[10..].iter().all(|(_, verdict)| verdict.incident.is_none()));
 }

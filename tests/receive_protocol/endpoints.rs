@@ -29,6 +29,7 @@ pub(crate) fn report(detector: &str, severity: u8) -> AnomalyReport {
         missing_features: vec!["disk_usage_pct".to_owned()],
         filled_features: vec!["load_per_core".to_owned()],
         start: None,
+        maintenance: None,
         model_version: "v1".to_owned(),
     }
 }
@@ -206,6 +207,7 @@ fn verdict(instance: &str, minute: i64, severity: Severity) -> Verdict {
         incident: None,
         seasonal: None,
         start: None,
+        maintenance: None,
         violations: Vec::new(),
         contributions: Vec::new(),
         missing: Vec::new(),

@@ -30,6 +30,7 @@ fn settings(rules: Vec<FeatureRules>) -> DetectorSettings {
         rules: Rules::new(rules, Vec::new()),
         silence: Duration::ZERO,
         grace: Duration::ZERO,
+        maintenance: Vec::new(),
         season: None,
         training: None,
     }

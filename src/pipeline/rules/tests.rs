@@ -71,6 +71,7 @@ fn settings(rules: Rules) -> DetectorSettings {
         rules,
         silence: Duration::from_secs(300),
         grace: Duration::ZERO,
+        maintenance: Vec::new(),
         season: None,
         training: None,
     }
