@@ -89,6 +89,8 @@ fn replay(by: &[&str], features: Vec<FeatureColumn>) -> Replay {
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
         silence: Duration::ZERO,
+        grace: Duration::ZERO,
+        maintenance: Vec::new(),
         season: Some(SeasonSettings::default()),
         training: None,
     });

@@ -60,6 +60,8 @@ fn a_step_of_1000_entities(bencher: Bencher<'_, '_>) {
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
         silence: Duration::from_secs(3_600),
+        grace: Duration::ZERO,
+        maintenance: Vec::new(),
         season: Some(SeasonSettings::default()),
         training: None,
     });

@@ -24,7 +24,9 @@ mod lifecycle;
 pub mod prometheus;
 
 use crate::telemetry::{self, Exposition, HandlerCodeLabels, HandlerLabel, Metrics};
-pub use anomalies::{AnomalyReport, AnomalySnapshot, ContributionReport, ViolationReport};
+pub use anomalies::{
+    AnomalyReport, AnomalySnapshot, ContributionReport, MaintenanceReport, StartReport, ViolationReport,
+};
 use anomalies::{anomalies, incidents};
 use arc_swap::ArcSwap;
 use axum::{

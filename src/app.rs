@@ -127,7 +127,7 @@ impl Sidecar {
         let board = Arc::new(ProgressBoard::new(shards.count()));
         let window = config.storage.shard_window(table.retention_ms());
         for (shard, mailbox) in mailboxes.into_iter().enumerate() {
-            let store = Store::new(window, table.selectors());
+            let store = Store::new(window, table.selectors()).read_aside(table.aside());
             tokio::spawn(shard_task::run_shard(shard, store, mailbox, Arc::clone(&board)));
         }
 
@@ -149,6 +149,7 @@ impl Sidecar {
             .collect();
         let outlet = Outlet::new(
             tags,
+            config.maintenance.clone(),
             config.external_labels.clone(),
             writeback.clone(),
             Arc::clone(&snapshot),

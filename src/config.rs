@@ -15,6 +15,8 @@ mod detectors;
 
 mod features;
 
+mod maintenance;
+
 mod problem;
 
 mod remote_write;

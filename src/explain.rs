@@ -5,6 +5,8 @@
 //! - [`Reason`]: value and window of a feature, what is ordinary for them -> the criteria it meets, with the numbers;
 //! - [`beyond_limit()`], [`dropped_to_zero()`]: a value that is an anomaly by itself -> words;
 //! - [`season_clause()`]: what is usual at an hour -> a clause to follow the sentence;
+//! - [`start_clause()`], [`restarts_clause()`]: that a process started lately -> a clause to follow the sentence;
+//! - [`maintenance_clause()`]: planned work -> another such clause;
 //! - [`filled_in()`]: what stands for missing values -> words;
 //! - [`Evidence`], [`sentence()`]: what is known about one anomaly -> one line of plain English.
 //!
@@ -23,6 +25,8 @@ mod criterion;
 
 mod limit;
 
+mod maintenance;
+
 mod quantity;
 
 mod reason;
@@ -31,11 +35,15 @@ mod season;
 
 mod sentence;
 
+mod start;
+
 pub use change::{Aspect, Change, Recent};
 pub use contributions::{Contribution, contributions};
 pub use criterion::{AnomalyType, Criterion};
 pub use limit::{beyond_limit, dropped_to_zero};
+pub use maintenance::maintenance_clause;
 pub use quantity::Quantity;
 pub use reason::{BEYOND, FeatureScales, Reason, Scale};
 pub use season::season_clause;
 pub use sentence::{Driver, Evidence, Expected, MAX_EXAMINED, filled_in, sentence};
+pub use start::{StartKind, restarts_clause, start_clause};

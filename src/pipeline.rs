@@ -29,6 +29,8 @@ mod judge;
 
 mod leaves;
 
+mod maintenance;
+
 mod replay;
 
 mod rules;
@@ -38,6 +40,8 @@ mod season;
 mod series;
 
 mod silence;
+
+mod starts;
 
 mod telling;
 
@@ -56,9 +60,11 @@ pub use evaluator::Evaluator;
 pub use incident::{Incident, IncidentChanges, IncidentId, Incidents, KEPT_INCIDENTS};
 pub use judge::Judge;
 pub use leaves::{LeafMemory, LeafPlaces, LeafTable, SlicedEvaluation};
+pub use maintenance::{InMaintenance, InvalidMaintenance, Maintenance, Schedule, Times};
 pub use replay::Replay;
 pub use rules::{FeatureRules, OnGap, OnZero, Override, Rules};
 pub use series::SeriesSettings;
+pub use starts::Start;
 pub use training::{TrainingJob, TrainingPolicy};
 pub use vector_judge::VectorJudge;
 pub use verdict::{Breach, DetectorStep, FeatureContribution, Seasonal, Verdict, Violation, names};

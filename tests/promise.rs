@@ -95,6 +95,8 @@ fn kept(d: usize, scores: [f64; 2]) -> [f64; 2] {
         training: None,
         rules: Rules::default(),
         silence: Duration::ZERO,
+        grace: Duration::ZERO,
+        maintenance: Vec::new(),
         season: None,
     };
     let mut backtest = Backtest::new(settings, Some(Arc::new(model)));

@@ -56,7 +56,7 @@ pub struct AnomalyReport {
     /// The step that was judged.
     #[serde(serialize_with = "time")]
     pub at: TimestampMs,
-    /// Name of the incident that it belongs to.
+    /// Name of the incident that it belongs to; empty in maintenance.
     pub incident: String,
     /// What is unusual about the features that drove it; may be empty.
     #[serde(serialize_with = "names")]
@@ -74,6 +74,12 @@ pub struct AnomalyReport {
     pub missing_features: Vec<String>,
     /// Features that had no value and for which another one stands.
     pub filled_features: Vec<String>,
+    /// The last start of the entity, if that was within the hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<StartReport>,
+    /// The planned work that goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<MaintenanceReport>,
     /// Version of the model that judged.
     pub model_version: String,
 }
@@ -85,6 +91,33 @@ pub struct ContributionReport {
     pub feature: String,
     /// Its share, 0 to 1; the shares of an anomaly add up to 1.
     pub share: f64,
+}
+
+/// Planned work that goes on.
+#[derive(Clone, Debug, Serialize)]
+pub struct MaintenanceReport {
+    /// What it is called.
+    pub name: String,
+    /// Its end.
+    #[serde(serialize_with = "time")]
+    pub until: TimestampMs,
+}
+
+/// A restart, a reboot or a release of what was judged.
+#[derive(Clone, Debug, Serialize)]
+pub struct StartReport {
+    /// `restart`, `reboot` or `release`.
+    pub kind: &'static str,
+    /// What was released, in its own words; may be empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// When.
+    #[serde(serialize_with = "time")]
+    pub began: TimestampMs,
+    /// Which start within the hour it was.
+    pub times: usize,
+    /// Whether its grace period lasts.
+    pub in_grace: bool,
 }
 
 /// A feature whose value is an anomaly by itself.

@@ -1,9 +1,12 @@
 //! Where verdicts go: write-back, the API's snapshot, metrics, the log.
 
 use crate::{
-    api::{AnomalyReport, AnomalySnapshot, ContributionReport, ViolationReport},
+    api::{
+        AnomalyReport, AnomalySnapshot, ContributionReport, MaintenanceReport, StartReport, ViolationReport,
+    },
     calibrate::{Bound, Severity, Thresholds},
-    pipeline::{Breach, DetectorStep, Incidents, Judge, StepCause, Verdict, Violation},
+    explain::StartKind,
+    pipeline::{Breach, DetectorStep, Incidents, Judge, Maintenance, Start, StepCause, Verdict, Violation},
     series::{LabelSet, STALE_NAN, TimestampMs},
     telemetry::{DetectorLabel, DetectorSeverityLabels, Metrics, ModelLabels, SeverityLabel, StepCauseLabel},
     writeback::{Handle, StepSeries},
@@ -22,6 +25,8 @@ pub(super) struct DetectorTag {
 /// Hands on what a step found.
 pub(super) struct Outlet {
     detectors: Vec<DetectorTag>,
+    /// Planned work, and whether it went on at the last step.
+    maintenance: Vec<(Maintenance, bool)>,
     external_labels: Vec<(String, String)>,
     writeback: Option<Handle>,
     snapshot: Arc<ArcSwap<AnomalySnapshot>>,
@@ -41,6 +46,7 @@ const MAX_GONE_NAMED: usize = 10;
 impl Outlet {
     pub(super) fn new(
         detectors: Vec<DetectorTag>,
+        maintenance: Vec<Maintenance>,
         external_labels: Vec<(String, String)>,
         writeback: Option<Handle>,
         snapshot: Arc<ArcSwap<AnomalySnapshot>>,
@@ -49,6 +55,7 @@ impl Outlet {
         show_thresholds(&detectors, &metrics);
         Self {
             detectors,
+            maintenance: maintenance.into_iter().map(|window| (window, false)).collect(),
             external_labels,
             writeback,
             snapshot,
@@ -67,6 +74,7 @@ impl Outlet {
         steps: &[DetectorStep],
         incidents: &Incidents,
     ) -> Vec<(LabelSet, f64)> {
+        log_maintenance(&mut self.maintenance, at);
         let mut series = Vec::new();
         let mut anomalies = Vec::new();
         for (detector, step) in self.detectors.iter().zip(steps) {
@@ -165,6 +173,8 @@ impl Outlet {
         let entities = step.verdicts.len() + step.warming_up;
         self.metrics.entities.get_or_create(&label).set(entities as i64);
         self.metrics.entities_warming_up.get_or_create(&label).set(step.warming_up as i64);
+        self.metrics.entities_in_grace.get_or_create(&label).set(step.in_grace as i64);
+        self.metrics.entities_in_maintenance.get_or_create(&label).set(step.in_maintenance as i64);
         self.metrics.entities_silent.get_or_create(&label).set(step.silent.len() as i64);
         for severity in Severity::LEVELS {
             let labels = DetectorSeverityLabels { detector: detector.to_owned(), severity: severity.name() };
@@ -226,6 +236,11 @@ fn report(detector: &str, verdict: &Verdict, model_version: &str) -> AnomalyRepo
         violations: verdict.violations.iter().map(violation_report).collect(),
         missing_features: verdict.missing.clone(),
         filled_features: verdict.filled.clone(),
+        start: verdict.start.as_ref().map(start_report),
+        maintenance: verdict
+            .maintenance
+            .as_ref()
+            .map(|work| MaintenanceReport { name: work.name.clone(), until: work.until }),
         model_version: model_version.to_owned(),
     }
 }
@@ -245,12 +260,38 @@ fn violation_report(violation: &Violation) -> ViolationReport {
     }
 }
 
+fn start_report(start: &Start) -> StartReport {
+    let (kind, version) = match &start.kind {
+        StartKind::Restart => ("restart", None),
+        StartKind::Reboot => ("reboot", None),
+        StartKind::Release { version } => ("release", Some(version.clone())),
+    };
+    StartReport { kind, version, began: start.began, times: start.times, in_grace: start.in_grace }
+}
+
 fn log_gone(detector: &str, gone: &[LabelSet]) {
     for entity in gone.iter().take(MAX_GONE_NAMED) {
         tracing::info!(detector, %entity, "entity is gone; its score series ended");
     }
     if let Some(more) = gone.len().checked_sub(MAX_GONE_NAMED).filter(|more| *more > 0) {
         tracing::info!(detector, more, "more entities are gone; their score series ended");
+    }
+}
+
+/// A line when planned work begins and one when it is over, in the time of the data.
+fn log_maintenance(windows: &mut [(Maintenance, bool)], at: TimestampMs) {
+    for (window, was_open) in windows {
+        let name = window.name();
+        let until = window.open_until(at);
+        match (*was_open, until) {
+            (false, Some(until)) => {
+                let minutes = until.since_ms(at) / 60_000;
+                tracing::info!(name, minutes, "maintenance began: its entities raise no alarms");
+            }
+            (true, None) => tracing::info!(name, "maintenance ended"),
+            _ => {}
+        }
+        *was_open = until.is_some();
     }
 }
 

@@ -7,6 +7,8 @@
 //! - a level once entered lasts at least `clear_after` steps;
 //! - leaving a high level does not end the episode: the lower levels are held on their own terms.
 //!
+//! A step that is excused from a level does not help to enter it, and holds it where it stands.
+//!
 //! A step without a score counts as below every threshold: it supports nothing, and an entity that falls
 //! silent is normal again after `clear_after` steps. (That it is silent is not for a score to say.)
 
@@ -88,6 +90,8 @@ struct Step {
     at: TimestampMs,
     /// None for a step without a score.
     score: Option<AnomalyScore>,
+    /// The highest level that it may help to enter.
+    most: Severity,
 }
 
 // === impl Persistence ===
@@ -161,13 +165,24 @@ impl SeverityTracker {
     ///
     /// The tracker knows no step length: a caller whose entity skipped steps reports them as missing.
     pub fn update(&mut self, score: Option<AnomalyScore>, at: TimestampMs) -> Severity {
+        self.update_at_most(score, at, Severity::High)
+    }
+
+    /// The same of a step that helps to enter no level above `most`, now or later. A higher level that stands is held by its
+    /// score: what was severe before is not made harmless.
+    pub fn update_at_most(
+        &mut self,
+        score: Option<AnomalyScore>,
+        at: TimestampMs,
+        most: Severity,
+    ) -> Severity {
         if self.steps.back().is_some_and(|last| at <= last.at) {
             return self.severity;
         }
         if self.steps.len() == self.persistence.memory_steps() {
             self.steps.pop_front();
         }
-        self.steps.push_back(Step { at, score });
+        self.steps.push_back(Step { at, score, most });
         let severity = Severity::LEVELS
             .into_iter()
             .rev()
@@ -221,7 +236,8 @@ impl SeverityTracker {
     /// Whether enough of the last `m` steps reached the level.
     fn enters(&self, level: Severity) -> bool {
         let threshold = self.thresholds.of(level);
-        let reached = self.last(self.persistence.m).filter(|step| step.reached(threshold)).count();
+        let reached = |step: &&Step| step.most >= level && step.reached(threshold);
+        let reached = self.last(self.persistence.m).filter(reached).count();
         reached >= self.persistence.n
     }
 
@@ -255,6 +271,24 @@ impl Step {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// Two of three steps enter, three in a row leave: what is excused enters nothing, also after the last excused step, and holds.
+    #[test]
+    fn an_excused_step_enters_no_level_and_holds_what_stands() {
+        let mut tracker = SeverityTracker::new(Thresholds::default(), CheckedPersistence::default());
+        let mut update = |at: i64, most| tracker.update_at_most(score(0.9), TimestampMs(at), most);
+        let excused: Vec<Severity> = (0..5).map(|at| update(at, Severity::Low)).collect();
+        assert_eq!(excused, [&[Severity::Normal][..], &[Severity::Low; 4]].concat());
+        assert_eq!(update(5, Severity::High), Severity::Low);
+        assert_eq!(update(6, Severity::High), Severity::High);
+        assert!((7..20).all(|at| update(at, Severity::Low) == Severity::High));
+        assert_eq!(tracker.since(), Some(TimestampMs(0)));
+        assert_eq!(
+            tracker.update(score(0.1), TimestampMs(20)),
+            Severity::High,
+            "it takes three steps to end"
+        );
+    }
 
     fn score(value: f64) -> Option<AnomalyScore> {
         Some(AnomalyScore::from_tail_probability(10.0_f64.powf(-6.0 * value)))

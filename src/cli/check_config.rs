@@ -77,6 +77,10 @@ fn write_summary(config: &Config, out: &mut impl Write) -> io::Result<()> {
     for detector in &config.detectors {
         write_detector(detector, config, out)?;
     }
+    for window in &config.maintenance {
+        let matchers: Vec<String> = window.matchers().iter().map(ToString::to_string).collect();
+        writeln!(out, "maintenance {:?}: {{{}}}, {}", window.name(), matchers.join(","), window.times())?;
+    }
     let storage = &config.storage;
     let bytes = format_size(storage.max_bytes as u64);
     let kept = match storage.retention {

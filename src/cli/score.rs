@@ -57,6 +57,8 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
         silence: Duration::ZERO,
+        grace: Duration::ZERO,
+        maintenance: Vec::new(),
         season: Some(SeasonSettings::default()),
         training: None,
     };

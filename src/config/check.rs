@@ -2,6 +2,7 @@
 
 use super::{
     detectors::detectors,
+    maintenance::maintenance,
     remote_write::remote_write,
     section::Section,
     settings::{Config, Models, Storage, Training},
@@ -29,6 +30,7 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
     let models = models(root.section("models"));
     let training = training(root.section("training"));
     let detectors = detectors(&mut root, step);
+    let maintenance = maintenance(&mut root);
     let external_labels = external_labels(root.section("external_labels"));
     root.finish();
     Some(Config {
@@ -40,6 +42,7 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
         models,
         training: training?,
         detectors,
+        maintenance,
         external_labels,
     })
 }

@@ -30,6 +30,12 @@ const MAX_FADE: Duration = Duration::from_secs(90 * 86_400);
 /// How long the silence of an entity is said where a detector says nothing: long enough to be seen and acted on.
 const DEFAULT_SILENCE: Duration = Duration::from_secs(3600);
 
+/// The grace after a start where a detector says nothing: as long as the default range of a rate sees both sides of it.
+const DEFAULT_GRACE: Duration = DEFAULT_RATE_INTERVAL;
+
+/// The longest grace: starts are remembered for so long.
+const MAX_GRACE: Duration = Duration::from_secs(3600);
+
 /// The preset of the detector that stands in where a config has none.
 const DEFAULT_PRESET: &str = "node_exporter";
 
@@ -75,6 +81,7 @@ fn default_detector(step: Duration) -> Option<Detector> {
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::new(preset_rules(preset, FeatureRules::default()), Vec::new()),
         silence: DEFAULT_SILENCE,
+        grace: DEFAULT_GRACE,
         budget: Budget::default(),
         season: Some(SeasonSettings::default()),
     })
@@ -84,6 +91,10 @@ fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<De
     let (features, by, series) = match series(&mut section) {
         Some(Series { settings, reading, features }) => (features, Vec::new(), Some((settings, reading))),
         None => (features(&mut section), by(&mut section), None),
+    };
+    let grace = match &series {
+        Some(_) => Duration::ZERO,
+        None => section.duration("grace", DEFAULT_GRACE, Duration::ZERO..=MAX_GRACE),
     };
     let (series, reading) = series.unzip();
     let (utc_offset_minutes, time_zone) = local_time(&mut section);
@@ -130,6 +141,7 @@ fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<De
         forget_after: (!forget_after.is_zero()).then_some(forget_after),
         rules,
         silence,
+        grace,
         budget,
         season,
     })

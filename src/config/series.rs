@@ -40,6 +40,7 @@ pub(super) fn series(section: &mut Section<'_>) -> Option<Series> {
     for (key, hint) in [
         ("preset", "leave it out, or give the preset a detector of its own"),
         ("features", "leave it out; `value:` says what counts of every series, `overrides:` what of some"),
+        ("grace", "leave it out: a single series does not say which process it is of"),
         ("by", "leave it out: every series is an entity, named by all its labels"),
     ] {
         section.refuse(key, "does not go with series", hint);

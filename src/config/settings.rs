@@ -3,7 +3,7 @@
 use crate::{
     calibrate::{Budget, CheckedPersistence, Thresholds},
     features::{FeatureSchema, SeasonSettings},
-    pipeline::{self, DetectorSettings, InvalidDetector, Rules, SeriesSettings, TrainingPolicy},
+    pipeline::{self, DetectorSettings, InvalidDetector, Maintenance, Rules, SeriesSettings, TrainingPolicy},
     receive,
     score::iforest::CheckedHyperparams,
     window, writeback,
@@ -29,6 +29,8 @@ pub struct Config {
     pub training: Training,
     /// What is judged; names are unique.
     pub detectors: Vec<Detector>,
+    /// Planned work; names are unique.
+    pub maintenance: Vec<Maintenance>,
     /// Labels added to every score series, by name.
     pub external_labels: Vec<(String, String)>,
 }
@@ -94,6 +96,8 @@ pub struct Detector {
     pub rules: Rules,
     /// How long the silence of an entity is said; zero: not at all.
     pub silence: Duration,
+    /// How long after a restart or a release an entity has grace; zero: none.
+    pub grace: Duration,
     /// How many false alarms an entity may raise; it is in the thresholds already.
     pub budget: Budget,
     /// How it learns what is usual at each hour; `None`: hours are all alike.
@@ -133,6 +137,8 @@ impl Config {
             forget_after: detector.forget_after,
             rules: detector.rules.clone(),
             silence: detector.silence,
+            grace: detector.grace,
+            maintenance: self.maintenance.clone(),
             season: detector.season.clone(),
             training: detector.model.is_none().then_some(policy),
         }

@@ -76,6 +76,70 @@ external_labels: { site: b, cluster: a }
 }
 
 #[test]
+fn grace_is_five_minutes_unless_said_and_none_for_single_series() {
+    let grace = |keys: &str| {
+        let text = format!("detectors:\n  - {{ name: a, {keys} }}\n");
+        valid(&text).detectors[0].grace.as_secs()
+    };
+    assert_eq!(valid("").detectors[0].grace.as_secs(), 300);
+    assert_eq!(grace("features: { f: up }"), 300);
+    assert_eq!(grace("features: { f: up }, grace: 0s"), 0);
+    assert_eq!(grace("series: '{job=\"a\"}'"), 0);
+    let too_long = problems("detectors:\n  - { name: a, features: { f: up }, grace: 2h }\n");
+    assert!(too_long.contains("grace: 2h is out of range"), "{too_long}");
+    let series = problems("detectors:\n  - { name: a, series: '{job=\"a\"}', grace: 1m }\n");
+    assert!(series.contains("grace: does not go with series"), "{series}");
+}
+
+#[test]
+fn maintenance_is_once_or_again_and_again() {
+    let config = valid(
+        r#"
+maintenance:
+  - { name: backup, match: '{instance=~"db.*"}', schedule: "30 1 * * 1-5", duration: 2h, time_zone: europe/berlin }
+  - { name: new year, match: '{}', from: 2026-12-31T23:00:00+01:00, to: 2027-01-01T02:00:00Z }
+"#,
+    );
+    let said: Vec<String> = config.maintenance.iter().map(|window| window.times().to_string()).collect();
+    assert_eq!(
+        said,
+        ["30 1 * * 1-5 Europe/Berlin for 120 min", "2026-12-31T22:00:00Z to 2027-01-01T02:00:00Z"]
+    );
+    let matchers: Vec<usize> = config.maintenance.iter().map(|window| window.matchers().len()).collect();
+    assert_eq!(matchers, [1, 0]);
+}
+
+#[test]
+fn what_is_wrong_with_maintenance_is_said_all_at_once() {
+    let said = problems(
+        r#"
+maintenance:
+  - { name: a, match: '{job="a"}', schedule: "0 2 * *", duration: 2h }
+  - { name: a, match: '{job="a"', schedule: "0 2 * * *", duration: 8d }
+  - { match: '{job="a"}', from: yesterday, duration: 1h }
+  - { name: d, from: 2026-01-02T00:00:00Z, to: 2026-01-01T00:00:00Z }
+  - { name: e, match: '{}', schedule: "0 2 * * *", to: 2026-01-01T00:00:00Z }
+"#,
+    );
+    for part in [
+        "maintenance[0].schedule: \"0 2 * *\" is no schedule: it has 4 fields, not 5",
+        "maintenance[1].name: another window is named \"a\" too",
+        "maintenance[1].match: expression 1:",
+        "maintenance[1].duration: lasts 11520 minutes, must be 1 to 10080",
+        "maintenance[2]: name is missing",
+        "maintenance[2].from: \"yesterday\" is not an instant",
+        "maintenance[2]: to is missing",
+        "maintenance[2].duration: goes with schedule",
+        "maintenance[3]: match is missing",
+        "maintenance[3]: ends at 1767225600000, which is not after its begin at 1767312000000",
+        "maintenance[4].to: does not go with schedule",
+        "maintenance[4]: duration is missing",
+    ] {
+        assert!(said.contains(part), "{part:?} in\n{said}");
+    }
+}
+
+#[test]
 fn local_time_and_holidays_are_those_of_a_place() {
     let detector = |keys: &str| {
         let text = format!("detectors:\n  - {{ name: a, features: {{ f: up }}, {keys} }}\n");

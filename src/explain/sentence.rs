@@ -302,7 +302,7 @@ fn since_text(since: TimestampMs, at: TimestampMs) -> String {
 }
 
 /// The time of day, with the date where that is another than that of `at`; none outside the years that the calendar has.
-fn clock(time: TimestampMs, at: TimestampMs) -> Option<String> {
+pub(super) fn clock(time: TimestampMs, at: TimestampMs) -> Option<String> {
     let same_day = utc(time, "%F") == utc(at, "%F");
     utc(time, if same_day { "%H:%M UTC" } else { "%F %H:%M UTC" })
 }

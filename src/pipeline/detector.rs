@@ -1,8 +1,10 @@
 //! A detector, checked: what is judged, by which features, how strictly.
 
 use super::{
+    maintenance::Maintenance,
     rules::Rules,
     series::{self, SeriesSettings},
+    starts::StartSource,
     training::TrainingPolicy,
 };
 use crate::{
@@ -29,6 +31,11 @@ pub struct DetectorSettings {
     pub rules: Rules,
     /// How long it is said of an entity that nothing is heard of it any more; zero: not at all.
     pub silence: Duration,
+    /// How long after a restart or a release an entity is not alarmed of for being unusual, nor trained on; zero: starts are not
+    /// looked for. For detectors of features: a single series has no process.
+    pub grace: Duration,
+    /// Planned work, in which nothing is an alarm.
+    pub maintenance: Vec<Maintenance>,
     /// How it learns what is usual at each hour, in the local time of the schema; `None`: hours are all alike.
     pub season: Option<SeasonSettings>,
     /// How it trains itself from the stream; `None` for a detector with a fixed model.
@@ -78,6 +85,8 @@ pub struct Detector {
     pub settings: DetectorSettings,
     /// What.
     pub sight: Sight,
+    /// What tells of starts, where that is looked for.
+    pub(super) starts: Option<StartSource>,
 }
 
 /// Compiles one expression as a feature.
@@ -105,7 +114,8 @@ impl Detector {
             Ok(CompiledFeature { column: column.clone(), plan })
         };
         let features = settings.schema.features().iter().map(compile).collect::<Result<_, _>>()?;
-        Ok(Self { settings, sight: Sight::Features(features) })
+        let starts = (!settings.grace.is_zero()).then(StartSource::new);
+        Ok(Self { settings, sight: Sight::Features(features), starts })
     }
 
     /// A detector of the series that `series` selects.
@@ -115,7 +125,7 @@ impl Detector {
     pub fn of_series(settings: DetectorSettings, series: &SeriesSettings) -> Result<Self, InvalidDetector> {
         let reading = settings.schema.series().ok_or(InvalidDetector::Sight)?;
         let plan = series::plan(series, reading);
-        Ok(Self { settings, sight: Sight::Series(plan, series.max_series) })
+        Ok(Self { settings, sight: Sight::Series(plan, series.max_series), starts: None })
     }
 
     /// What the shards are to read for it: the leaves of each feature, or of all series, and how far back they look.
@@ -127,6 +137,13 @@ impl Detector {
             }
             Sight::Series(plan, _) => vec![(plan.leaves(), plan.retention_ms())],
         }
+    }
+
+    /// The leaves that tell of starts, where that is looked for, and how far back they look. They select from all that comes, so
+    /// they are to be read aside.
+    #[must_use]
+    pub fn start_leaves(&self) -> Option<(&[Leaf], i64)> {
+        self.starts.as_ref().map(StartSource::leaves)
     }
 
     /// Its name.

@@ -32,11 +32,11 @@ impl Evaluator {
     pub fn new(detectors: Vec<Detector>) -> (Self, LeafTable) {
         let mut table = LeafTable::default();
         let mut judge = |detector: Detector| {
-            let places = detector
-                .leaves()
-                .into_iter()
-                .map(|(leaves, back_ms)| table.register(leaves, back_ms))
-                .collect();
+            let leaves = detector.leaves().into_iter();
+            let mut places: Vec<_> =
+                leaves.map(|(leaves, back_ms)| table.register(leaves, back_ms)).collect();
+            let starts = detector.start_leaves();
+            places.extend(starts.map(|(leaves, back_ms)| table.register_aside(leaves, back_ms)));
             (Judge::new(detector), places)
         };
         let judges = detectors.into_iter().map(&mut judge).collect();

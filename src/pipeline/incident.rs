@@ -1,7 +1,7 @@
 //! What fires together on one entity, over all detectors, as one incident.
 //!
 //! An incident begins with the first verdict above normal on an entity and ends at the first step at which no detector
-//! has one. Detectors meet where their entities have equal label sets. Its name follows from the entity and the start
+//! has one. What happens in maintenance is no incident, and ends one that is open. Detectors meet where their entities have equal label sets. Its name follows from the entity and the start
 //! of the first episode alone: whoever judges the same data gives it the same one.
 //!
 //! Memory is bounded by the entities that are anomalous now and by the number of ended incidents that are kept.
@@ -148,7 +148,7 @@ impl Incidents {
     }
 
     /// Takes what each detector, by its name, said at step `at`, and writes the incident into each verdict above
-    /// normal. Steps come in order.
+    /// normal and outside maintenance. Steps come in order.
     pub fn take<'a>(
         &mut self,
         at: TimestampMs,
@@ -156,7 +156,9 @@ impl Incidents {
     ) {
         let mut alarming = Vec::new();
         for (detector, step) in steps {
-            for verdict in step.verdicts.iter_mut().filter(|verdict| verdict.severity > Severity::Normal) {
+            let counts =
+                |verdict: &&mut Verdict| verdict.severity > Severity::Normal && verdict.maintenance.is_none();
+            for verdict in step.verdicts.iter_mut().filter(counts) {
                 let begin = || Incident::begin(verdict);
                 let incident = self.open.entry(verdict.entity.clone()).or_insert_with(begin);
                 let before = incident.severity;

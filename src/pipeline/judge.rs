@@ -4,6 +4,7 @@ use super::{
     detector::{CompiledFeature, Detector, Sight},
     leaves::LeafPlaces,
     series::SeriesSource,
+    starts::StartSource,
     training::TrainingJob,
     vector_judge::VectorJudge,
     verdict::DetectorStep,
@@ -19,6 +20,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Judge {
     source: Source,
+    starts: Option<StartSource>,
     vectors: VectorJudge,
 }
 
@@ -34,7 +36,7 @@ enum Source {
 impl Judge {
     /// A detector that has seen nothing.
     #[must_use]
-    pub fn new(Detector { settings, sight }: Detector) -> Self {
+    pub fn new(Detector { settings, sight, starts }: Detector) -> Self {
         let source = match sight {
             Sight::Features(features) => {
                 Source::Features(features.into_iter().map(|feature| (feature, Memo::default())).collect())
@@ -43,7 +45,7 @@ impl Judge {
                 Source::Series(SeriesSource::new(plan, max_series, settings.schema.window_ms()))
             }
         };
-        Self { source, vectors: VectorJudge::new(settings) }
+        Self { source, starts, vectors: VectorJudge::new(settings) }
     }
 
     /// The name of the detector.
@@ -87,9 +89,14 @@ impl Judge {
             }
             Source::Features(features) => {
                 let by = self.vectors.settings().schema.by();
-                (joined(features, by, answers, at, &mut failed_features), 0)
+                (joined(features, by, answers.by_ref(), at, &mut failed_features), 0)
             }
         };
+        if let Some(starts) = &mut self.starts {
+            let by = self.vectors.settings().schema.by();
+            let read = starts.read(&answers.next().unwrap_or_default(), by);
+            self.vectors.take_starts(at, read);
+        }
         let step = match self.vectors.take(matrix) {
             Ok(inputs) => self.vectors.judge(&inputs, model),
             // The clock only goes forward; a step that does not is left out rather than mixed in.

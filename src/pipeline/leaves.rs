@@ -23,6 +23,8 @@ struct Selector {
     matchers: Vec<LabelMatcher>,
     /// The places of its leaves.
     leaves: Vec<usize>,
+    /// Whether all that it is read for can do without a series that is late.
+    aside: bool,
 }
 
 /// Samples later than the one time, up to the other.
@@ -43,20 +45,31 @@ impl LeafTable {
     /// Files `leaves`, which look back so far, and says where they are.
     pub fn register(&mut self, leaves: &[Leaf], back_ms: i64) -> LeafPlaces {
         self.retention_ms = self.retention_ms.max(back_ms);
-        leaves.iter().map(|leaf| self.place(leaf)).collect()
+        leaves.iter().map(|leaf| self.place(leaf, false)).collect()
     }
 
-    fn place(&mut self, leaf: &Leaf) -> usize {
-        if let Some(place) = self.leaves.iter().position(|known| known == leaf) {
-            return place;
+    /// The same of leaves that select from all that comes, for which no step is to wait longer than for the others.
+    pub fn register_aside(&mut self, leaves: &[Leaf], back_ms: i64) -> LeafPlaces {
+        self.retention_ms = self.retention_ms.max(back_ms);
+        leaves.iter().map(|leaf| self.place(leaf, true)).collect()
+    }
+
+    fn place(&mut self, leaf: &Leaf, aside: bool) -> usize {
+        let known = self.leaves.iter().position(|known| known == leaf);
+        let place = known.unwrap_or(self.leaves.len());
+        if known.is_none() {
+            self.leaves.push(leaf.clone());
         }
-        let place = self.leaves.len();
-        self.leaves.push(leaf.clone());
         match self.selectors.iter_mut().find(|selector| selector.matchers == leaf.matchers()) {
-            Some(selector) => selector.leaves.push(place),
+            Some(selector) => {
+                selector.aside &= aside;
+                if known.is_none() {
+                    selector.leaves.push(place);
+                }
+            }
             None => {
                 let matchers = leaf.matchers().to_vec();
-                self.selectors.push(Selector { matchers, leaves: vec![place] });
+                self.selectors.push(Selector { matchers, leaves: vec![place], aside });
             }
         }
         place
@@ -66,6 +79,13 @@ impl LeafTable {
     #[must_use]
     pub fn selectors(&self) -> Vec<Vec<LabelMatcher>> {
         self.selectors.iter().map(|selector| selector.matchers.clone()).collect()
+    }
+
+    /// The places among [`Self::selectors`] of those that are read aside, see [`Store::read_aside`].
+    #[must_use]
+    pub fn aside(&self) -> Vec<usize> {
+        let places = self.selectors.iter().enumerate().filter(|(_, selector)| selector.aside);
+        places.map(|(place, _)| place).collect()
     }
 
     /// How many leaves it has.
@@ -193,6 +213,18 @@ mod tests {
             batch.push(hash, labels.canonical_text(), [Sample::new(timestamp, index as f64)]);
         }
         batch
+    }
+
+    #[test]
+    fn a_selector_is_read_aside_as_long_as_all_read_it_so() {
+        let [a, b] = ["a", "rate(b[1m])"].map(|text| Plan::parse(text).unwrap());
+        let mut table = LeafTable::default();
+        assert_eq!(table.register_aside(a.leaves(), 0), [0]);
+        table.register_aside(b.leaves(), 0);
+        assert_eq!(table.aside(), [0, 1]);
+        assert_eq!(table.register(a.leaves(), 0), [0]);
+        table.register(Plan::parse("b").unwrap().leaves(), 0);
+        assert!(table.aside().is_empty());
     }
 
     proptest! {

@@ -35,8 +35,10 @@ impl Replay {
     pub fn new(detectors: Vec<Detector>, clock: ClockConfig, window: window::Config, shards: usize) -> Self {
         let (evaluator, table) = Evaluator::new(detectors);
         let config = window::Config { retention_ms: table.retention_ms(), ..window };
-        let stores =
-            (0..shards.max(1)).map(|_| (Store::new(config, table.selectors()), LeafMemory::default()));
+        let stores = (0..shards.max(1)).map(|_| {
+            let store = Store::new(config, table.selectors()).read_aside(table.aside());
+            (store, LeafMemory::default())
+        });
         let stores = stores.collect();
         Self { stores, table, clock: StepClock::new(clock), evaluator, models: BTreeMap::new() }
     }

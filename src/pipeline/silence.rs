@@ -55,8 +55,15 @@ impl Silence {
         self.quiet.iter().filter(|(_, quiet)| quiet.said).map(|(entity, _)| entity)
     }
 
-    /// Takes who was heard at step `at` (ascending) and whose score series ended there.
-    pub(super) fn step(&mut self, at: TimestampMs, heard: &[LabelSet], gone: &[LabelSet]) -> Silences {
+    /// Takes who was heard at step `at` (ascending) and whose score series ended there. Where a silence `is_planned` it is not
+    /// said; whoever is silent still after that is, as if it had begun then.
+    pub(super) fn step(
+        &mut self,
+        at: TimestampMs,
+        heard: &[LabelSet],
+        gone: &[LabelSet],
+        is_planned: impl Fn(&LabelSet) -> bool,
+    ) -> Silences {
         let is_heard = |entity: &LabelSet| heard.binary_search(entity).is_ok();
         if self.said_for_ms > 0 {
             for entity in gone.iter().filter(|entity| !is_heard(entity)) {
@@ -66,10 +73,15 @@ impl Silence {
         let mut silences = Silences { ended: std::mem::take(&mut self.forgotten), ..Silences::default() };
         let said_for_ms = self.said_for_ms;
         self.quiet.retain(|entity, quiet| {
+            let planned = is_planned(entity);
+            if planned {
+                quiet.since = at;
+            }
             let over = is_heard(entity) || at.since_ms(quiet.since) >= said_for_ms;
-            if over && quiet.said {
+            if (over || planned) && quiet.said {
+                quiet.said = false;
                 silences.ended.push(entity.clone());
-            } else if !over && (quiet.said || !heard.is_empty()) {
+            } else if !over && !planned && (quiet.said || !heard.is_empty()) {
                 quiet.said = true;
                 silences.silent.push(entity.clone());
             }
@@ -100,7 +112,8 @@ mod tests {
             let heard = entities(heard);
             let gone: Vec<LabelSet> =
                 before.iter().filter(|entity| !heard.contains(entity)).cloned().collect();
-            let Silences { silent, ended } = silence.step(TimestampMs(step as i64 * STEP_MS), &heard, &gone);
+            let Silences { silent, ended } =
+                silence.step(TimestampMs(step as i64 * STEP_MS), &heard, &gone, |_| false);
             said.push((silent, ended));
             before = heard;
         }
@@ -138,15 +151,32 @@ mod tests {
     fn the_silence_of_one_who_is_forgotten_ends() {
         let mut silence = Silence::new(Duration::from_secs(3600));
         let [a, b, all] = ["a", "b", "abc"].map(entities);
-        silence.step(TimestampMs(0), &all[2..], &all[..2]);
+        silence.step(TimestampMs(0), &all[2..], &all[..2], |_| false);
         silence.forget(&b[0]);
         silence.forget(&all[2]);
-        let said = silence.step(TimestampMs(STEP_MS), &all[2..], &[]);
+        let said = silence.step(TimestampMs(STEP_MS), &all[2..], &[], |_| false);
         assert_eq!((said.silent, said.ended), (a.clone(), b));
         assert_eq!(
-            silence.step(TimestampMs(2 * STEP_MS), &all[2..], &[]),
+            silence.step(TimestampMs(2 * STEP_MS), &all[2..], &[], |_| false),
             Silences { silent: a, ended: Vec::new() }
         );
+    }
+
+    /// Silent from the first step on, planned from the third to the fifth: the silence ends, and begins anew for its whole time.
+    #[test]
+    fn a_planned_silence_is_not_said() {
+        let mut silence = Silence::new(Duration::from_millis(3 * STEP_MS as u64));
+        let [a, b] = ["a", "b"].map(entities);
+        let said: Vec<(bool, bool)> = (0..10)
+            .map(|step| {
+                let gone = if step == 0 { &b[..] } else { &[] };
+                let said = silence.step(TimestampMs(step * STEP_MS), &a, gone, |_| (2..5).contains(&step));
+                (said.silent == b, said.ended == b)
+            })
+            .collect();
+        let [silent, nothing, ended] = [(true, false), (false, false), (false, true)];
+        let expected = [silent, silent, ended, nothing, nothing, silent, silent, ended, nothing, nothing];
+        assert_eq!(said, expected);
     }
 
     proptest! {

@@ -1,6 +1,10 @@
 //! What was found about an entity at a step, put together as a verdict.
 
-use super::verdict::{Breach, FeatureContribution, Seasonal, Verdict, Violation};
+use super::{
+    maintenance::InMaintenance,
+    starts::Start,
+    verdict::{Breach, FeatureContribution, Seasonal, Verdict, Violation},
+};
 use crate::{
     calibrate::{AnomalyScore, Severity},
     explain::{self, AnomalyType, Criterion, Quantity},
@@ -52,6 +56,8 @@ pub(super) fn verdict(
         incident: None,
         contributions,
         seasonal,
+        start: None,
+        maintenance: None,
         missing: scored.missing.iter().map(|feature| name(*feature)).collect(),
         filled: Vec::new(),
         criteria,
@@ -84,6 +90,8 @@ pub(super) fn unscored(
         peak: history.peak,
         incident: None,
         seasonal: None,
+        start: None,
+        maintenance: None,
         contributions: Vec::new(),
         violations: Vec::new(),
         missing: (0..layout.n_features)
@@ -127,6 +135,29 @@ pub(super) fn add_violations(
 fn without_repeat<'a>(said: &str, rest: &'a str) -> &'a str {
     let fact = said.split_once(", ").map_or(said, |(fact, _)| fact);
     rest.strip_prefix(fact).and_then(|rest| rest.strip_prefix(", ")).unwrap_or(rest)
+}
+
+/// Adds the last start of the entity to what is said already.
+pub(super) fn add_start(verdict: &mut Verdict, start: Option<Start>) {
+    if let Some(start) = &start {
+        add_clause(verdict, &start.clause(verdict.at));
+    }
+    verdict.start = start;
+}
+
+/// Adds the planned work that goes on to what is said already.
+pub(super) fn add_maintenance(verdict: &mut Verdict, maintenance: Option<InMaintenance>) {
+    if let Some(InMaintenance { name, until }) = &maintenance {
+        add_clause(verdict, &explain::maintenance_clause(name, *until, verdict.at));
+    }
+    verdict.maintenance = maintenance;
+}
+
+/// A clause after all that is said; of what is not spoken of nothing is said either.
+fn add_clause(verdict: &mut Verdict, clause: &str) {
+    if !verdict.explanation.is_empty() {
+        verdict.explanation = format!("{}; {clause}.", verdict.explanation.trim_end_matches('.'));
+    }
 }
 
 /// Adds the features that were filled in, with the values that stand for them, to what is said already.

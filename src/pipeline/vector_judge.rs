@@ -6,10 +6,12 @@
 use super::{
     detector::DetectorSettings,
     gaps::{Filled, GapFiller},
+    maintenance::{InMaintenance, OpenWindows},
     rules::{AppliedRules, Violations},
     season::Season,
     silence::Silence,
-    telling::{add_filled, add_violations, unscored, verdict},
+    starts::StartWatch,
+    telling::{add_filled, add_maintenance, add_start, add_violations, unscored, verdict},
     training::{Trainer, TrainingJob},
     verdict::{Breach, DetectorStep, Seasonal, Verdict, Violation},
     zero::{DroppedToZero, ZeroWatch},
@@ -21,6 +23,7 @@ use crate::{
         FeatureMatrix, FeatureWindows, InputLayout, Inputs, SeasonalInputs, Statistic, StepBackwards,
     },
     model::{History, Model, Past, Scored},
+    promql::LeafVector,
     series::{LabelSet, TimestampMs},
 };
 use std::collections::BTreeMap;
@@ -35,6 +38,8 @@ pub struct VectorJudge {
     /// Until when a violation is remembered, for those that had one.
     watched_until: BTreeMap<LabelSet, TimestampMs>,
     silence: Silence,
+    /// Where starts are looked for.
+    starts: Option<StartWatch>,
     past: Past,
     /// What was wrong with the vectors of the step that was taken last: feature and number of entities.
     invalid_values: Vec<(String, usize)>,
@@ -60,6 +65,7 @@ impl VectorJudge {
             trackers: BTreeMap::new(),
             watched_until: BTreeMap::new(),
             silence: Silence::new(settings.silence),
+            starts: (!settings.grace.is_zero()).then(|| StartWatch::new(settings.grace)),
             past: past(&settings),
             invalid_values: Vec::new(),
             zero_watch: zero_watch(&settings),
@@ -84,6 +90,7 @@ impl VectorJudge {
             FeatureWindows::bytes_an_entity(&settings.schema),
             one(settings.season.is_some(), Season::bytes_an_entity(n_features, settings.persistence)),
             one(settings.forget_after.is_some(), pasts * Past::bytes_an_entity()),
+            one(!settings.grace.is_zero(), StartWatch::bytes_an_entity()),
             one(settings.rules.fills_gaps(), GapFiller::bytes_an_entity(n_features)),
             ZeroWatch::bytes_an_entity(n_features),
             SeverityTracker::bytes(settings.persistence),
@@ -127,6 +134,13 @@ impl VectorJudge {
         }
     }
 
+    /// Takes what tells of starts at a step: before its vectors, and not for what has none, such as a table.
+    pub(super) fn take_starts(&mut self, at: TimestampMs, read: LeafVector) {
+        if let Some(starts) = &mut self.starts {
+            starts.take(at, read, self.settings.schema.by());
+        }
+    }
+
     /// Takes the vectors of a step into the windows: the first half of a step.
     ///
     /// # Errors
@@ -161,25 +175,34 @@ impl VectorJudge {
         step.model_version = model.map(|model| model.version().to_owned()).unwrap_or_default();
         step.warming_up = inputs.entities.len() - scored.len();
         let mut scored = scored.into_iter().peekable();
-        for row in 0..inputs.entities.len() {
+        let open = OpenWindows::at(inputs.at, &self.settings.maintenance);
+        let planned: Vec<Option<InMaintenance>> =
+            inputs.entities.iter().map(|entity| open.of(entity)).collect();
+        step.in_maintenance = planned.iter().flatten().count();
+        for (row, planned) in planned.into_iter().enumerate() {
             let scored = scored.next_if(|(scored, _)| scored.row == row);
-            step.verdicts.extend(self.verdict(model, inputs, row, scored));
+            step.verdicts.extend(self.verdict(model, inputs, row, scored, planned));
         }
         if let Some(fade) = self.settings.forget_after {
             let fade_ms = i64::try_from(fade.as_millis()).unwrap_or(i64::MAX);
             self.past.forget_before(inputs.at.plus_ms(-fade_ms));
         }
         step.gone = self.drop_unjudged(&step.verdicts);
-        let silences = self.silence.step(inputs.at, &inputs.entities, &step.gone);
+        let open = OpenWindows::at(inputs.at, &self.settings.maintenance);
+        let is_planned = |entity: &LabelSet| open.holds(entity);
+        let silences = self.silence.step(inputs.at, &inputs.entities, &step.gone, is_planned);
         (step.silent, step.silence_ended) = (silences.silent, silences.ended);
         // Not from medium on: what is one window in 250 by design would be cut off the law that the next model learns.
-        let (trackers, watched_until) = (&self.trackers, &self.watched_until);
+        let (trackers, watched_until, starts) = (&self.trackers, &self.watched_until, &self.starts);
         let in_incident = |entity: &LabelSet| {
             trackers.get(entity).is_some_and(|tracker| tracker.severity() >= Severity::High)
                 || is_watched(watched_until, entity, inputs.at)
         };
+        let in_grace =
+            |entity: &LabelSet| starts.as_ref().is_some_and(|starts| starts.in_grace(entity, inputs.at));
+        step.in_grace = inputs.entities.iter().filter(|entity| in_grace(entity)).count();
         if let Some(trainer) = &mut self.trainer {
-            trainer.gather(inputs, in_incident);
+            trainer.gather(inputs, |entity| in_incident(entity) || in_grace(entity) || is_planned(entity));
         }
         step
     }
@@ -210,13 +233,14 @@ impl VectorJudge {
         scored.into_iter().zip(said_by_season).collect()
     }
 
-    /// What is said of the entity in this row; `scored` is what the model and the hour say of it.
+    /// What is said of the entity in this row; `scored` is what the model and the hour say of it, `planned` the work that goes on.
     fn verdict(
         &mut self,
         model: Option<&Model>,
         inputs: &Inputs,
         row: usize,
         scored: Option<(Scored, Option<Seasonal>)>,
+        planned: Option<InMaintenance>,
     ) -> Option<Verdict> {
         let entity = &inputs.entities[row];
         // What is usual is asked of the model that scores the entity, if there is one.
@@ -237,7 +261,18 @@ impl VectorJudge {
         }
         let score = scored.as_ref().map(|(scored, _)| scored.anomaly_score).unwrap_or_default();
         let score = score.at_least(settings.thresholds.of(violations.worst));
-        let severity = tracker.update(Some(score), inputs.at);
+        let start = self.starts.as_ref().and_then(|starts| starts.of(entity, inputs.at));
+        let in_grace = start.as_ref().is_some_and(|start| start.in_grace);
+        // What was severe before the work is not held through it.
+        if planned.is_some() && tracker.severity() > Severity::Low {
+            *tracker = fresh();
+        }
+        let most = match (&planned, in_grace) {
+            (Some(_), _) => Severity::Low,
+            (None, true) => violations.worst_limit.max(Severity::Low),
+            (None, false) => Severity::High,
+        };
+        let severity = tracker.update_at_most(Some(score), inputs.at, most);
         let history = History { windows: &self.windows, since: tracker.since(), peak: tracker.peak() };
         let mut verdict = match (model, scored) {
             (Some(model), Some((scored, seasonal))) => {
@@ -250,6 +285,8 @@ impl VectorJudge {
         add_violations(&mut verdict, violations.found, &settings.schema, |name| {
             Some(self.type_of(entity, settings.schema.place_of(name)?))
         });
+        add_start(&mut verdict, start);
+        add_maintenance(&mut verdict, planned);
         add_filled(&mut verdict, &self.filled_of(inputs, row), &settings.schema);
         Some(verdict)
     }

@@ -1,6 +1,6 @@
 //! What one evaluation says.
 
-use super::incident::IncidentId;
+use super::{incident::IncidentId, maintenance::InMaintenance, starts::Start};
 use crate::{
     calibrate::{AnomalyScore, Bound, Peak, Severity},
     explain::{AnomalyType, Criterion},
@@ -98,7 +98,7 @@ pub struct Verdict {
     pub since: Option<TimestampMs>,
     /// The strangest step of that episode.
     pub peak: Option<Peak>,
-    /// The incident that it belongs to, where it is anomalous.
+    /// The incident that it belongs to, where it is anomalous and not in maintenance.
     pub incident: Option<IncidentId>,
     /// What drove the score, largest first; empty when nothing stands out.
     pub contributions: Vec<FeatureContribution>,
@@ -106,6 +106,10 @@ pub struct Verdict {
     pub violations: Vec<Violation>,
     /// What the hour had to say, where it changed the score.
     pub seasonal: Option<Seasonal>,
+    /// The last start of the entity, if that was within the hour.
+    pub start: Option<Start>,
+    /// The planned work that goes on.
+    pub maintenance: Option<InMaintenance>,
     /// Features without a value at this step.
     pub missing: Vec<String>,
     /// Features without a value at this step for which another one stands, as the rules ask for it.
@@ -134,6 +138,10 @@ pub struct DetectorStep {
     pub silence_ended: Vec<LabelSet>,
     /// Entities whose windows are not filled enough, or that no model knows yet.
     pub warming_up: usize,
+    /// Entities whose grace period after a start lasts.
+    pub in_grace: usize,
+    /// Entities on which planned work goes on.
+    pub in_maintenance: usize,
     /// Features with values outside their valid range, and how many entities had one; they were taken as missing.
     pub invalid_values: Vec<(String, usize)>,
     /// Series that were selected and not judged: there are more of them than a detector may judge.

@@ -129,7 +129,7 @@ impl Fleet {
         let commons = self.commons.as_mut().map(|commons| commons.advance(interval_start, elapsed_s));
         let (rush, blind) = commons.unwrap_or((1.0, false));
         for node in &mut self.nodes {
-            node.scrape(interval_start, rush, into);
+            node.scrape(interval_start, rush, blind, into);
         }
         if blind {
             into.truncate(before);

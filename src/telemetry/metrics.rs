@@ -116,6 +116,10 @@ pub struct Metrics {
     pub entities: Family<DetectorLabel, Gauge>,
     /// Entities without enough window for a score.
     pub entities_warming_up: Family<DetectorLabel, Gauge>,
+    /// Entities that started lately.
+    pub entities_in_grace: Family<DetectorLabel, Gauge>,
+    /// Entities on which planned work goes on.
+    pub entities_in_maintenance: Family<DetectorLabel, Gauge>,
     /// Entities that were scored and of which nothing is heard.
     pub entities_silent: Family<DetectorLabel, Gauge>,
     /// Series selected and not judged.
@@ -211,6 +215,8 @@ impl Metrics {
             last_step_timestamp: t.gauge("last_step_timestamp_seconds", "Data time of the newest evaluated step."),
             entities: t.gauges("entities", "detector", "Entities known to each detector."),
             entities_warming_up: t.gauges("entities_warming_up", "detector", "Entities whose windows are not filled enough for a score."),
+            entities_in_grace: t.gauges("entities_in_grace", "detector", "Entities whose grace period after a restart or a release lasts."),
+            entities_in_maintenance: t.gauges("entities_in_maintenance", "detector", "Entities on which planned work goes on."),
             entities_silent: t.gauges("entities_silent", "detector", "Entities that were scored and of which nothing is heard any more."),
             series_left_out: t.gauges("series_left_out", "detector", "Series that a detector of single series selects and does not judge: there are more than its max_series."),
             feature_failures: t.counters("feature_failures", "detector", "Features that had no value at a step because their expression failed on the data (a join that is not one-to-one, several results for one entity)."),

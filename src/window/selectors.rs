@@ -12,9 +12,22 @@ pub(super) struct SelectorIndex {
     selectors: Vec<Selector>,
 }
 
+/// Who reads a series.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reading {
+    /// Nobody.
+    #[default]
+    None,
+    /// Only who takes it as it comes, see [`super::Store::read_aside`].
+    Aside,
+    /// Somebody who needs it for a step.
+    Awaited,
+}
+
 #[derive(Debug)]
 struct Selector {
     matchers: Vec<LabelMatcher>,
+    reading: Reading,
     ids: Vec<SeriesId>,
     /// How many of `ids`, from the front, are in label order.
     sorted: usize,
@@ -22,20 +35,28 @@ struct Selector {
 
 impl SelectorIndex {
     pub(super) fn new(selectors: Vec<Vec<LabelMatcher>>) -> Self {
-        let selector = |matchers| Selector { matchers, ids: Vec::new(), sorted: 0 };
+        let selector =
+            |matchers| Selector { matchers, reading: Reading::Awaited, ids: Vec::new(), sorted: 0 };
         Self { selectors: selectors.into_iter().map(selector).collect() }
     }
 
-    /// Files a new series; says whether any selector wants it.
-    pub(super) fn insert(&mut self, id: SeriesId, labels: &LabelSet) -> bool {
-        let mut wanted = false;
+    /// Says of a selector that it reads aside.
+    pub(super) fn set_aside(&mut self, selector: usize) {
+        if let Some(selector) = self.selectors.get_mut(selector) {
+            selector.reading = Reading::Aside;
+        }
+    }
+
+    /// Files a new series; says who reads it.
+    pub(super) fn insert(&mut self, id: SeriesId, labels: &LabelSet) -> Reading {
+        let mut reading = Reading::None;
         for selector in &mut self.selectors {
             if selector.matchers.iter().all(|matcher| matcher.matches(labels)) {
                 selector.ids.push(id);
-                wanted = true;
+                reading = reading.max(selector.reading);
             }
         }
-        wanted
+        reading
     }
 
     /// Forgets the series for which `gone` holds.

@@ -5,6 +5,7 @@ use super::{
     chunks::{Chunks, Room},
     histograms::Histograms,
     samples::Samples,
+    selectors::Reading,
 };
 use crate::series::{HistogramSample, LabelSet, Sample, TimestampMs, is_stale_marker};
 
@@ -29,8 +30,8 @@ pub(super) struct Series {
     histograms: Option<Box<Histograms>>,
     /// How often series had been dropped when this one was made.
     era: u32,
-    /// Whether any detector reads it.
-    pub(super) wanted: bool,
+    /// Who reads it.
+    pub(super) reading: Reading,
     /// Whether the awaited step waits for it.
     pub(super) behind: bool,
 }
@@ -50,8 +51,8 @@ impl SeriesView<'_> {
 // === impl Series ===
 
 impl Series {
-    pub(super) fn new(hash: u128, labels: LabelSet, era: u32, wanted: bool, behind: bool) -> Self {
-        Self { hash, labels, chunks: Chunks::default(), histograms: None, era, wanted, behind }
+    pub(super) fn new(hash: u128, labels: LabelSet, era: u32, reading: Reading, behind: bool) -> Self {
+        Self { hash, labels, chunks: Chunks::default(), histograms: None, era, reading, behind }
     }
 
     /// Whether it was made after a drop that came later than `era`. The count wraps around; no reader lives through
@@ -102,6 +103,19 @@ impl Series {
         let float = self.chunks.newest().map(|s| (s.timestamp, is_stale_marker(s.value)));
         let histogram = self.histograms.as_ref().and_then(|histograms| histograms.newest());
         float.max(histogram.map(|s| (s.timestamp, s.histogram.is_stale_marker())))
+    }
+
+    /// Whether the step from `evaluated` to `next` has reason to wait for it: a detector needs it, or it brought a sample in
+    /// each of the last two steps, so that it will soon bring another one.
+    pub(super) fn is_awaited(&self, evaluated: Option<TimestampMs>, next: TimestampMs) -> bool {
+        match (self.reading, evaluated) {
+            (Reading::Awaited, _) => true,
+            (Reading::Aside, Some(evaluated)) => {
+                let before = evaluated.plus_ms(-next.since_ms(evaluated));
+                self.chunks.newest_between(before, evaluated.plus_ms(-1)).is_some()
+            }
+            _ => false,
+        }
     }
 
     /// Bytes of memory its samples hold.

@@ -3,7 +3,7 @@
 use super::{
     append::{AppendCounts, AppendOutcome},
     chunks::Room,
-    selectors::SelectorIndex,
+    selectors::{Reading, SelectorIndex},
     series::{Series, SeriesView},
 };
 use crate::series::{LabelMatcher, LabelSet, SampleBatch, SeriesEntry, TimestampMs, is_stale_marker};
@@ -112,6 +112,14 @@ impl Store {
         }
     }
 
+    /// The same, where the selectors at these places read *aside*: from whatever sends, also from what no detector looks at. Their
+    /// series say nothing of how far the data has come, and no step waits for one that brings less than a sample a step.
+    #[must_use]
+    pub fn read_aside(mut self, selectors: impl IntoIterator<Item = usize>) -> Self {
+        selectors.into_iter().for_each(|selector| self.selectors.set_aside(selector));
+        self
+    }
+
     /// Takes a batch; `now` is the wall clock, for the bound on the future.
     pub fn append(&mut self, batch: &SampleBatch, now: TimestampMs) -> AppendCounts {
         let mut counts = AppendCounts::default();
@@ -207,15 +215,15 @@ impl Store {
         self.bytes = self.bytes + series.window_bytes() - held;
         if matches!(outcome, AppendOutcome::Appended | AppendOutcome::OutOfOrder) {
             counts.stale_markers += u64::from(stale);
-            if series.wanted {
+            if series.reading == Reading::Awaited {
                 // Late for a score; a series that no detector reads is not waited for, so never late.
                 counts.late += u64::from(bounds.evaluated.is_some_and(|step| timestamp <= step));
                 self.progress.newest = self.progress.newest.max(Some(timestamp));
-                let ended = stale && outcome == AppendOutcome::Appended;
-                if series.behind && (ended || self.awaited.is_some_and(|step| timestamp >= step)) {
-                    series.behind = false;
-                    self.progress.behind -= 1;
-                }
+            }
+            let ended = stale && outcome == AppendOutcome::Appended;
+            if series.behind && (ended || self.awaited.is_some_and(|step| timestamp >= step)) {
+                series.behind = false;
+                self.progress.behind -= 1;
             }
         }
         outcome
@@ -241,7 +249,8 @@ impl Store {
         }
         let id = self.free.pop().unwrap_or(self.slots.len() as SeriesId);
         let labels = LabelSet::from_canonical(entry.labels);
-        let wanted = self.selectors.insert(id, &labels);
+        let reading = self.selectors.insert(id, &labels);
+        let wanted = reading == Reading::Awaited;
         // A series that appears while a step is awaited is waited for as well: its samples up to
         // the step may still be on their way.
         let behind = wanted && self.awaited.is_some();
@@ -251,7 +260,7 @@ impl Store {
         if wanted && let Some(first) = times.min() {
             self.progress.oldest = Some(self.progress.oldest.map_or(first, |oldest| oldest.min(first)));
         }
-        let series = Series::new(entry.hash, labels, self.drops, wanted, behind);
+        let series = Series::new(entry.hash, labels, self.drops, reading, behind);
         if id as usize == self.slots.len() {
             self.slots.push(Some(series));
         } else {
@@ -272,7 +281,7 @@ impl Store {
 
     /// Starts to wait for step `next`; drops the series that have left the windows.
     ///
-    /// Awaited are the series that some detector reads, that have not ended, and that had reached
+    /// Awaited are the series that some detector reads (those read aside, where they come at every step), that have not ended, and that had reached
     /// the last evaluated step: a series that fell silent delays one step at the most.
     pub fn begin_step(&mut self, next: TimestampMs) {
         self.awaited = Some(next);
@@ -288,7 +297,7 @@ impl Store {
                 gone.push(id as SeriesId);
                 continue;
             };
-            series.behind = series.wanted
+            series.behind = series.is_awaited(evaluated, next)
                 && newest < next
                 && !ended
                 && evaluated.is_none_or(|evaluated| newest >= evaluated);
@@ -358,7 +367,7 @@ impl Store {
     #[must_use]
     pub fn next_after(&self, at: TimestampMs) -> Option<TimestampMs> {
         let keep_from = self.keep_from();
-        let wanted = self.slots.iter().flatten().filter(|series| series.wanted);
+        let wanted = self.slots.iter().flatten().filter(|series| series.reading == Reading::Awaited);
         wanted.filter_map(|series| series.view(keep_from).first_after(at)).min()
     }
 

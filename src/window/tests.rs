@@ -167,6 +167,27 @@ fn a_silent_series_delays_one_step_at_the_most() {
     assert_eq!(store.progress().behind, 0);
 }
 
+/// Steps of 15; what is read aside comes every 15 or every 60, or is seen for the first time.
+#[test]
+fn a_step_waits_for_what_is_read_aside_only_where_that_comes_at_every_step() {
+    let mut store = store(Config { retention_ms: 1_000, ..Config::default() }).read_aside([0]);
+    let send = |store: &mut Store, name: &str, at: i64| store.append(&batch(name, &[(at, 1.0)]), FAR_FUTURE);
+    store.begin_step(TimestampMs(15));
+    for step in [15, 30, 45, 60, 75, 90, 105, 120] {
+        send(&mut store, "wanted_often", step + 2);
+        if step % 60 == 0 {
+            send(&mut store, "wanted_seldom", step + 3);
+        }
+        assert_eq!(store.progress(), Progress::default(), "it says nothing of how far the data is");
+        store.mark_evaluated(TimestampMs(step));
+        store.begin_step(TimestampMs(step + 15));
+        let behind = usize::from(step >= 30);
+        assert_eq!(store.progress().behind, behind, "from the second on, and never the other: {step}");
+        send(&mut store, "wanted_often", step + 15);
+        assert_eq!(store.progress().behind, 0);
+    }
+}
+
 #[test]
 fn a_series_that_appears_while_a_step_is_awaited_is_waited_for() {
     let mut store = store(Config::default());

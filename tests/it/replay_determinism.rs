@@ -212,6 +212,8 @@ fn detector(name: &str, features: &str) -> Detector {
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
         silence: Duration::ZERO,
+        grace: Duration::ZERO,
+        maintenance: Vec::new(),
         season: Some(SeasonSettings::default()),
         training: Some(training),
     })

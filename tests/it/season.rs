@@ -109,6 +109,8 @@ impl Machine {
             forget_after: Some(Memory::DEFAULT_FADE),
             rules: Rules::default(),
             silence: Duration::ZERO,
+            grace: Duration::ZERO,
+            maintenance: Vec::new(),
             season: self.season.clone(),
             training: Some(training),
         }

@@ -28,6 +28,8 @@ pub(crate) fn report(detector: &str, severity: u8) -> AnomalyReport {
         violations: Vec::new(),
         missing_features: vec!["disk_usage_pct".to_owned()],
         filled_features: vec!["load_per_core".to_owned()],
+        start: None,
+        maintenance: None,
         model_version: "v1".to_owned(),
     }
 }
@@ -204,6 +206,8 @@ fn verdict(instance: &str, minute: i64, severity: Severity) -> Verdict {
         peak: anomalous.then(|| Peak { at, score: AnomalyScore::from_tail_probability(1e-3) }),
         incident: None,
         seasonal: None,
+        start: None,
+        maintenance: None,
         violations: Vec::new(),
         contributions: Vec::new(),
         missing: Vec::new(),

@@ -29,6 +29,8 @@ fn settings(rules: Vec<FeatureRules>) -> DetectorSettings {
         forget_after: None,
         rules: Rules::new(rules, Vec::new()),
         silence: Duration::ZERO,
+        grace: Duration::ZERO,
+        maintenance: Vec::new(),
         season: None,
         training: None,
     }

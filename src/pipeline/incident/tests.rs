@@ -31,6 +31,8 @@ fn verdict(name: &str, at: i64, since: i64, severity: Severity, value: f64) -> V
         contributions: Vec::new(),
         violations: Vec::new(),
         seasonal: None,
+        start: None,
+        maintenance: None,
         missing: Vec::new(),
         filled: Vec::new(),
         criteria: vec![Criterion::StatisticalOutlier],

@@ -34,6 +34,8 @@ pub(in crate::pipeline) struct Violations {
     pub(in crate::pipeline) found: Vec<Violation>,
     /// How severe the worst is.
     pub(in crate::pipeline) worst: Severity,
+    /// How severe the worst of those is that are beyond a limit.
+    pub(in crate::pipeline) worst_limit: Severity,
     /// Whether one of them is never to be taken for usual.
     pub(in crate::pipeline) is_unlearnt: bool,
 }
@@ -107,7 +109,8 @@ impl AppliedRules {
             if !limits.is_unless_usual() || is_unusual() {
                 let breach = Breach::Limit(bound);
                 violations.found.push(Violation { feature: name(feature).to_owned(), seen, breach });
-                violations.worst = violations.worst.max(limits.severity());
+                violations.worst_limit = violations.worst_limit.max(limits.severity());
+                violations.worst = violations.worst_limit;
                 // What may become usual is learned.
                 violations.is_unlearnt |= !limits.is_unless_usual();
             }

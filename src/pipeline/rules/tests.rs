@@ -70,6 +70,8 @@ fn settings(rules: Rules) -> DetectorSettings {
         forget_after: None,
         rules,
         silence: Duration::from_secs(300),
+        grace: Duration::ZERO,
+        maintenance: Vec::new(),
         season: None,
         training: None,
     }

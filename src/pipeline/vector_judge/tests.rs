@@ -67,6 +67,8 @@ fn settings() -> DetectorSettings {
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
         silence: Duration::ZERO,
+        grace: Duration::ZERO,
+        maintenance: Vec::new(),
         season: None,
         training: None,
     }
@@ -88,6 +90,9 @@ fn an_entity_takes_the_bytes_of_all_that_is_kept_of_it() {
     fixed(bytes(&hours) - bytes(&little), 4 * 884 + 336 * 4, 1_000);
     fixed(bytes(&settings()) - bytes(&little), 4 * 480, 600);
     fixed(bytes(&held) - bytes(&little), 3 * 24, 50);
+    // Sixty starts are the most of an hour.
+    let graced = DetectorSettings { grace: Duration::from_secs(300), ..little.clone() };
+    fixed(bytes(&graced) - bytes(&little), 60 * 8, 300);
 }
 
 /// Forty machines for five weeks, with models that the detector trained itself and the recent past as it ships.

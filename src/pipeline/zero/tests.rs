@@ -50,6 +50,8 @@ fn settings(rules: FeatureRules) -> DetectorSettings {
         forget_after: None,
         rules: Rules::new(vec![rules, FeatureRules::default()], Vec::new()),
         silence: Duration::ZERO,
+        grace: Duration::ZERO,
+        maintenance: Vec::new(),
         season: None,
         training: None,
     }

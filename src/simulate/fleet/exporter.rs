@@ -10,12 +10,16 @@ use rand::{Rng, RngExt};
 /// `node_cpu_seconds_total` by mode; idle takes what the others leave.
 const MODES: [&str; 8] = ["idle", "iowait", "irq", "nice", "softirq", "steal", "system", "user"];
 
+/// The exporter itself stays what it is.
+const EXPORTER_VERSION: &str = "1.9.1";
+
 /// The metrics of one machine.
 #[derive(Debug)]
 pub(super) struct NodeExporter {
     pub(super) registry: Registry,
     up: Gauge,
     boot_time: Gauge,
+    start_time: Gauge,
     cpu: Vec<[Counter; MODES.len()]>,
     memory: Memory,
     root: FileSystem,
@@ -68,6 +72,8 @@ impl NodeExporter {
         let mut registry = Registry::new(instance, "node");
         let up = registry.gauge("up", &[]);
         let boot_time_gauge = registry.gauge("node_boot_time_seconds", &[]);
+        let start_time = registry.gauge("process_start_time_seconds", &[]);
+        let build_info = registry.gauge("node_exporter_build_info", &[("version", EXPORTER_VERSION)]);
         let cpu = (0..machine.cores)
             .map(|core| {
                 let core = core.to_string();
@@ -88,11 +94,13 @@ impl NodeExporter {
             cached_bytes: 0.3 * machine.memory_bytes,
             up,
             boot_time: boot_time_gauge,
+            start_time,
             cpu,
             registry,
         };
         exporter.registry.set(up, 1.0);
-        exporter.registry.set(boot_time_gauge, boot_time.seconds().floor());
+        exporter.registry.set(build_info, 1.0);
+        exporter.started(boot_time);
         exporter
     }
 
@@ -158,9 +166,15 @@ impl NodeExporter {
     /// The machine has started again: counters at zero, nothing cached, no load yet.
     pub(super) fn reboot(&mut self, at: TimestampMs) {
         self.registry.reset_counters();
-        self.registry.set(self.boot_time, at.seconds().floor());
+        self.started(at);
         self.load_levels = [0.0; 3];
         self.cached_bytes = 0.0;
+    }
+
+    /// The machine was started at `boot_time`, and the exporter with it.
+    fn started(&mut self, boot_time: TimestampMs) {
+        self.registry.set(self.boot_time, boot_time.seconds().floor());
+        self.registry.set(self.start_time, boot_time.seconds());
     }
 
     /// Whether the last scrape reached the machine.

@@ -74,7 +74,7 @@ impl Node {
         let uptime_ms = (rng.random_range(3.0..40.0) * 86_400_000.0) as i64;
         let mut node = Self {
             exporter: NodeExporter::new(&instance, &machine, start.plus_ms(-uptime_ms)),
-            web: WebService::new(&instance),
+            web: WebService::new(&instance, start.plus_ms(-uptime_ms)),
             instance,
             machine,
             workload,
@@ -100,8 +100,14 @@ impl Node {
     }
 
     /// Lives until the scrape of the interval that begins at `interval_start` and adds its samples; `rush` is the load
-    /// that comes to all nodes, as a multiple of the usual.
-    pub(super) fn scrape(&mut self, interval_start: TimestampMs, rush: f64, into: &mut Vec<Scraped>) {
+    /// that comes to all nodes, as a multiple of the usual. What ends in a `blind` round, which nobody sees, is ended in the next.
+    pub(super) fn scrape(
+        &mut self,
+        interval_start: TimestampMs,
+        rush: f64,
+        blind: bool,
+        into: &mut Vec<Scraped>,
+    ) {
         let jitter_ms = self.rng.random_range(0..=MAX_JITTER_MS);
         let at = interval_start.plus_ms(self.offset_ms + jitter_ms);
         let elapsed_s = at.since_ms(self.scraped_at).max(1) as f64 / 1000.0;
@@ -112,7 +118,7 @@ impl Node {
         // Also while it is away: the world goes on, and the noise does not depend on a reboot.
         let around = Circumstances { at, elapsed_s, effects, chores };
         self.now = self.machine.advance(&mut self.workload, &around, &mut self.rng);
-        self.restarts(at, chores.release || (self.was_away && !effects.away));
+        self.restarts(at, chores.release, self.was_away && !effects.away);
         self.was_away = effects.away;
         let up = self.back_at.is_none();
         if up {
@@ -122,8 +128,13 @@ impl Node {
         let reached = up && !chores.unreachable;
         self.exporter.set_up(reached);
         self.web.set_up(reached && !effects.away);
-        let targets = [(&self.exporter.registry, reached), (&self.web.registry, reached && !effects.away)];
+        let targets =
+            [(&mut self.exporter.registry, reached), (&mut self.web.registry, reached && !effects.away)];
         for ((registry, reached), stale) in targets.into_iter().zip(&mut self.stale) {
+            let ended = if blind { Vec::new() } else { registry.take_ended() };
+            let ended = ended.into_iter().filter(|_| !*stale);
+            let marker = Sample { timestamp: at, value: STALE_NAN };
+            into.extend(ended.map(|labels| Scraped { labels, sample: marker }));
             // A failed scrape, as Prometheus records it: every series ends, only `up` goes on, at zero.
             let marker = (!*stale).then_some(STALE_NAN);
             let recorded = |name: &str, value| if reached || name == "up" { Some(value) } else { marker };
@@ -132,15 +143,17 @@ impl Node {
         }
     }
 
-    /// Reboots and releases; `restart` where the service restarts in any case.
-    fn restarts(&mut self, at: TimestampMs, restart: bool) {
+    /// Reboots and releases; `release` and `restart` where the service is released or restarts in any case.
+    fn restarts(&mut self, at: TimestampMs, release: bool, restart: bool) {
         if self.back_at.is_some_and(|back_at| back_at <= at) {
             self.back_at = None;
             self.exporter.reboot(at);
-            self.web.restart();
+            self.web.restart(at);
         }
-        if restart || at >= self.next_release {
-            self.web.restart();
+        if release || at >= self.next_release {
+            self.web.release(at);
+        } else if restart {
+            self.web.restart(at);
         }
         if at >= self.next_release {
             self.next_release = self.later(at, RELEASE_GAP_S);

@@ -16,6 +16,8 @@ pub(super) struct Registry {
     instance: String,
     job: &'static str,
     series: Vec<Series>,
+    /// Series that are exposed no more, since the last scrape.
+    ended: Vec<LabelSet>,
 }
 
 #[derive(Debug)]
@@ -27,7 +29,7 @@ struct Series {
 
 impl Registry {
     pub(super) fn new(instance: &str, job: &'static str) -> Self {
-        Self { instance: instance.to_owned(), job, series: Vec::new() }
+        Self { instance: instance.to_owned(), job, series: Vec::new(), ended: Vec::new() }
     }
 
     /// Registers a counter; `labels` beside `instance` and `job`.
@@ -40,13 +42,29 @@ impl Registry {
         Gauge(self.register(name, labels, false))
     }
 
+    /// Gives a gauge other labels: one series ends, another one begins.
+    pub(super) fn relabel(&mut self, gauge: Gauge, name: &str, labels: &[(&str, &str)]) {
+        let labels = self.labels(name, labels);
+        self.ended.push(std::mem::replace(&mut self.series[gauge.0].labels, labels));
+    }
+
+    /// The series that ended since the last call.
+    pub(super) fn take_ended(&mut self) -> Vec<LabelSet> {
+        std::mem::take(&mut self.ended)
+    }
+
     fn register(&mut self, name: &str, labels: &[(&str, &str)], counter: bool) -> usize {
+        let labels = self.labels(name, labels);
+        self.series.push(Series { labels, value: 0.0, counter });
+        self.series.len() - 1
+    }
+
+    fn labels(&self, name: &str, labels: &[(&str, &str)]) -> LabelSet {
         let own = [(METRIC_NAME, name), ("instance", self.instance.as_str()), ("job", self.job)];
         // The names are this module's own constants: distinct, none empty, none long.
         let labels = LabelSet::from_pairs(own.iter().chain(labels).copied()).unwrap_or_default();
         debug_assert!(!labels.is_empty(), "bad labels for {name}");
-        self.series.push(Series { labels, value: 0.0, counter });
-        self.series.len() - 1
+        labels
     }
 
     pub(super) fn add(&mut self, counter: Counter, amount: f64) {

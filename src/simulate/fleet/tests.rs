@@ -103,6 +103,24 @@ fn a_node_does_not_depend_on_the_others() {
     );
 }
 
+/// A release: its process started with it, the version before it ends at the same scrape.
+#[test]
+fn a_release_starts_a_process_of_another_version() {
+    let recording =
+        record_only(&["web_build_info", "process_start_time_seconds"], 2, 1, 10 * ROUNDS_A_DAY, &[]);
+    let versions: Vec<&Vec<Sample>> = find(&recording, &["web_build_info"]).collect();
+    assert!(versions.len() > 1, "released in ten days");
+    let started: Vec<f64> = find(&recording, &["process_start", "web"]).flatten().map(|s| s.value).collect();
+    for samples in &versions {
+        let (last, first) = (samples.last().unwrap(), samples[0]);
+        let began = first.timestamp.seconds();
+        assert!(first.timestamp.since_ms(START) <= 2 * INTERVAL_MS || started.contains(&began), "{began}");
+        if is_stale_marker(last.value) {
+            assert!(versions.iter().any(|next| next[0].timestamp == last.timestamp), "another one begins");
+        }
+    }
+}
+
 /// Every series is scraped once an interval, forward in time, and no series occurs twice in a round.
 #[test]
 fn every_round_brings_every_series_once_and_later_than_before() {
@@ -225,6 +243,7 @@ fn every_series_carries_instance_and_job_and_node_exporters_names() {
     node_disk_io_time_seconds_total
     node_disk_read_bytes_total
     node_disk_written_bytes_total
+    node_exporter_build_info
     node_filesystem_avail_bytes
     node_filesystem_free_bytes
     node_filesystem_size_bytes
@@ -240,7 +259,9 @@ fn every_series_carries_instance_and_job_and_node_exporters_names() {
     node_network_receive_packets_total
     node_network_transmit_bytes_total
     node_network_transmit_packets_total
+    process_start_time_seconds
     up
+    web_build_info
     ");
     assert!(scraped.iter().all(|s| s.labels.get("instance") == Some("node-01")));
     assert!(scraped.iter().all(|s| matches!(s.labels.get("job"), Some("node" | "web"))));

@@ -4,6 +4,7 @@ use super::{
     machine::{Conditions, count},
     registry::{Counter, Gauge, Registry},
 };
+use crate::series::TimestampMs;
 use rand::Rng;
 use std::f64::consts::PI;
 
@@ -16,11 +17,18 @@ const STEEPNESS: f64 = 3.5;
 /// Share of the requests that only read.
 const READS: f64 = 0.8;
 
+/// What says which version runs, by the convention of Prometheus' exporters.
+const BUILD_INFO: &str = "web_build_info";
+
 /// The metrics of one service.
 #[derive(Debug)]
 pub(super) struct WebService {
     pub(super) registry: Registry,
     up: Gauge,
+    start_time: Gauge,
+    build_info: Gauge,
+    /// How many versions came before this one.
+    releases: u64,
     /// By code (200, 500), then method (GET, POST).
     requests: [[Counter; 2]; 2],
     buckets: Vec<Counter>,
@@ -29,10 +37,14 @@ pub(super) struct WebService {
 }
 
 impl WebService {
-    pub(super) fn new(instance: &str) -> Self {
+    pub(super) fn new(instance: &str, started: TimestampMs) -> Self {
         let mut registry = Registry::new(instance, "web");
         let up = registry.gauge("up", &[]);
         registry.set(up, 1.0);
+        let start_time = registry.gauge("process_start_time_seconds", &[]);
+        registry.set(start_time, started.seconds());
+        let build_info = registry.gauge(BUILD_INFO, &[("version", version(0).as_str())]);
+        registry.set(build_info, 1.0);
         let requests = ["200", "500"].map(|code| {
             ["GET", "POST"]
                 .map(|method| registry.counter("http_requests_total", &[("code", code), ("method", method)]))
@@ -43,7 +55,7 @@ impl WebService {
             .collect();
         let sum = registry.counter("http_request_duration_seconds_sum", &[]);
         let count = registry.counter("http_request_duration_seconds_count", &[]);
-        Self { registry, up, requests, buckets, sum, count }
+        Self { registry, up, start_time, build_info, releases: 0, requests, buckets, sum, count }
     }
 
     /// Adds the requests of the `elapsed_s` seconds before a scrape.
@@ -64,14 +76,28 @@ impl WebService {
     }
 
     /// A new process has taken over.
-    pub(super) fn restart(&mut self) {
+    pub(super) fn restart(&mut self, at: TimestampMs) {
         self.registry.reset_counters();
+        self.registry.set(self.start_time, at.seconds());
+    }
+
+    /// A new process of the next version has taken over.
+    pub(super) fn release(&mut self, at: TimestampMs) {
+        self.restart(at);
+        self.releases += 1;
+        let version = version(self.releases);
+        self.registry.relabel(self.build_info, BUILD_INFO, &[("version", version.as_str())]);
     }
 
     /// Whether the last scrape reached the service.
     pub(super) fn set_up(&mut self, up: bool) {
         self.registry.set(self.up, f64::from(u8::from(up)));
     }
+}
+
+/// The version after so many releases.
+fn version(releases: u64) -> String {
+    format!("1.{releases}.0")
 }
 
 /// Share of the requests that take at most `seconds`: log-logistic, a bell with a long right tail
