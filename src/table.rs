@@ -6,7 +6,7 @@
 //! the same features, in any order. Nothing is guessed: what cannot be read is an error with file,
 //! line and column.
 //!
-//! [`scan`] reads tables with whatever is wrong in them, row by row, to say what it is.
+//! [`scan()`] reads tables with whatever is wrong in them, row by row, to say what it is.
 //!
 //! Single columns of numbers, such as scores and labels, are read by [`read_columns`].
 
