@@ -50,7 +50,7 @@ pub struct Report {
     pub times: Times,
     /// The features, in their order.
     pub columns: Vec<Column>,
-    /// Day by day, feature by feature.
+    /// Day by day, feature by feature; at most [`MAX_DAYS`].
     pub days: Vec<Day>,
     /// What to worry about, the worst first.
     pub findings: Vec<Finding>,
@@ -110,9 +110,10 @@ impl Inspector {
     pub fn report(self) -> Report {
         let Self { columns, mut times, days, entities, rows } = self;
         times.finish();
-        let findings = finding::find(rows, entities.len(), &times, &columns);
+        let (days, beyond_days) = days.finish();
+        let findings = finding::find(rows, entities.len(), &times, beyond_days, &columns);
         let entities = entities.into_keys().collect();
-        Report { rows, entities, times, columns, days: days.finish(), findings }
+        Report { rows, entities, times, columns, days, findings }
     }
 
     fn look(columns: &mut [Column], days: &mut Days, entity: &mut Entity, at: TimestampMs, values: &[f64]) {

@@ -36,18 +36,21 @@ pub struct OfDay {
 pub(super) struct Days {
     n_features: usize,
     days: BTreeMap<i64, Day>,
+    /// Rows of days that are not told apart any more.
+    left_out: u64,
 }
 
 // === impl Days ===
 
 impl Days {
     pub(super) fn new(n_features: usize) -> Self {
-        Self { n_features, days: BTreeMap::new() }
+        Self { n_features, days: BTreeMap::new(), left_out: 0 }
     }
 
     pub(super) fn take(&mut self, at: TimestampMs, values: &[f64]) {
         let number = at.0.div_euclid(DAY_MS);
         if self.days.len() == MAX_DAYS && !self.days.contains_key(&number) {
+            self.left_out += 1;
             return;
         }
         let n_features = self.n_features;
@@ -65,7 +68,8 @@ impl Days {
         }
     }
 
-    pub(super) fn finish(self) -> Vec<Day> {
-        self.days.into_values().collect()
+    /// The days, and how many rows belong to none of them.
+    pub(super) fn finish(self) -> (Vec<Day>, u64) {
+        (self.days.into_values().collect(), self.left_out)
     }
 }

@@ -1,6 +1,6 @@
 //! What to worry about.
 
-use super::{Column, Times};
+use super::{Column, MAX_DAYS, Times};
 
 /// A share of rows or values from which on something is worth a word.
 const WORTH_A_WORD: f64 = 0.001;
@@ -50,10 +50,21 @@ impl Concern {
 }
 
 /// Everything, the worst first; of equal ones rows before features, features in their order.
-pub(super) fn find(rows: u64, n_entities: usize, times: &Times, columns: &[Column]) -> Vec<Finding> {
+pub(super) fn find(
+    rows: u64,
+    n_entities: usize,
+    times: &Times,
+    beyond_days: u64,
+    columns: &[Column],
+) -> Vec<Finding> {
     let mut found = Vec::new();
     of_rows(&mut found, rows, n_entities, times);
     of_clock(&mut found, times);
+    if beyond_days > 0 {
+        let what = format!("{beyond_days} rows lie outside of the {MAX_DAYS} days that came first");
+        let hint = "they are counted, and not among the days";
+        found.push(Finding { concern: Concern::Note, feature: None, what, hint });
+    }
     for column in columns {
         of_column(&mut found, column);
     }

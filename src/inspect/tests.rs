@@ -107,6 +107,13 @@ fn few_rows_of_many_entities_are_too_few() {
     assert_eq!(said(&report), [("error", "200 rows of 2 entities")]);
 }
 
+#[test]
+fn days_beyond_those_that_are_told_apart_are_said() {
+    let report = inspected((0..MAX_DAYS as i64 + 3).map(|day| day * 1440));
+    assert_eq!((report.days.len(), report.columns[0].present), (MAX_DAYS, MAX_DAYS as u64 + 3));
+    assert_eq!(said(&report), [("note", "3 rows lie outside of the 4000 days that came first")]);
+}
+
 proptest! {
     /// The figures of a column are those of its values taken together.
     #[test]
