@@ -12,6 +12,8 @@ mod column;
 
 mod days;
 
+mod figures;
+
 mod finding;
 
 mod times;
@@ -21,6 +23,7 @@ mod tests;
 
 pub use column::Column;
 pub use days::{Day, MAX_DAYS};
+pub use figures::Figures;
 pub use finding::{Concern, Finding};
 pub use times::{Gap, Times};
 

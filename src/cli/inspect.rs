@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use std::{
     fs,
     io::{Write as _, stdout},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -75,13 +75,16 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     if unnamed > 0 {
         writeln!(out, "and {unnamed} more such problems")?;
     }
-    for (path, text) in [
-        (&args.json, serde_json::to_string_pretty(&report::json(&report))? + "\n"),
-        (&args.html, page::html(&args.csv, &report)),
-    ] {
-        let Some(path) = path else { continue };
+    let mut write_to = |path: &Path, text: String| {
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
         writeln!(out, "written to {}", path.display())?;
+        anyhow::Ok(())
+    };
+    if let Some(path) = &args.json {
+        write_to(path, serde_json::to_string_pretty(&report::json(&report))? + "\n")?;
+    }
+    if let Some(path) = &args.html {
+        write_to(path, page::html(&args.csv, &report))?;
     }
     let is_bad = report.findings.iter().any(|finding| finding.concern == Concern::Error);
     Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })

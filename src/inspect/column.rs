@@ -1,5 +1,7 @@
 //! What one feature looks like.
 
+use super::Figures;
+
 /// A column that falls at no more than one of so many changes, and rises else, grows as counters do.
 const RISES_A_FALL: u64 = 20;
 /// Fewer changes than these say nothing of how a column grows.
@@ -10,20 +12,14 @@ const LEAST_CHANGES: u64 = 100;
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// Values that are there and finite.
-    pub present: u64,
+    /// Its finite values.
+    pub values: Figures,
     /// Values that are missing.
     pub missing: u64,
     /// Values that are infinite.
     pub infinite: u64,
     /// Cells that are no number.
     pub unreadable: u64,
-    /// Smallest and largest finite value; NaN without any.
-    pub min: f64,
-    /// See [`Self::min`].
-    pub max: f64,
-    /// Mean of the finite values; NaN without any.
-    pub mean: f64,
     /// Values that are exactly zero.
     pub zeros: u64,
     /// Values above that of the entity's row before.
@@ -44,22 +40,16 @@ pub(super) struct Previous(Option<f64>);
 
 impl Column {
     pub(super) fn new(name: String) -> Self {
-        let nan = f64::NAN;
-        let (present, missing, infinite, unreadable) = (0, 0, 0, 0);
-        let (zeros, rises, falls, resets) = (0, 0, 0, 0);
         Self {
             name,
-            present,
-            missing,
-            infinite,
-            unreadable,
-            min: nan,
-            max: nan,
-            mean: nan,
-            zeros,
-            rises,
-            falls,
-            resets,
+            values: Figures::NONE,
+            missing: 0,
+            infinite: 0,
+            unreadable: 0,
+            zeros: 0,
+            rises: 0,
+            falls: 0,
+            resets: 0,
             squares: 0.0,
         }
     }
@@ -67,26 +57,30 @@ impl Column {
     /// Standard deviation of the finite values; NaN with fewer than two.
     #[must_use]
     pub fn standard_deviation(&self) -> f64 {
-        if self.present < 2 { f64::NAN } else { (self.squares / (self.present - 1) as f64).sqrt() }
+        if self.values.present < 2 {
+            f64::NAN
+        } else {
+            (self.squares / (self.values.present - 1) as f64).sqrt()
+        }
     }
 
     /// Share of the rows without a finite value.
     #[must_use]
     pub fn missing_share(&self) -> f64 {
         let gone = self.missing + self.infinite;
-        gone as f64 / (gone + self.present).max(1) as f64
+        gone as f64 / (gone + self.values.present).max(1) as f64
     }
 
     /// Whether it has one value only.
     #[must_use]
     pub fn is_constant(&self) -> bool {
-        self.present > 0 && self.min == self.max
+        self.values.present > 0 && self.values.min == self.values.max
     }
 
     /// Whether it grows as a counter that nobody made a rate of: it rises, and seldom falls.
     #[must_use]
     pub fn grows_like_a_counter(&self) -> bool {
-        self.rises >= LEAST_CHANGES && self.falls * RISES_A_FALL <= self.rises && self.min >= 0.0
+        self.rises >= LEAST_CHANGES && self.falls * RISES_A_FALL <= self.rises && self.values.min >= 0.0
     }
 
     pub(super) fn take(&mut self, value: f64, previous: &mut Previous) {
@@ -98,16 +92,8 @@ impl Column {
             self.infinite += 1;
             return;
         }
-        self.present += 1;
-        // `min` and `max` pass over the NaN of the beginning.
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
-        let mean = if self.present == 1 { 0.0 } else { self.mean };
-        let step = value - mean;
-        self.mean = mean + step / self.present as f64;
-        if self.present > 1 {
-            self.squares += step * (value - self.mean);
-        }
+        let step = self.values.take(value);
+        self.squares += step * (value - self.values.mean);
         self.zeros += u64::from(value == 0.0);
         if let Some(before) = previous.0.replace(value) {
             self.rises += u64::from(value > before);

@@ -1,5 +1,6 @@
 //! Day by day: what a plot shows.
 
+use super::Figures;
 use crate::series::TimestampMs;
 use std::collections::BTreeMap;
 
@@ -16,20 +17,7 @@ pub struct Day {
     /// Rows in it.
     pub rows: u64,
     /// For each feature what it was.
-    pub features: Vec<OfDay>,
-}
-
-/// One feature on one day.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct OfDay {
-    /// Finite values.
-    pub present: u64,
-    /// Smallest and largest, NaN without any.
-    pub min: f64,
-    /// See [`Self::min`].
-    pub max: f64,
-    /// Their mean, NaN without any.
-    pub mean: f64,
+    pub features: Vec<Figures>,
 }
 
 #[derive(Clone, Debug)]
@@ -54,17 +42,14 @@ impl Days {
             return;
         }
         let n_features = self.n_features;
-        let day = self.days.entry(number).or_insert_with(|| {
-            let nothing = OfDay { present: 0, min: f64::NAN, max: f64::NAN, mean: f64::NAN };
-            Day { start: TimestampMs(number * DAY_MS), rows: 0, features: vec![nothing; n_features] }
+        let day = self.days.entry(number).or_insert_with(|| Day {
+            start: TimestampMs(number * DAY_MS),
+            rows: 0,
+            features: vec![Figures::NONE; n_features],
         });
         day.rows += 1;
-        for (of_day, value) in day.features.iter_mut().zip(values).filter(|(_, value)| value.is_finite()) {
-            of_day.present += 1;
-            of_day.min = of_day.min.min(*value);
-            of_day.max = of_day.max.max(*value);
-            let mean = if of_day.present == 1 { 0.0 } else { of_day.mean };
-            of_day.mean = mean + (value - mean) / of_day.present as f64;
+        for (figures, value) in day.features.iter_mut().zip(values).filter(|(_, value)| value.is_finite()) {
+            figures.take(*value);
         }
     }
 

@@ -74,33 +74,30 @@ pub(super) fn find(
 
 fn of_rows(found: &mut Vec<Finding>, rows: u64, n_entities: usize, times: &Times) {
     let mut say = |concern, what, hint| found.push(Finding { concern, feature: None, what, hint });
-    let of_rows = |n: u64| format!("{n} of {} rows", rows + times.unreadable);
     if rows < LEAST_ROWS_AN_ENTITY.saturating_mul(n_entities.max(1) as u64) {
         let what = format!("{rows} rows of {n_entities} entities");
         say(Concern::Error, what, "a model knows an entity from 128 rows on");
     }
-    if times.unreadable > 0 {
-        let what = format!(
-            "{} cannot be read: their time, or their number of cells, is wrong",
-            of_rows(times.unreadable)
-        );
-        say(
-            Concern::Error,
-            what,
+    for (n, what, hint) in [
+        (
+            times.unreadable,
+            "cannot be read: their time, or their number of cells, is wrong",
             "times are Unix seconds or milliseconds, RFC 3339, or a date and time in UTC; such rows are left out",
-        );
-    }
-    if times.repeated > 0 {
-        let what = format!("{} repeat the time of the entity's row before", of_rows(times.repeated));
-        say(
-            Concern::Error,
-            what,
+        ),
+        (
+            times.repeated,
+            "repeat the time of the entity's row before",
             "keep one of them; rows of different machines need a column \"entity\"; training refuses such a table",
-        );
-    }
-    if times.backwards > 0 {
-        let what = format!("{} lie before the entity's row above", of_rows(times.backwards));
-        say(Concern::Error, what, "sort the rows of each entity by time; training refuses such a table");
+        ),
+        (
+            times.backwards,
+            "lie before the entity's row above",
+            "sort the rows of each entity by time; training refuses such a table",
+        ),
+    ] {
+        if n > 0 {
+            say(Concern::Error, format!("{n} of {} rows {what}", rows + times.unreadable), hint);
+        }
     }
     let lost = times.missing_rows as f64 / (rows + times.missing_rows).max(1) as f64;
     if times.gaps > 0 {
@@ -148,7 +145,7 @@ fn of_column(found: &mut Vec<Finding>, column: &Column) {
         let what = format!("infinite values: {}", column.infinite);
         say(Concern::Warning, what, "a ratio whose denominator is zero? They are taken as missing");
     }
-    if column.present == 0 {
+    if column.values.present == 0 {
         let what = "no value at all".to_owned();
         say(Concern::Error, what, "leave it out, or look whether its expression selects anything");
         return;
@@ -162,7 +159,7 @@ fn of_column(found: &mut Vec<Finding>, column: &Column) {
         say(Concern::Note, what, "missing values are taken as ordinary");
     }
     if column.is_constant() {
-        let what = format!("always {}", column.min);
+        let what = format!("always {}", column.values.min);
         say(Concern::Note, what, "it says nothing until it moves; then any change is an anomaly");
     }
     if column.grows_like_a_counter() {

@@ -28,7 +28,7 @@ fn a_table_without_fault_has_nothing_to_say() {
     assert_eq!(report.times.step_ms, Some(STEP_MS));
     assert_eq!((report.days.len(), report.days[0].rows), (1, 1440));
     let column = &report.columns[0];
-    assert_eq!((column.present, column.min, column.max), (1440, 1.0, 7.0));
+    assert_eq!((column.values.present, column.values.min, column.values.max), (1440, 1.0, 7.0));
 }
 
 /// Ten rows are gone in one place and one in another; a row comes twice, and one lies before the row above it.
@@ -110,7 +110,7 @@ fn few_rows_of_many_entities_are_too_few() {
 #[test]
 fn days_beyond_those_that_are_told_apart_are_said() {
     let report = inspected((0..MAX_DAYS as i64 + 3).map(|day| day * 1440));
-    assert_eq!((report.days.len(), report.columns[0].present), (MAX_DAYS, MAX_DAYS as u64 + 3));
+    assert_eq!((report.days.len(), report.columns[0].values.present), (MAX_DAYS, MAX_DAYS as u64 + 3));
     assert_eq!(said(&report), [("note", "3 rows lie outside of the 4000 days that came first")]);
 }
 
@@ -128,8 +128,8 @@ proptest! {
         let mean = values.iter().sum::<f64>() / n;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         let (low, high) = values.iter().fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
-        prop_assert_eq!((column.min, column.max), (low, high));
-        prop_assert!((column.mean - mean).abs() <= 1e-6);
+        prop_assert_eq!((column.values.min, column.values.max), (low, high));
+        prop_assert!((column.values.mean - mean).abs() <= 1e-6);
         prop_assert!((column.standard_deviation() - (squares / (n - 1.0)).sqrt()).abs() <= 1e-5);
     }
 
@@ -138,7 +138,7 @@ proptest! {
     fn every_row_is_counted_once(steps in prop::collection::vec(-50_i64..50, 1..200)) {
         let report = inspected(steps.iter().copied());
         let times = &report.times;
-        let taken: u64 = report.columns[0].present;
+        let taken: u64 = report.columns[0].values.present;
         prop_assert_eq!(taken + times.repeated + times.backwards, steps.len() as u64);
         prop_assert!(times.longest.iter().all(|gap| gap.to.since_ms(gap.from) > STEP_MS));
     }

@@ -218,23 +218,30 @@ impl fmt::Debug for Schedule {
     }
 }
 
-/// The windows that are open at a step.
-#[derive(Debug, Default)]
-pub(super) struct OpenWindows<'a>(Vec<(&'a Maintenance, TimestampMs)>);
+/// The windows that are open at a step: their places among all, and their ends.
+#[derive(Debug)]
+pub(super) struct OpenWindows(Vec<(usize, TimestampMs)>);
 
-impl<'a> OpenWindows<'a> {
-    pub(super) fn at(at: TimestampMs, all: &'a [Maintenance]) -> Self {
-        Self(all.iter().filter_map(|one| Some((one, one.open_until(at)?))).collect())
+impl OpenWindows {
+    pub(super) fn at(at: TimestampMs, all: &[Maintenance]) -> Self {
+        let open = all.iter().enumerate().filter_map(|(place, one)| Some((place, one.open_until(at)?)));
+        Self(open.collect())
     }
 
-    /// The first of them that is for an entity.
-    pub(super) fn of(&self, entity: &LabelSet) -> Option<InMaintenance> {
-        let (window, until) = self.0.iter().find(|(window, _)| window.is_for(entity))?;
-        Some(InMaintenance { name: window.name.clone(), until: *until })
+    /// The first of them that is for an entity; `all` is what they were found among.
+    pub(super) fn of(&self, all: &[Maintenance], entity: &LabelSet) -> Option<InMaintenance> {
+        let (window, until) = self.first(all, entity)?;
+        Some(InMaintenance { name: window.name.clone(), until })
     }
 
-    pub(super) fn holds(&self, entity: &LabelSet) -> bool {
-        self.0.iter().any(|(window, _)| window.is_for(entity))
+    /// Whether one of them is for an entity.
+    pub(super) fn holds(&self, all: &[Maintenance], entity: &LabelSet) -> bool {
+        self.first(all, entity).is_some()
+    }
+
+    fn first<'a>(&self, all: &'a [Maintenance], entity: &LabelSet) -> Option<(&'a Maintenance, TimestampMs)> {
+        let mut windows = self.0.iter().filter_map(|(place, until)| Some((all.get(*place)?, *until)));
+        windows.find(|(window, _)| window.is_for(entity))
     }
 }
 

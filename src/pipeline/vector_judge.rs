@@ -176,10 +176,9 @@ impl VectorJudge {
         step.warming_up = inputs.entities.len() - scored.len();
         let mut scored = scored.into_iter().peekable();
         let open = OpenWindows::at(inputs.at, &self.settings.maintenance);
-        let planned: Vec<Option<InMaintenance>> =
-            inputs.entities.iter().map(|entity| open.of(entity)).collect();
-        step.in_maintenance = planned.iter().flatten().count();
-        for (row, planned) in planned.into_iter().enumerate() {
+        for (row, entity) in inputs.entities.iter().enumerate() {
+            let planned = open.of(&self.settings.maintenance, entity);
+            step.in_maintenance += usize::from(planned.is_some());
             let scored = scored.next_if(|(scored, _)| scored.row == row);
             step.verdicts.extend(self.verdict(model, inputs, row, scored, planned));
         }
@@ -188,8 +187,7 @@ impl VectorJudge {
             self.past.forget_before(inputs.at.plus_ms(-fade_ms));
         }
         step.gone = self.drop_unjudged(&step.verdicts);
-        let open = OpenWindows::at(inputs.at, &self.settings.maintenance);
-        let is_planned = |entity: &LabelSet| open.holds(entity);
+        let is_planned = |entity: &LabelSet| open.holds(&self.settings.maintenance, entity);
         let silences = self.silence.step(inputs.at, &inputs.entities, &step.gone, is_planned);
         (step.silent, step.silence_ended) = (silences.silent, silences.ended);
         // Not from medium on: what is one window in 250 by design would be cut off the law that the next model learns.

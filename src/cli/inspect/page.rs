@@ -77,11 +77,11 @@ fn figures(text: &mut String, report: &Report) {
     for column in &report.columns {
         _ = write!(text, "<tr><td>{}</td>", escaped(&column.name));
         let cells = [
-            column.present.to_string(),
+            column.values.present.to_string(),
             format!("{:.1} %", column.missing_share() * 100.0),
-            shown(column.min),
-            shown(column.mean),
-            shown(column.max),
+            shown(column.values.min),
+            shown(column.values.mean),
+            shown(column.values.max),
             shown(column.standard_deviation()),
             column.resets.to_string(),
         ];
@@ -114,7 +114,7 @@ fn plot(report: &Report, feature: usize, column: &Column) -> String {
     let (Some(first), Some(last)) = (report.days.first(), report.days.last()) else { return svg.finish() };
     let days = last.start.since_ms(first.start) / 86_400_000 + 1;
     let width = (WIDTH as f64 - LEFT - RIGHT) / days as f64;
-    let (low, high) = (column.min, column.max);
+    let (low, high) = (column.values.min, column.values.max);
     let span = if high > low { high - low } else { 1.0 };
     let height = |value: f64| BOTTOM - (value - low) / span * (BOTTOM - TOP);
     let mut means = Vec::new();

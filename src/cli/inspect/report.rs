@@ -67,13 +67,14 @@ fn columns(text: &mut String, columns: &[Column]) {
     text.push('\n');
     for column in columns {
         let missing = format!("{:.1} %", column.missing_share() * 100.0);
-        let zeros = format!("{:.1} %", 100.0 * column.zeros as f64 / column.present.max(1) as f64);
+        let zeros = format!("{:.1} %", 100.0 * column.zeros as f64 / column.values.present.max(1) as f64);
         let [min, mean, max, deviation] =
-            [column.min, column.mean, column.max, column.standard_deviation()].map(shown);
+            [column.values.min, column.values.mean, column.values.max, column.standard_deviation()]
+                .map(shown);
         _ = writeln!(
             text,
             "{:<width$} {:>10} {missing:>10} {zeros:>10} {min:>10} {mean:>10} {max:>10} {deviation:>10}",
-            column.name, column.present
+            column.name, column.values.present
         );
     }
 }
@@ -121,13 +122,13 @@ fn finding(Finding { concern, feature, what, hint }: &Finding) -> Value {
 fn column(column: &Column) -> Value {
     json!({
         "name": column.name,
-        "present": column.present,
+        "present": column.values.present,
         "missing": column.missing,
         "infinite": column.infinite,
         "unreadable": column.unreadable,
-        "min": column.min,
-        "max": column.max,
-        "mean": column.mean,
+        "min": column.values.min,
+        "max": column.values.max,
+        "mean": column.values.mean,
         "standard_deviation": column.standard_deviation(),
         "zeros": column.zeros,
         "rises": column.rises,
