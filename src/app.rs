@@ -21,6 +21,7 @@ mod stepper;
 
 use crate::{
     api::{self, AnomalySnapshot, Api, Readiness, ReloadRequest},
+    client::TlsError,
     config::Config,
     lifecycle::{LiveModels, ModelDirectory, ModelSource, ReloadError, reload},
     metadata::MetadataStore,
@@ -76,6 +77,9 @@ pub enum StartError {
         /// Why not.
         source: InvalidDetector,
     },
+    /// The target of the scores cannot be reached as configured.
+    #[error("remote_write: {0}")]
+    RemoteWrite(TlsError),
     /// A model on disk cannot be used.
     #[error("cannot load the models: {}", joined(.0))]
     Models(Vec<ReloadError>),
@@ -138,9 +142,9 @@ impl Sidecar {
 
         let writeback = config.remote_write.clone().map(|target| {
             // Its task ends when it is flushed at stop.
-            let (handle, _task) = writeback::spawn(target, metrics.remote_write.clone());
-            handle
+            writeback::spawn(target, metrics.remote_write.clone()).map(|(handle, _task)| handle)
         });
+        let writeback = writeback.transpose().map_err(StartError::RemoteWrite)?;
         let snapshot = Arc::new(ArcSwap::from_pointee(AnomalySnapshot::default()));
         let tags = config
             .detectors

@@ -15,6 +15,8 @@ mod detectors;
 
 mod features;
 
+mod http_client;
+
 mod maintenance;
 
 mod problem;

@@ -62,6 +62,8 @@ pub mod simulate;
 
 pub mod telemetry;
 
+pub mod client;
+
 pub mod config;
 
 pub mod shards;

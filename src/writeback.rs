@@ -17,16 +17,12 @@
 //! - Memory is bounded: the queue by its capacities, the batch in flight by `max_samples_per_send`,
 //!   what is read of an answer by a few KiB.
 //!
-//! What it does not do: write to disk (a restart loses the queue), TLS, redirects, Remote-Write 2.0,
+//! What it does not do: write to disk (a restart loses the queue), redirects, Remote-Write 2.0,
 //! more than one target (start one sender a target).
-
-mod backoff;
 
 mod client;
 
 mod config;
-
-mod credentials;
 
 mod encode;
 
@@ -39,11 +35,11 @@ mod queue;
 mod sender;
 
 use crate::{
+    client::TlsError,
     series::{LabelSet, TimestampMs},
     telemetry::writeback::{DropReason, WritebackMetrics},
 };
 pub use config::{Config, InvalidConfig, QueueSettings, Settings};
-pub use credentials::{Credentials, Secret, SecretSource};
 use log_limit::LogLimit;
 use queue::{Evicted, Queue};
 use sender::Sender;
@@ -70,8 +66,10 @@ pub struct StepSeries {
 ///
 /// The task ends after [`Handle::flush`], or when every handle is gone (then too it flushes first).
 /// Must be called inside a tokio runtime.
-#[must_use]
-pub fn spawn(config: Config, metrics: WritebackMetrics) -> (Handle, JoinHandle<()>) {
+///
+/// # Errors
+/// When a file of the target's `tls_config` cannot be used.
+pub fn spawn(config: Config, metrics: WritebackMetrics) -> Result<(Handle, JoinHandle<()>), TlsError> {
     let (stop, stopped) = watch::channel(None);
     let shared = Arc::new(Shared {
         state: Mutex::new(State::new(Queue::new(config.queue.bounds()))),
@@ -79,9 +77,9 @@ pub fn spawn(config: Config, metrics: WritebackMetrics) -> (Handle, JoinHandle<(
         metrics,
     });
     let flush_deadline = config.flush_deadline;
-    let sender = Sender::new(config, Arc::clone(&shared));
+    let sender = Sender::new(config, Arc::clone(&shared))?;
     let task = tokio::spawn(sender.run(stopped));
-    (Handle { shared, stop, flush_deadline }, task)
+    Ok((Handle { shared, stop, flush_deadline }, task))
 }
 
 /// The way into the queue; clones share it.

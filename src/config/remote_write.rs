@@ -1,8 +1,11 @@
 //! The `remote_write` list.
 
-use super::section::Section;
-use crate::writeback::{Config, Credentials, InvalidConfig, QueueSettings, Secret, SecretSource, Settings};
-use std::{path::PathBuf, time::Duration};
+use super::{
+    http_client::{http_client, note},
+    section::Section,
+};
+use crate::writeback::{Config, QueueSettings, Settings};
+use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -20,86 +23,20 @@ pub(super) fn remote_write(root: &mut Section<'_>) -> Option<Config> {
 }
 
 fn target(mut section: Section<'_>) -> Option<Config> {
-    let url = section.text("url");
-    if url.is_none() {
-        section.note_here("url is missing", "write, for example, url: http://127.0.0.1:9090/api/v1/write");
-    }
-    let url = url.map(|text| text.value);
-    let default = Settings::new(url.clone().unwrap_or_default());
+    let (client, has_url) = http_client(&mut section, "http://127.0.0.1:9090/api/v1/write");
+    let default = Settings::new("");
     let settings = Settings {
+        client,
         name: section.text("name").map(|text| text.value).unwrap_or_default(),
-        remote_timeout: section.duration("remote_timeout", default.remote_timeout, 100 * MS..=HOUR),
-        headers: headers(section.section("headers")),
-        credentials: credentials(&mut section),
         queue: queue(section.section("queue_config"), default.queue),
         flush_deadline: section.duration("flush_deadline", default.flush_deadline, MS..=HOUR),
-        url: default.url,
     };
     let checked = Config::try_new(settings);
-    if let (Some(_), Err(problems)) = (&url, &checked) {
-        problems.iter().for_each(|problem| note(&section, problem));
+    if let (true, Err(problems)) = (has_url, &checked) {
+        problems.iter().for_each(|problem| note(&section, &problem.to_string()));
     }
     section.finish();
     checked.ok()
-}
-
-/// Says what the sender found at the key that its message names.
-fn note(section: &Section<'_>, problem: &InvalidConfig) {
-    let text = problem.to_string();
-    match text.split_once(": ") {
-        Some((key, message)) => section.note_at(key, message),
-        None => section.note_at("", &text),
-    }
-}
-
-fn headers(section: Section<'_>) -> Vec<(String, String)> {
-    section.free_entries().into_iter().map(|(name, value)| (name.value, value.value)).collect()
-}
-
-fn credentials(section: &mut Section<'_>) -> Option<Credentials> {
-    let basic = section.optional_section("basic_auth").map(basic_auth);
-    let bearer = section.optional_section("authorization").map(authorization);
-    if basic.is_some() && bearer.is_some() {
-        section.note_here("basic_auth and authorization exclude each other", "write one of them");
-    }
-    basic.or(bearer)?
-}
-
-fn basic_auth(mut section: Section<'_>) -> Option<Credentials> {
-    let username = section.text("username").map(|text| text.value);
-    if username.is_none() {
-        section.note_here("username is missing", "write the user's name");
-    }
-    let password = secret(&mut section, "password", "password_file");
-    section.finish();
-    Some(Credentials::Basic { username: username?, password: password? })
-}
-
-fn authorization(mut section: Section<'_>) -> Option<Credentials> {
-    if let Some(kind) = section.text("type")
-        && !kind.value.eq_ignore_ascii_case("bearer")
-    {
-        section.note(&kind, &format!("{:?} is not supported", kind.value), "write Bearer, or use basic_auth");
-    }
-    let credentials = secret(&mut section, "credentials", "credentials_file");
-    section.finish();
-    credentials.map(Credentials::Bearer)
-}
-
-fn secret(section: &mut Section<'_>, inline: &'static str, file: &'static str) -> Option<SecretSource> {
-    let (value, path) = (section.text(inline), section.text(file));
-    match (value, path) {
-        (Some(value), None) => Some(SecretSource::Inline(Secret::new(value.value))),
-        (None, Some(path)) => Some(SecretSource::File(PathBuf::from(path.value))),
-        (Some(_), Some(_)) => {
-            section.note_here(&format!("{inline} and {file} exclude each other"), &format!("write {file}"));
-            None
-        }
-        (None, None) => {
-            section.note_here(&format!("{inline} is missing"), &format!("write {file} or {inline}"));
-            None
-        }
-    }
 }
 
 fn queue(mut section: Section<'_>, default: QueueSettings) -> QueueSettings {

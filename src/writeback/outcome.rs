@@ -1,6 +1,6 @@
 //! What an answer means for the batch that was sent.
 
-use super::backoff::parse_retry_after;
+use crate::client::{SendError, bounded_text, parse_retry_after};
 use http::{
     HeaderMap, StatusCode,
     header::{LOCATION, RETRY_AFTER},
@@ -37,12 +37,8 @@ pub(super) enum SendOutcome {
 pub(super) enum RetryCause {
     #[error("the target answered {status}: {body:?}")]
     Status { status: StatusCode, body: String },
-    #[error("no answer within {0:?}")]
-    TimedOut(Duration),
-    #[error("{0}")]
-    Transport(String),
-    #[error("no credentials: {0}")]
-    Credentials(String),
+    #[error(transparent)]
+    NoAnswer(SendError),
 }
 
 /// Judges an answer by the rules of Remote-Write 1.0: 2xx is final and good, 5xx and (if wished) 429
@@ -57,7 +53,7 @@ pub(super) fn classify(
     if status.is_success() {
         return SendOutcome::Delivered;
     }
-    let text = bounded_text(body);
+    let text = bounded_text(body, MAX_TEXT_BYTES);
     if status.is_server_error() || (retry_on_http_429 && status == StatusCode::TOO_MANY_REQUESTS) {
         let after = headers.get(RETRY_AFTER).and_then(|value| parse_retry_after(value, now));
         return SendOutcome::Retry { after, cause: RetryCause::Status { status, body: text } };
@@ -72,7 +68,10 @@ fn hint(status: StatusCode, headers: &HeaderMap, body: &str) -> Option<Cow<'stat
         return Some("start the target Prometheus with --web.enable-remote-write-receiver".into());
     }
     if status.is_redirection() {
-        let location = headers.get(LOCATION).map(|value| bounded_text(value.as_bytes())).unwrap_or_default();
+        let location = headers
+            .get(LOCATION)
+            .map(|value| bounded_text(value.as_bytes(), MAX_TEXT_BYTES))
+            .unwrap_or_default();
         return Some(format!("redirects are not followed: set url to where it points, {location:?}").into());
     }
     let hint = match status {
@@ -85,15 +84,6 @@ fn hint(status: StatusCode, headers: &HeaderMap, body: &str) -> Option<Cow<'stat
         _ => return None,
     };
     Some(hint.into())
-}
-
-/// The first [`MAX_TEXT_BYTES`] of a text, without a broken character at the cut and white space around.
-fn bounded_text(body: &[u8]) -> String {
-    let head = body.get(..MAX_TEXT_BYTES).unwrap_or(body);
-    let text = String::from_utf8_lossy(head);
-    // Only a cut makes a broken character our own doing.
-    let text = if head.len() < body.len() { text.trim_end_matches('\u{fffd}') } else { &text };
-    text.trim().to_owned()
 }
 
 #[cfg(test)]
@@ -148,14 +138,6 @@ mod tests {
         let outcome = classify(StatusCode::FOUND, &headers, b"", true, Timestamp::UNIX_EPOCH);
         let SendOutcome::Rejected { hint: Some(hint), .. } = outcome else { panic!("{outcome:?}") };
         assert!(hint.contains("/elsewhere"), "{hint}");
-    }
-
-    #[test]
-    fn texts_are_cut_between_characters() {
-        let text = "é".repeat(MAX_TEXT_BYTES);
-        let odd = format!("x{text}");
-        assert_eq!(bounded_text(text.as_bytes()), "é".repeat(MAX_TEXT_BYTES / 2));
-        assert_eq!(bounded_text(odd.as_bytes()), format!("x{}", "é".repeat(MAX_TEXT_BYTES / 2 - 1)));
     }
 
     proptest! {

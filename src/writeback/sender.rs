@@ -2,12 +2,13 @@
 
 use super::{
     Config, Shared, StepSeries,
-    client::Client,
+    client::Target,
     encode::encode,
     log_limit::LogLimit,
     outcome::{RetryCause, SendOutcome},
 };
 use crate::{
+    client::TlsError,
     series::TimestampMs,
     telemetry::writeback::{DropReason, WritebackMetrics},
 };
@@ -25,7 +26,7 @@ use tokio::{
 /// Owner of the way from the queue to the target.
 #[derive(Debug)]
 pub(super) struct Sender {
-    client: Client,
+    target: Target,
     config: Config,
     shared: Arc<Shared>,
     failing: LogLimit,
@@ -45,15 +46,15 @@ enum Fate {
 // === impl Sender ===
 
 impl Sender {
-    pub(super) fn new(config: Config, shared: Arc<Shared>) -> Self {
-        Self {
-            client: Client::new(&config),
+    pub(super) fn new(config: Config, shared: Arc<Shared>) -> Result<Self, TlsError> {
+        Ok(Self {
+            target: Target::new(&config)?,
             config,
             shared,
             failing: LogLimit::default(),
             failure_told: false,
             rejecting: LogLimit::default(),
-        }
+        })
     }
 
     /// Sends until the queue is closed and empty, or the time for that is over.
@@ -133,7 +134,7 @@ impl Sender {
         }
         metrics.bytes.inc_by(body.len() as u64);
         let start = Instant::now();
-        let outcome = self.client.send(body, attempt).await;
+        let outcome = self.target.send(body, attempt).await;
         metrics.sent_batch_duration_seconds.observe(start.elapsed().as_secs_f64());
         outcome
     }
@@ -209,7 +210,7 @@ impl Sender {
             self.failure_told = true;
             tracing::warn!(
                 target_name = %self.config.name,
-                url = %self.config.url,
+                url = %self.config.url(),
                 samples = samples(batch),
                 attempt,
                 wait_ms = wait.as_millis() as u64,
@@ -224,7 +225,7 @@ impl Sender {
         if let Some(unsaid) = self.rejecting.permit(Instant::now()) {
             tracing::error!(
                 target_name = %self.config.name,
-                url = %self.config.url,
+                url = %self.config.url(),
                 samples = samples(batch),
                 %status,
                 body,

@@ -53,15 +53,17 @@ const MODULES: &[Module] = &[
     module("simulate", Core, &["series"]),
     // --- IO shell: strangers to each other, `app` and `cli` wire them ---
     module("telemetry", Shell, &[]),
+    // Requests to other servers.
+    module("client", Shell, &[]),
     // Parses the configuration file into the settings of the modules that it configures.
-    module("config", Shell, &["receive", "shards", "shard", "server", "writeback", "api", "table"]),
+    module("config", Shell, &["client", "receive", "shards", "shard", "server", "writeback", "api", "table"]),
     // The mailboxes of the shard tasks, and the tasks.
     module("shards", Shell, &[]),
     module("shard", Shell, &["shards"]),
     // What senders say of metrics: the receiver writes, the API reads.
     module("metadata", Shell, &[]),
     module("receive", Shell, &["shards", "metadata"]),
-    module("writeback", Shell, &[]),
+    module("writeback", Shell, &["client"]),
     module("table", Shell, &[]),
     // Queries are put to the shards, and the API offers them.
     module("query", Shell, &["shards"]),
@@ -73,6 +75,7 @@ const MODULES: &[Module] = &[
         "app",
         Shell,
         &[
+            "client",
             "config",
             "shards",
             "shard",

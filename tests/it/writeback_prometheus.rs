@@ -82,7 +82,7 @@ fn first_step() -> TimestampMs {
 async fn write(address: SocketAddr, steps: Vec<StepSeries>) -> WritebackMetrics {
     let metrics = WritebackMetrics::register(&mut Registry::default());
     let settings = Settings::new(format!("http://{address}/api/v1/write"));
-    let (handle, _task) = spawn(Config::try_new(settings).unwrap(), metrics.clone());
+    let (handle, _task) = spawn(Config::try_new(settings).unwrap(), metrics.clone()).unwrap();
     for step in steps {
         handle.enqueue(step);
     }

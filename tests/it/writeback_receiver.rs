@@ -3,8 +3,9 @@
 mod target;
 
 use emberwatch::{
+    client::{self, Credentials, Secret, SecretSource},
     telemetry::writeback::DropReason,
-    writeback::{Credentials, QueueSettings, Secret, SecretSource, Settings},
+    writeback::{QueueSettings, Settings},
 };
 use std::time::Duration;
 use target::{Reply, Running, Target, running, step, steps_of};
@@ -43,11 +44,12 @@ async fn a_step_arrives_with_the_headers_of_remote_write_1() {
 #[tokio::test]
 async fn credentials_and_own_headers_are_sent() {
     let target = Target::start([]).await;
-    let settings = Settings {
+    let client = client::Settings {
         headers: vec![("X-Scope-OrgID".into(), "team-a".into())],
         credentials: Some(Credentials::Bearer(SecretSource::Inline(Secret::new("token")))),
-        ..fast(target.url())
+        ..client::Settings::new(target.url())
     };
+    let settings = Settings { client, ..fast(target.url()) };
     let Running { handle, .. } = running(settings);
     handle.enqueue(step(1, 1));
     handle.flush().await;
@@ -129,7 +131,11 @@ async fn a_target_that_comes_up_late_gets_everything() {
 #[tokio::test]
 async fn an_answer_that_does_not_come_is_a_reason_to_repeat() {
     let target = Target::start([Reply::Never]).await;
-    let settings = Settings { remote_timeout: Duration::from_millis(300), ..fast(target.url()) };
+    let client = client::Settings {
+        remote_timeout: Duration::from_millis(300),
+        ..client::Settings::new(target.url())
+    };
+    let settings = Settings { client, ..fast(target.url()) };
     let Running { handle, metrics, .. } = running(settings);
     handle.enqueue(step(1, 1));
     target.received(2).await;

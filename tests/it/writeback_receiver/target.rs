@@ -202,7 +202,7 @@ fn decode(body: &[u8]) -> Vec<SampleSeen> {
 /// Starts a sender with its own metrics.
 pub(crate) fn running(settings: Settings) -> Running {
     let metrics = WritebackMetrics::register(&mut Registry::default());
-    let (handle, task) = spawn(Config::try_new(settings).unwrap(), metrics.clone());
+    let (handle, task) = spawn(Config::try_new(settings).unwrap(), metrics.clone()).unwrap();
     Running { handle, metrics, task }
 }
 

@@ -5,13 +5,13 @@ use jiff::{Timestamp, fmt::rfc2822};
 use std::time::Duration;
 
 /// The longest wait a target can ask for: a mistyped `Retry-After` must not silence the scores for days.
-pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_mins(10);
+const MAX_RETRY_AFTER: Duration = Duration::from_mins(10);
 
 /// Exponential backoff between two bounds: 30 ms, 60 ms, 120 ms, ... 5 s by default, as Prometheus.
 ///
 /// No jitter: a target has one sender with one request in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Backoff {
+pub struct Backoff {
     /// Invariant: above zero.
     min: Duration,
     /// Invariant: at least `min`.
@@ -22,13 +22,15 @@ pub(super) struct Backoff {
 
 impl Backoff {
     /// `None` unless `0 < min <= max`.
-    pub(super) fn try_new(min: Duration, max: Duration) -> Option<Self> {
+    #[must_use]
+    pub fn try_new(min: Duration, max: Duration) -> Option<Self> {
         (Duration::ZERO < min && min <= max).then_some(Self { min, max })
     }
 
     /// The wait before repeat number `attempt` (the first repeat is 1): what the target asked for, within
-    /// [`MAX_RETRY_AFTER`] and never below the shortest backoff, else twice the previous wait.
-    pub(super) fn wait(&self, attempt: u32, retry_after: Option<Duration>) -> Duration {
+    /// ten minutes and never below the shortest backoff, else twice the previous wait.
+    #[must_use]
+    pub fn wait(&self, attempt: u32, retry_after: Option<Duration>) -> Duration {
         match retry_after {
             Some(asked) => asked.min(MAX_RETRY_AFTER).max(self.min),
             None => self.min.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1))).min(self.max),
@@ -38,7 +40,8 @@ impl Backoff {
 
 /// What a `Retry-After` header asks for (RFC 9110 section 10.2.3): seconds, or an HTTP-date in its
 /// current form; a date in the past is zero. `None` for anything else.
-pub(super) fn parse_retry_after(value: &HeaderValue, now: Timestamp) -> Option<Duration> {
+#[must_use]
+pub fn parse_retry_after(value: &HeaderValue, now: Timestamp) -> Option<Duration> {
     let text = value.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         // Too many digits for a u64 is still "very long".
