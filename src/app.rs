@@ -9,6 +9,8 @@
 //! One task owns each piece of state; what crosses between them is a bounded channel, a swapped
 //! pointer, or a report. Start and stop are here, once.
 
+mod backfill;
+
 mod board;
 
 mod outlet;
@@ -22,10 +24,11 @@ mod stepper;
 use crate::{
     api::{self, AnomalySnapshot, Api, Readiness, ReloadRequest},
     client::TlsError,
-    config::Config,
+    config::{self, Config},
+    history::Reader,
     lifecycle::{LiveModels, ModelDirectory, ModelSource, ReloadError, reload},
     metadata::MetadataStore,
-    pipeline::{ClockConfig, Detector, Evaluator, InvalidDetector, StepClock},
+    pipeline::{ClockConfig, Detector, Evaluator, InvalidDetector, LeafTable, StepClock},
     query::{self, Engine},
     receive::{self, Receiver},
     server::{self, ListenAddress},
@@ -35,6 +38,7 @@ use crate::{
     writeback,
 };
 use arc_swap::ArcSwap;
+use backfill::Backfill;
 use board::ProgressBoard;
 use outlet::{DetectorTag, Outlet};
 use own_series::OwnSeries;
@@ -80,6 +84,9 @@ pub enum StartError {
     /// The target of the scores cannot be reached as configured.
     #[error("remote_write: {0}")]
     RemoteWrite(TlsError),
+    /// The store of the past cannot be reached as configured.
+    #[error("history: {0}")]
+    History(TlsError),
     /// A model on disk cannot be used.
     #[error("cannot load the models: {}", joined(.0))]
     Models(Vec<ReloadError>),
@@ -175,13 +182,16 @@ impl Sidecar {
             own_series,
             metrics: Arc::clone(&metrics),
         };
-        let stepper = tokio::spawn(stepper.run(stopped.clone()));
+        let backfill = backfill_plan(&config, &stepper.table, options.hash_seed)?;
+        // From the first request on.
+        stepper.shards.set_filling(backfill.is_some());
+        let readiness = Readiness::default();
+        let stepper = tokio::spawn(step(stepper, backfill, stopped.clone(), readiness.clone()));
 
         let (reloads, reload_requests) = mpsc::channel(1);
         let reloader = Reloader { sources, directory, models, metrics: Arc::clone(&metrics) };
         tokio::spawn(reloader.run(reload_requests));
 
-        let readiness = Readiness::default();
         let api = Api {
             metrics: Arc::clone(&metrics),
             readiness: readiness.clone(),
@@ -202,8 +212,7 @@ impl Sidecar {
         };
         let serve = server::serve(listener, routes, server::Config::default(), metrics, shutdown);
         let server = tokio::spawn(serve);
-        readiness.set(true);
-        tracing::info!(%address, detectors = names.join(", "), "ready to receive");
+        tracing::info!(%address, detectors = names.join(", "), "listening");
         Ok(Self { address, reloads, readiness, stop, server, stepper, writeback })
     }
 
@@ -241,6 +250,38 @@ impl Sidecar {
         }
         tracing::info!("stopped");
     }
+}
+
+/// What is to be made up for at start, if anything is.
+fn backfill_plan(config: &Config, table: &LeafTable, hash_seed: u64) -> Result<Option<Backfill>, StartError> {
+    let wanted = config.history.as_ref().filter(|history| !history.backfill.is_zero());
+    let plan = |history: &config::History| {
+        Ok(Backfill {
+            reader: Reader::new(history.store.clone(), hash_seed).map_err(StartError::History)?,
+            back_ms: milliseconds(history.backfill),
+            lookback_ms: table.retention_ms(),
+            step_ms: milliseconds(config.step),
+        })
+    };
+    wanted.map(plan).transpose()
+}
+
+/// Fills the windows if there is something to fill them with, then is ready, and evaluates step after step.
+async fn step(
+    mut stepper: Stepper,
+    backfill: Option<Backfill>,
+    mut stop: watch::Receiver<bool>,
+    readiness: Readiness,
+) -> Stepper {
+    if let Some(plan) = backfill {
+        stepper.backfill(&plan, &mut stop).await;
+        stepper.shards.set_filling(false);
+    }
+    if !*stop.borrow() {
+        readiness.set(true);
+        tracing::info!("ready to receive");
+    }
+    stepper.run(stop).await
 }
 
 /// The detectors of a config, compiled.

@@ -15,6 +15,8 @@ mod detectors;
 
 mod features;
 
+mod history;
+
 mod http_client;
 
 mod maintenance;
@@ -37,7 +39,7 @@ mod yaml;
 
 pub use budget::format_rate;
 pub use problem::{Position, Problem, Problems};
-pub use settings::{Config, Detector, Models, Storage, Training};
+pub use settings::{Config, Detector, History, Models, Storage, Training};
 pub use units::{format_duration, format_size, parse_duration};
 
 /// Reads and checks a config.

@@ -74,6 +74,8 @@ pub mod receive;
 
 pub mod writeback;
 
+pub mod history;
+
 pub mod table;
 
 pub mod query;

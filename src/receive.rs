@@ -26,7 +26,6 @@ mod negotiate;
 
 use crate::{
     metadata::MetadataStore,
-    pipeline::names,
     series::TimestampMs,
     shards::{NoPlace, Shards},
     telemetry::{MessageCodeLabels, MessageLabel, Metrics, ReasonLabel, ShardLabel},
@@ -55,8 +54,6 @@ pub struct Config {
     pub body_timeout: Duration,
     /// What `Retry-After` says beside a 503; whole seconds.
     pub retry_after: Duration,
-    /// Metric names of this program's own output.
-    pub own_metrics: Vec<String>,
 }
 
 impl Default for Config {
@@ -68,7 +65,6 @@ impl Default for Config {
             max_pending_bytes: 256 << 20,
             body_timeout: Duration::from_secs(60),
             retry_after: Duration::from_secs(1),
-            own_metrics: names::OWN.map(str::to_owned).to_vec(),
         }
     }
 }
@@ -123,7 +119,7 @@ impl Receiver {
             metrics.metadata_bytes.set(held.bytes() as i64);
         });
         let pending = PendingBytes::new(config.max_pending_bytes, metrics.receive_pending_bytes.clone());
-        let intakes = IntakePool::new(shards.count(), config.own_metrics.clone());
+        let intakes = IntakePool::new(shards.count());
         Self { config, shards, metadata, metrics, pending, intakes }
     }
 
@@ -165,7 +161,7 @@ impl Receiver {
             counts.add(&appended.counts);
             intake.recycle(shard, appended.batch);
         }
-        self.count_appended(&counts);
+        self.metrics.count_appended(&counts);
         let written = Written::new(&counts, intake.own_output());
         self.intakes.put_back(intake);
         Ok(Answer::of(&summary.invalid, &counts, written))
@@ -181,19 +177,6 @@ impl Receiver {
         metrics.own_samples_ignored.inc_by(own.samples + own.histograms);
         for (reason, count, _) in summary.invalid.iter() {
             metrics.series_invalid.get_or_create(&ReasonLabel { reason: reason.as_str() }).inc_by(count);
-        }
-    }
-
-    fn count_appended(&self, counts: &AppendCounts) {
-        let metrics = &self.metrics;
-        metrics.samples_appended.inc_by(counts.appended);
-        metrics.samples_out_of_order.inc_by(counts.out_of_order);
-        metrics.samples_duplicate.inc_by(counts.duplicate);
-        metrics.samples_late.inc_by(counts.late);
-        metrics.stale_markers.inc_by(counts.stale_markers);
-        metrics.series_created.inc_by(counts.series_created);
-        for (reason, count) in counts.refused().into_iter().filter(|(_, count)| *count > 0) {
-            metrics.samples_dropped.get_or_create(&ReasonLabel { reason }).inc_by(count);
         }
     }
 }

@@ -19,7 +19,7 @@ pub use mailbox::Mailbox;
 pub use read::{Finding, Piece, Question, Read, SeriesQuestion};
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, Ordering},
+    atomic::{AtomicBool, AtomicI64, Ordering},
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -101,6 +101,9 @@ pub enum NoPlace {
         /// How far.
         lead_ms: i64,
     },
+    /// The windows are being filled with the past: what comes now would be ahead of it.
+    #[error("the windows are being filled from history")]
+    Filling,
     /// A shard task has ended: the process is shutting down.
     #[error("shard {shard} has ended")]
     Ended {
@@ -131,6 +134,7 @@ const READ_CAPACITY: usize = 16;
 struct Lead {
     awaited: AtomicI64,
     newest: AtomicI64,
+    filling: AtomicBool,
 }
 
 /// A reserved place in the mailbox of one shard; dropped unused, it is free again.
@@ -153,7 +157,11 @@ impl Shards {
             .zip(read_ends)
             .map(|(messages, reads)| Mailbox { messages, reads })
             .collect();
-        let lead = Lead { awaited: AtomicI64::new(i64::MAX), newest: AtomicI64::new(i64::MIN) };
+        let lead = Lead {
+            awaited: AtomicI64::new(i64::MAX),
+            newest: AtomicI64::new(i64::MIN),
+            filling: AtomicBool::new(false),
+        };
         let lead = Arc::new(lead);
         (Self { mailboxes: mailboxes.into(), reads: reads.into(), hash_seed, lead }, receivers)
     }
@@ -165,12 +173,20 @@ impl Shards {
         self.lead.newest.store(newest.0, Ordering::Relaxed);
     }
 
+    /// Says whether the windows are being filled with the past.
+    pub fn set_filling(&self, filling: bool) {
+        self.lead.filling.store(filling, Ordering::Relaxed);
+    }
+
     /// Whether samples as new as `newest` can be taken now. After a pause of the whole stream they can,
     /// however long it was: what counts is that samples *held* are ahead already.
     ///
     /// # Errors
-    /// When evaluation must catch up first.
+    /// When evaluation must catch up first, or the past is not in the windows yet.
     pub fn check_lead(&self, newest: TimestampMs) -> Result<(), NoPlace> {
+        if self.lead.filling.load(Ordering::Relaxed) {
+            return Err(NoPlace::Filling);
+        }
         let awaited = self.lead.awaited.load(Ordering::Relaxed);
         let held_ms = self.lead.newest.load(Ordering::Relaxed).saturating_sub(awaited);
         let lead_ms = newest.0.saturating_sub(awaited);

@@ -3,6 +3,8 @@
 //! Every metric stands in one table ([`Metrics`]), which `docs/metrics.md` repeats; a test compares
 //! the two. Every other shell module may use this one.
 
+mod appended;
+
 mod exposition;
 
 mod labels;

@@ -36,6 +36,7 @@ pub(super) struct Outlet {
     /// For each detector how many series it left out at the last step.
     left_out: BTreeMap<String, usize>,
     last_step: Option<TimestampMs>,
+    held_back_until: Option<TimestampMs>,
 }
 
 /// So many entities that are gone are named in the log at each step; the others are counted.
@@ -63,7 +64,14 @@ impl Outlet {
             shown_versions: BTreeMap::new(),
             left_out: BTreeMap::new(),
             last_step: None,
+            held_back_until: None,
         }
+    }
+
+    /// Scores up to this instant are not written back, and nothing is logged of their incidents: both was done before, or nobody was to
+    /// hear of them.
+    pub(super) fn hold_back_until(&mut self, until: Option<TimestampMs>) {
+        self.held_back_until = until;
     }
 
     /// Hands on the verdicts of step `at`, one element a detector, and the incidents after it. Gives the series that are
@@ -87,13 +95,18 @@ impl Outlet {
             log_left_out(&detector.name, before, step.left_out);
         }
         let series = self.complete(series);
-        self.enqueue(at, series.clone());
+        let is_news = self.held_back_until.is_none_or(|until| at > until);
+        if is_news {
+            self.enqueue(at, series.clone());
+        }
         // The most alarming first; among equals the defined order of detectors and entities stays.
         anomalies.sort_by(|a, b| {
             (b.severity, b.score).partial_cmp(&(a.severity, a.score)).unwrap_or(a.at.cmp(&b.at))
         });
         self.count_incidents(incidents);
-        log_incidents(incidents);
+        if is_news {
+            log_incidents(incidents);
+        }
         let open = incidents.open().cloned().map(Arc::new);
         let incidents = open.chain(incidents.ended().cloned()).collect();
         self.snapshot.store(Arc::new(AnomalySnapshot { at: Some(at), anomalies, incidents }));
@@ -106,6 +119,7 @@ impl Outlet {
         let cause = match cause {
             StepCause::Complete => "complete",
             StepCause::Timeout => "timeout",
+            StepCause::History => "history",
         };
         self.metrics.steps_evaluated.get_or_create(&StepCauseLabel { cause }).inc();
         self.metrics.last_step_timestamp.set(at.seconds());

@@ -44,7 +44,7 @@ struct Judged {
 }
 
 /// A shard task has ended, so no step can be evaluated any more.
-struct ShardEnded;
+pub(super) struct ShardEnded;
 
 // === impl Stepper ===
 
@@ -86,7 +86,7 @@ impl Stepper {
         self.outlet.end(self.evaluator.judges());
     }
 
-    async fn begin(&mut self, next: TimestampMs) -> Result<(), ShardEnded> {
+    pub(super) async fn begin(&mut self, next: TimestampMs) -> Result<(), ShardEnded> {
         self.clock.begin(next);
         for shard in 0..self.shards.count() {
             let mailbox = self.shards.mailbox(shard);
@@ -95,7 +95,7 @@ impl Stepper {
         Ok(())
     }
 
-    async fn evaluate(
+    pub(super) async fn evaluate(
         &mut self,
         at: TimestampMs,
         cause: StepCause,

@@ -2,6 +2,7 @@
 
 use super::{
     detectors::detectors,
+    history::history,
     maintenance::maintenance,
     remote_write::remote_write,
     section::Section,
@@ -27,6 +28,7 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
     let receive = receive(root.section("receive"));
     let storage = storage(root.section("storage"));
     let remote_write = remote_write(&mut root);
+    let history = history(&mut root);
     let models = models(root.section("models"));
     let training = training(root.section("training"));
     let detectors = detectors(&mut root, step);
@@ -39,6 +41,7 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
         receive,
         storage,
         remote_write,
+        history,
         models,
         training: training?,
         detectors,
@@ -80,7 +83,6 @@ fn receive(mut section: Section<'_>) -> receive::Config {
         max_pending_bytes: section.size("max_pending_bytes", default.max_pending_bytes, 1 << 20..=1 << 40),
         body_timeout: section.duration("body_timeout", default.body_timeout, SECOND..=HOUR),
         retry_after: section.duration("retry_after", default.retry_after, SECOND..=HOUR),
-        own_metrics: default.own_metrics,
     };
     section.finish();
     config

@@ -3,6 +3,7 @@
 use crate::{
     calibrate::{Budget, CheckedPersistence, Thresholds},
     features::{FeatureSchema, SeasonSettings},
+    history,
     pipeline::{self, DetectorSettings, InvalidDetector, Maintenance, Rules, SeriesSettings, TrainingPolicy},
     receive,
     score::iforest::CheckedHyperparams,
@@ -23,6 +24,8 @@ pub struct Config {
     pub storage: Storage,
     /// Where scores go; without it they are only served by the API.
     pub remote_write: Option<writeback::Config>,
+    /// Where the past is read from; without it windows fill from the stream alone.
+    pub history: Option<History>,
     /// Where model files live.
     pub models: Models,
     /// How the sidecar trains models from the stream.
@@ -33,6 +36,15 @@ pub struct Config {
     pub maintenance: Vec<Maintenance>,
     /// Labels added to every score series, by name.
     pub external_labels: Vec<(String, String)>,
+}
+
+/// A store of the past, and what is read of it.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// The store.
+    pub store: history::Config,
+    /// How far back the steps begin that are made up for at start; zero: none are.
+    pub backfill: Duration,
 }
 
 /// The windows of raw samples.

@@ -25,6 +25,8 @@ pub enum StepCause {
     Complete,
     /// The wall clock has waited long enough.
     Timeout,
+    /// Its samples were read from a store that had them all.
+    History,
 }
 
 /// What to do next.

@@ -8,21 +8,7 @@ use crate::{
     series::{LabelSet, STALE_NAN, TimestampMs},
 };
 
-/// Names of the series that are written back.
-pub mod names {
-    /// How rare the window is, 0..1.
-    pub const ANOMALY_SCORE: &str = "anomaly_score";
-    /// 0 none, 1 low, 2 medium, 3 high.
-    pub const ANOMALY_SEVERITY: &str = "anomaly_severity";
-    /// The score from which a detector speaks of an anomaly.
-    pub const ANOMALY_THRESHOLD: &str = "anomaly_threshold";
-    /// 1 while nothing is heard of an entity that was scored.
-    pub const ANOMALY_SILENCE: &str = "anomaly_silence";
-    /// All of them: what the receiver knows as our own output when it comes back.
-    pub const OWN: [&str; 4] = [ANOMALY_SCORE, ANOMALY_SEVERITY, ANOMALY_SILENCE, ANOMALY_THRESHOLD];
-    /// The label that names the detector.
-    pub const DETECTOR: &str = "detector";
-}
+pub mod names;
 
 /// The share one feature has in an anomaly.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,11 +3,12 @@
 use super::heard::{self, Heard};
 use crate::{
     metadata::{Hearing, MetadataStore},
-    series::{HistogramSample, Labels, METRIC_NAME, Sample, SampleBatch, TimestampMs, series_hash},
+    pipeline::names,
+    series::{HistogramSample, Sample, SampleBatch, TimestampMs, series_hash},
     shards::{Append, Appended, NoPlace, ShardMessage, Shards},
     wire::{self, Decoder, Limits, MessageType, MetricMetadata, MetricType, Sink, WireError, WriteSummary},
 };
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use tokio::{sync::oneshot, time::Instant};
 
 /// Intakes kept for later requests: about as many as decode at the same time.
@@ -22,7 +23,6 @@ pub(super) struct Intake {
     message: Vec<u8>,
     decoder: Decoder,
     batches: Vec<SampleBatch>,
-    own_metrics: Arc<[String]>,
     own: OwnOutput,
     heard: Heard,
     news: Vec<News>,
@@ -51,7 +51,6 @@ pub(super) struct OwnOutput {
 pub(super) struct IntakePool {
     kept: Mutex<Vec<Intake>>,
     shards: usize,
-    own_metrics: Arc<[String]>,
 }
 
 // === impl Intake ===
@@ -67,8 +66,8 @@ impl Intake {
         metadata: &MetadataStore,
     ) -> Result<WriteSummary, WireError> {
         wire::decompress(body, limits, &mut self.message)?;
-        let Self { batches, own_metrics, own, heard, news, refused_news, .. } = self;
-        let mut sink = Filing { shards, metadata, batches, own_metrics, own, heard, news, refused_news };
+        let Self { batches, own, heard, news, refused_news, .. } = self;
+        let mut sink = Filing { shards, metadata, batches, own, heard, news, refused_news };
         self.decoder.decode(message, &self.message, limits, &mut sink)
     }
 
@@ -132,7 +131,6 @@ struct Filing<'a> {
     shards: &'a Shards,
     metadata: &'a MetadataStore,
     batches: &'a mut [SampleBatch],
-    own_metrics: &'a [String],
     own: &'a mut OwnOutput,
     heard: &'a mut Heard,
     news: &'a mut Vec<News>,
@@ -142,7 +140,7 @@ struct Filing<'a> {
 impl Sink for Filing<'_> {
     #[inline]
     fn series(&mut self, labels: &str, samples: &[Sample], histograms: &[HistogramSample]) {
-        if is_own(labels, self.own_metrics) {
+        if names::is_own(labels) {
             self.own.samples += samples.len() as u64;
             self.own.histograms += histograms.len() as u64;
             return;
@@ -187,17 +185,11 @@ impl News {
     }
 }
 
-/// Whether canonical `labels` name one of our own series.
-fn is_own(labels: &str, own_metrics: &[String]) -> bool {
-    let name = Labels::of_canonical_text(labels).find(|label| label.name >= METRIC_NAME);
-    name.is_some_and(|label| label.name == METRIC_NAME && own_metrics.iter().any(|own| own == label.value))
-}
-
 // === impl IntakePool ===
 
 impl IntakePool {
-    pub(super) fn new(shards: usize, own_metrics: Vec<String>) -> Self {
-        Self { kept: Mutex::default(), shards, own_metrics: own_metrics.into() }
+    pub(super) fn new(shards: usize) -> Self {
+        Self { kept: Mutex::default(), shards }
     }
 
     /// An empty intake.
@@ -207,7 +199,6 @@ impl IntakePool {
             message: Vec::new(),
             decoder: Decoder::default(),
             batches: (0..self.shards).map(|_| SampleBatch::default()).collect(),
-            own_metrics: Arc::clone(&self.own_metrics),
             own: OwnOutput::default(),
             heard: Heard::default(),
             news: Vec::new(),
@@ -225,23 +216,5 @@ impl IntakePool {
         if kept.len() < MAX_KEPT {
             kept.push(intake);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::series::LabelSet;
-
-    #[test]
-    fn own_series_are_told_by_their_metric_name_alone() {
-        let own = ["anomaly_score".to_owned()];
-        let is_own = |pairs: &[(&str, &str)]| {
-            is_own(LabelSet::from_pairs(pairs.iter().copied()).unwrap().canonical_text(), &own)
-        };
-        assert!(is_own(&[(METRIC_NAME, "anomaly_score"), ("A", "x"), ("instance", "a")]));
-        assert!(!is_own(&[(METRIC_NAME, "anomaly_scores")]));
-        assert!(!is_own(&[(METRIC_NAME, "up"), ("job", "anomaly_score")]));
-        assert!(!is_own(&[("job", "anomaly_score")]));
     }
 }

@@ -99,6 +99,15 @@ pub struct Metrics {
     /// Batches that can wait for each shard.
     pub shard_queue_capacity: Gauge,
 
+    /// Samples and native histograms read from the store of the past.
+    pub history_samples: Counter,
+    /// Of what the store sent: left out.
+    pub history_samples_left_out: Counter,
+    /// Times that the windows could not be filled from it.
+    pub backfill_failures: Counter,
+    /// Time that filling the windows took at start.
+    pub backfill_duration: Seconds,
+
     /// Queries that run.
     pub queries_running: Gauge,
     /// Queries that wait for their turn.
@@ -206,10 +215,14 @@ impl Metrics {
             shard_queue_length: t.gauges("shard_queue_length", "shard", "Messages waiting for each shard."),
             shard_queue_capacity: t.gauge("shard_queue_capacity", "Messages that can wait for each shard."),
 
+            history_samples: t.counter("history_samples", "Samples and native histograms read from the store of the past."),
+            history_samples_left_out: t.counter("history_samples_left_out", "Samples and native histograms of the store of the past that break a rule or cannot be read by its API."),
+            backfill_failures: t.counter("backfill_failures", "Times that the windows could not be filled from the store of the past."),
+            backfill_duration: t.gauge("backfill_duration_seconds", "Time that filling the windows from the store of the past took at start."),
             queries_running: t.gauge("queries_running", "Queries of the API that read or evaluate now."),
             queries_waiting: t.gauge("queries_waiting", "Queries of the API that wait for their turn."),
 
-            steps_evaluated: t.counters("steps_evaluated", "cause", "Evaluated steps: all awaited series had come (complete), or the wait ended first (timeout)."),
+            steps_evaluated: t.counters("steps_evaluated", "cause", "Evaluated steps: all awaited series had come (complete), the wait ended first (timeout), or the samples were read from the store of the past (history)."),
             step_evaluation_duration: t.histogram("step_evaluation_duration_seconds", "Time to evaluate one step of all detectors.", short),
             score_latency: t.histogram("score_latency_seconds", "Time from the newest sample of a step to its scores handed to write-back.", long),
             last_step_timestamp: t.gauge("last_step_timestamp_seconds", "Data time of the newest evaluated step."),

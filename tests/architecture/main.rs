@@ -56,7 +56,11 @@ const MODULES: &[Module] = &[
     // Requests to other servers.
     module("client", Shell, &[]),
     // Parses the configuration file into the settings of the modules that it configures.
-    module("config", Shell, &["client", "receive", "shards", "shard", "server", "writeback", "api", "table"]),
+    module(
+        "config",
+        Shell,
+        &["client", "receive", "shards", "shard", "server", "writeback", "history", "api", "table"],
+    ),
     // The mailboxes of the shard tasks, and the tasks.
     module("shards", Shell, &[]),
     module("shard", Shell, &["shards"]),
@@ -64,6 +68,8 @@ const MODULES: &[Module] = &[
     module("metadata", Shell, &[]),
     module("receive", Shell, &["shards", "metadata"]),
     module("writeback", Shell, &["client"]),
+    // The past, from a store that has it.
+    module("history", Shell, &["client"]),
     module("table", Shell, &[]),
     // Queries are put to the shards, and the API offers them.
     module("query", Shell, &["shards"]),
@@ -82,6 +88,7 @@ const MODULES: &[Module] = &[
             "metadata",
             "receive",
             "writeback",
+            "history",
             "table",
             "query",
             "api",
@@ -99,6 +106,7 @@ const MODULES: &[Module] = &[
             "shard",
             "receive",
             "writeback",
+            "history",
             "table",
             "query",
             "api",

@@ -1,7 +1,7 @@
 //! Remote read against a real Prometheus, in both directions: what it was sent is read back, and what we answer it
 //! takes for its own.
 
-mod data;
+pub(crate) mod data;
 
 mod server;
 
@@ -27,10 +27,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-const MINUTE: i64 = 60_000;
+pub(crate) const MINUTE: i64 = 60_000;
 
 /// Late samples are kept, in chunks that overlap the others.
-const CONFIGURATION: &str = "global: {}\nstorage:\n  tsdb:\n    out_of_order_time_window: 1h\n";
+pub(crate) const CONFIGURATION: &str = "global: {}\nstorage:\n  tsdb:\n    out_of_order_time_window: 1h\n";
 
 /// For all series, both forms of an answer hold what was sent, sample by sample and bit by bit: cut to the range, late
 /// samples at their place, each instant once. But for one: a Prometheus up to 3.5 loses the bounds of custom buckets in
@@ -144,7 +144,7 @@ fn prometheus_queries_through_us(form: Form, left_out: &[&str]) {
 // === asking ===
 
 /// Half an hour ago.
-fn start() -> TimestampMs {
+pub(crate) fn start() -> TimestampMs {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
     TimestampMs(now - 30 * MINUTE).align_down(MINUTE)
 }
@@ -199,7 +199,7 @@ fn expected(sent: &BTreeMap<LabelSet, History>, query: &ReadQuery) -> Vec<(Label
     chosen.map(|(labels, history)| (labels.clone(), cut(history))).collect()
 }
 
-fn assert_same(read: &History, expected: &History, what: &str) {
+pub(crate) fn assert_same(read: &History, expected: &History, what: &str) {
     let bits =
         |samples: &[Sample]| samples.iter().map(|s| (s.timestamp.0, s.value.to_bits())).collect::<Vec<_>>();
     assert_eq!(bits(&read.samples), bits(&expected.samples), "{what}");
