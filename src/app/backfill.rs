@@ -5,7 +5,7 @@
 //! refused with 503, which they repeat. Where a store cannot be read the sidecar goes on with the stream alone, and says how long it warms up.
 //!
 //! Scores of steps that lie before the newest of ours that the store has are not written again: after a restart there is neither a hole nor
-//! a second opinion. Where the store has none of ours, none of the past are written.
+//! a second opinion. Where the store has none of ours, none of before the start are written.
 
 use super::stepper::{ShardEnded, Stepper};
 use crate::{
@@ -127,7 +127,6 @@ impl Stepper {
             // Whoever waits for the next step finds out, too.
             Err(Ended::Shards | Ended::Stopped) => {}
         }
-        self.outlet.hold_back_until(None);
     }
 
     async fn fill(
@@ -142,7 +141,7 @@ impl Stepper {
             last = plan.last_score(self, first, now()) => last.map_err(Ended::History)?,
             _ = stop.changed() => return Err(Ended::Stopped),
         };
-        self.outlet.hold_back_until(Some(last_score.unwrap_or_else(now)));
+        self.outlet.hold_back_until(last_score.unwrap_or_else(now));
         let mut from = begin;
         for _ in 0..MAX_ROUNDS {
             let until = now();

@@ -70,8 +70,8 @@ impl Outlet {
 
     /// Scores up to this instant are not written back, and nothing is logged of their incidents: both was done before, or nobody was to
     /// hear of them.
-    pub(super) fn hold_back_until(&mut self, until: Option<TimestampMs>) {
-        self.held_back_until = until;
+    pub(super) fn hold_back_until(&mut self, until: TimestampMs) {
+        self.held_back_until = Some(until);
     }
 
     /// Hands on the verdicts of step `at`, one element a detector, and the incidents after it. Gives the series that are

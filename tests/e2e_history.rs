@@ -1,0 +1,115 @@
+//! The past between real peers: a Prometheus that has a quarter of an hour of a fleet before the sidecar ever ran. The sidecar starts with full
+//! windows and a model; killed, it makes up for what it missed: no step without a score, none scored twice.
+
+#[cfg(test)]
+#[path = "e2e_history/fleet.rs"]
+mod fleet;
+
+#[cfg(test)]
+#[path = "support/support.rs"]
+mod support;
+
+use emberwatch::series::TimestampMs;
+use fleet::{Fleet, INSTANCES, now, start_sidecar};
+use std::{collections::BTreeMap, fs, time::Duration};
+use support::{
+    http, metrics, peers,
+    process::{free_address, wait_for},
+    prometheus::{self, query, query_at},
+};
+
+/// How long anything may take; the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How far back the fleet began.
+const PAST_SECONDS: i64 = 900;
+
+#[test]
+fn a_sidecar_starts_with_full_windows_and_makes_up_for_what_it_missed() {
+    let Some(binary) = peers::find("prometheus") else { return };
+    let sidecar_address = free_address();
+    let configuration = format!(
+        "global: {{}}\nremote_write:\n  - url: http://{sidecar_address}/api/v1/write\n    queue_config: {{batch_send_deadline: 200ms}}\n"
+    );
+    let flags = ["--web.enable-remote-write-receiver"];
+    let (prometheus, _prometheus) = prometheus::start_with(&binary, &configuration, &flags);
+    let fleet = Fleet::begin(prometheus, now().plus_ms(-PAST_SECONDS * 1000));
+    let models = tempfile::tempdir().unwrap();
+
+    let started_at = now();
+    let sidecar = start_sidecar(sidecar_address, prometheus, models.path());
+    let scraped = metrics::scrape(sidecar_address);
+    assert!(scraped.sum("emberwatch_history_samples_total") >= (600 * INSTANCES) as f64);
+    assert_eq!(scraped.sum("emberwatch_history_samples_left_out_total"), 0.0);
+    assert_eq!(scraped.sum("emberwatch_entities_warming_up"), 0.0, "windows are full");
+    assert_eq!(scraped.sum("emberwatch_model_info"), 1.0, "there is a model");
+    assert!(fs::read_dir(models.path().join("fleet")).unwrap().count() > 1, "and it was saved");
+
+    // What the windows hold is what Prometheus has.
+    let at = now().plus_ms(-5_000);
+    let asked = "sum by (instance) (sum_over_time(made_load[20s]))";
+    let of_prometheus = prometheus::query_at(prometheus, asked, at);
+    assert_eq!(of_prometheus.len(), INSTANCES);
+    assert_eq!(query_at(sidecar_address, asked, at), of_prometheus);
+
+    wait_for("scores of the stream", PATIENCE, || newest_score(prometheus, None));
+    // Of the past, that nobody asked for, nothing was written.
+    assert!(oldest_score(prometheus) > started_at);
+
+    let killed_at = now();
+    drop(sidecar);
+    wait_for("some steps are missed", PATIENCE, || (now().since_ms(killed_at) > 8_000).then_some(()));
+    let _sidecar = start_sidecar(sidecar_address, prometheus, models.path());
+    let back_at = now();
+    wait_for("scores of after the restart", PATIENCE, || {
+        newest_score(prometheus, Some(back_at.plus_ms(3_000)))
+    });
+    drop(fleet);
+    assert_no_holes(&scores(prometheus), killed_at);
+    let conflicts = metrics::scrape(sidecar_address).sum("emberwatch_remote_write_samples_failed_total");
+    assert_eq!(conflicts, 0.0, "no score was written twice");
+}
+
+/// The times of the scores of each instance.
+fn scores(prometheus: std::net::SocketAddr) -> BTreeMap<String, Vec<i64>> {
+    let mut scores = BTreeMap::new();
+    for element in query(prometheus, r#"anomaly_score{detector="fleet"}[15m]"#) {
+        let instance = element["metric"]["instance"].as_str().unwrap().to_owned();
+        let values = element["values"].as_array().unwrap();
+        let times = values.iter().map(|pair| (pair[0].as_f64().unwrap() * 1000.0).round() as i64);
+        scores.insert(instance, times.collect());
+    }
+    scores
+}
+
+/// The newest score of all, if every instance has one, and it is not older than `from`.
+fn newest_score(prometheus: std::net::SocketAddr, from: Option<TimestampMs>) -> Option<i64> {
+    let scores = scores(prometheus);
+    let newest = scores.values().filter_map(|times| times.last()).min().copied()?;
+    (scores.len() == INSTANCES && from.is_none_or(|from| newest >= from.0)).then_some(newest)
+}
+
+fn oldest_score(prometheus: std::net::SocketAddr) -> TimestampMs {
+    TimestampMs(scores(prometheus).values().filter_map(|times| times.first()).min().copied().unwrap())
+}
+
+fn assert_no_holes(scores: &BTreeMap<String, Vec<i64>>, killed_at: TimestampMs) {
+    assert_eq!(scores.len(), INSTANCES);
+    for (instance, times) in scores {
+        assert!(times.first().is_some_and(|first| *first < killed_at.0), "{instance}");
+        for pair in times.windows(2) {
+            assert_eq!(pair[1] - pair[0], 1000, "{instance}: a step without a score after {}", pair[0]);
+        }
+    }
+}
+
+/// Without a store that answers the sidecar goes on, and says so.
+#[test]
+fn a_store_that_is_not_there_holds_up_nobody() {
+    let sidecar_address = free_address();
+    let models = tempfile::tempdir().unwrap();
+    let sidecar = start_sidecar(sidecar_address, free_address(), models.path());
+    assert_eq!(metrics::scrape(sidecar_address).sum("emberwatch_backfill_failures_total"), 1.0);
+    assert!(sidecar.log().contains("history cannot be read"), "{}", sidecar.log());
+    assert_eq!(http::get(sidecar_address, "/-/healthy").unwrap().status, 200);
+}
