@@ -8,6 +8,8 @@ pub mod demo;
 
 pub mod evaluate;
 
+pub mod extract;
+
 mod forest_args;
 
 pub mod inspect;
@@ -15,6 +17,8 @@ pub mod inspect;
 pub mod model;
 
 mod number;
+
+mod past;
 
 pub mod run;
 
@@ -64,6 +68,7 @@ pub struct Cli {
 enum Command {
     Run(run::RunArgs),
     Demo(demo::DemoArgs),
+    Extract(extract::ExtractArgs),
     Inspect(inspect::InspectArgs),
     Train(train::TrainArgs),
     Score(score::ScoreArgs),
@@ -83,6 +88,7 @@ impl Cli {
             None => run::run(&self.run),
             Some(Command::Run(args)) => run::run(&args),
             Some(Command::Demo(args)) => demo::run(&args),
+            Some(Command::Extract(args)) => extract::run(&args),
             Some(Command::Inspect(args)) => inspect::run(&args),
             Some(Command::Train(args)) => train::run(&args),
             Some(Command::Score(args)) => score::run(&args),

@@ -21,6 +21,8 @@ mod detector;
 
 mod evaluator;
 
+mod extraction;
+
 mod gaps;
 
 mod incident;
@@ -57,6 +59,7 @@ pub use backtest::{Backtest, Judged};
 pub use clock::{ClockConfig, StepCause, StepClock, Tick, merge_progress};
 pub use detector::{CompiledFeature, Detector, DetectorSettings, InvalidDetector, Sight, compile_feature};
 pub use evaluator::Evaluator;
+pub use extraction::{Extraction, Vectors};
 pub use incident::{Incident, IncidentChanges, IncidentId, Incidents, KEPT_INCIDENTS};
 pub use judge::Judge;
 pub use leaves::{LeafMemory, LeafPlaces, LeafTable, SlicedEvaluation};

@@ -16,7 +16,7 @@ use crate::{
 };
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{oneshot, watch},
     time::Instant,
 };
 
@@ -147,7 +147,7 @@ impl Stepper {
             let until = now();
             let settled = until.plus_ms(-SETTLING_MS);
             let slices = Slices::new(plan.reader.clone(), self.table.selectors().into(), from..=until);
-            let mut slices = read_ahead(slices);
+            let mut slices = slices.read_ahead();
             loop {
                 let slice = tokio::select! {
                     slice = slices.recv() => slice,
@@ -254,21 +254,6 @@ impl Status {
             "filling the windows from history"
         );
     }
-}
-
-/// Reads a slice ahead of the one that is worked on.
-fn read_ahead(mut slices: Slices) -> mpsc::Receiver<Result<Slice, HistoryError>> {
-    let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(async move {
-        while let Some(slice) = slices.next().await.transpose() {
-            let failed = slice.is_err();
-            // Nobody waits for it any more when the process stops.
-            if sender.send(slice).await.is_err() || failed {
-                return;
-            }
-        }
-    });
-    receiver
 }
 
 /// The wall clock.

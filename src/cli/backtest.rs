@@ -2,9 +2,10 @@
 
 use super::{
     evaluate::{RulesArgs, ScoreColumns, against_labels},
-    progress, read_config, read_model,
+    past::chosen,
+    read_config, read_model,
     scoring::{self, Scoring},
-    train::fit_table,
+    train::{fit_table, of_config},
     write_scores,
 };
 use crate::{
@@ -12,10 +13,10 @@ use crate::{
     config::{Config, Detector},
     model::Model,
     pipeline::{Backtest, DetectorSettings},
-    table::{self, Columns, Table},
-    train::{ReservoirSettings, TrainSettings, fit},
+    table::Table,
+    train::fit,
 };
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use std::{
     io::{Write as _, stdout},
     path::PathBuf,
@@ -74,7 +75,7 @@ pub struct BacktestArgs {
 /// When a file cannot be read or written, or the files do not belong to the detector.
 pub fn run(args: &BacktestArgs) -> anyhow::Result<ExitCode> {
     let config = read_config(Some(&args.config))?;
-    let detector = chosen(args, &config)?;
+    let detector = chosen(&args.config, args.detector.as_deref(), &config)?;
     if detector.series.is_some() {
         bail!(
             "detector {:?} judges single series of the stream; a table has columns for features: backtest a detector with \
@@ -83,7 +84,7 @@ pub fn run(args: &BacktestArgs) -> anyhow::Result<ExitCode> {
         );
     }
     let (settings, model) = prepared(args, &config, detector)?;
-    let table = read(detector, &args.csv)?;
+    let table = of_config::read(detector, &args.csv)?;
     if args.labels.is_some() && table.entities().len() > 1 {
         bail!("--labels are those of one entity; the rows have {} entities", table.entities().len());
     }
@@ -98,19 +99,6 @@ pub fn run(args: &BacktestArgs) -> anyhow::Result<ExitCode> {
         against_labels(columns(args, &table, scoring), labels, &args.rules, step_ms(detector), &mut out)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn chosen<'a>(args: &BacktestArgs, config: &'a Config) -> anyhow::Result<&'a Detector> {
-    let names: Vec<&str> = config.detectors.iter().map(|detector| detector.schema.detector()).collect();
-    let file = args.config.display();
-    match (&args.detector, &*config.detectors) {
-        (None, [only]) => Ok(only),
-        (None, _) => bail!("{file} has the detectors {}; choose one with --detector", names.join(", ")),
-        (Some(name), detectors) => detectors
-            .iter()
-            .find(|detector| detector.schema.detector() == name)
-            .with_context(|| format!("{file} has no detector {name:?}; it has {}", names.join(", "))),
-    }
 }
 
 /// The detector as the sidecar has it, and the model it begins with.
@@ -134,33 +122,12 @@ fn prepared(
 }
 
 fn trained(args: &BacktestArgs, config: &Config, detector: &Detector) -> anyhow::Result<Model> {
-    let table = read(detector, &args.train_csv)?;
-    let training = &config.training;
-    let hyperparams = training.hyperparams.get();
-    let reservoir = ReservoirSettings {
-        max_rows: training.max_rows,
-        seed: hyperparams.seed,
-        ..ReservoirSettings::default()
-    };
-    let settings = TrainSettings {
-        hyperparams,
-        contamination: training.contamination,
-        thresholds: detector.thresholds,
-        forget_after: detector.forget_after,
-        version: "train-csv".to_owned(),
-        // Nothing depends on it, and the model is not kept.
-        created_at: table.rows().last().map(|row| row.at).unwrap_or_default(),
-    };
+    let table = of_config::read(detector, &args.train_csv)?;
+    // Nothing depends on when it was made, and the model is not kept.
+    let created_at = table.rows().last().map(|row| row.at).unwrap_or_default();
+    let settings = of_config::settings(config, detector, "train-csv".to_owned(), created_at);
+    let reservoir = of_config::reservoir(config);
     Ok(fit_table(&table, detector.schema.clone(), reservoir, &settings, fit)?.model.as_from_its_file())
-}
-
-fn read(detector: &Detector, files: &[PathBuf]) -> anyhow::Result<Table> {
-    let schema = &detector.schema;
-    let names: Vec<String> = schema.features().iter().map(|feature| feature.name.clone()).collect();
-    let label = schema.by().first().map_or("instance", String::as_str);
-    let wanted =
-        || format!("detector {:?} wants a column for each feature: {}", schema.detector(), names.join(", "));
-    table::read(files, Columns::Only(&names), label, &progress(files)).with_context(wanted)
 }
 
 fn report(

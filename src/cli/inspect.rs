@@ -29,15 +29,15 @@ const MAX_NAMED: usize = 10;
 pub struct InspectArgs {
     /// The tables, one after the other
     #[arg(required = true, value_name = "FILE.csv")]
-    csv: Vec<PathBuf>,
+    pub(super) csv: Vec<PathBuf>,
 
     /// Write all figures to this file, as JSON
     #[arg(long, value_name = "FILE.json")]
-    json: Option<PathBuf>,
+    pub(super) json: Option<PathBuf>,
 
     /// Write a page with plots to this file
     #[arg(long, value_name = "FILE.html")]
-    html: Option<PathBuf>,
+    pub(super) html: Option<PathBuf>,
 }
 
 /// Reads the files, prints what was found, and writes what was asked for.

@@ -1,7 +1,10 @@
-//! `emberwatch train`: a model from CSV files.
+//! `emberwatch train`: a model from CSV files, or from the past of a detector's series.
+
+pub(super) mod of_config;
 
 use super::{
-    DEFAULT_ENTITY_LABEL, created_at, forest_args::ForestArgs, instant, parse_step_ms, progress, write_file,
+    DEFAULT_ENTITY_LABEL, created_at, forest_args::ForestArgs, instant, parse_step_ms, past::PastArgs,
+    progress, write_file,
 };
 use crate::{
     calibrate::{Memory, Thresholds},
@@ -17,23 +20,39 @@ use std::{
     process::ExitCode,
 };
 
+/// Name of the detector where no config names one.
+const DEFAULT_DETECTOR: &str = "csv";
+
 /// Default length of the window where no number of steps is given.
 const WINDOW_MS: i64 = 30 * 60_000;
 
 /// However long a step is, a window has at least this many.
 const MIN_WINDOW_STEPS: usize = 6;
 
-/// Train a model on wide CSV files.
+/// Train a model on wide CSV files, or for a detector of a config on the past of its series.
+///
+/// With --config the model is that of a detector: its features, step, window and calendar, and the config's training settings. Its rows come from
+/// the store under `history:`, as `extract` writes them, or from --csv where they were extracted already. Without --out it
+/// is put in use: the sidecar takes it with the next reload (SIGHUP).
 #[derive(Debug, clap::Args)]
 pub struct TrainArgs {
     /// CSV files (.csv or .csv.gz) with a column "timestamp", an optional column "entity", and one column
     /// for each feature; an empty cell is a missing value
-    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    #[arg(long, required_unless_present = "config", num_args = 1.., value_name = "FILE")]
     csv: Vec<PathBuf>,
 
-    /// Where the model is written
+    /// The config file, to train for one of its detectors
     #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    #[arg(conflicts_with_all = ["step", "window_steps", "plain", "entity_label", "utc_offset", "time_zone", "contamination", "max_rows"])]
+    #[arg(conflicts_with_all = ["trees", "subsample", "seed", "split", "split_features", "split_candidates", "scoring"])]
+    config: Option<PathBuf>,
+
+    #[command(flatten)]
+    past: PastArgs,
+
+    /// Where the model is written [with --config: the folder under `models:`, as the version in use]
+    #[arg(long, required_unless_present = "config", value_name = "FILE")]
+    out: Option<PathBuf>,
 
     /// Distance of two rows, e.g. 60s, 5m, 1h [default: the median spacing of the rows]
     #[arg(long, value_name = "DURATION", value_parser = parse_step_ms)]
@@ -48,9 +67,9 @@ pub struct TrainArgs {
     #[arg(long, conflicts_with = "window_steps")]
     plain: bool,
 
-    /// Name of the detector in the model
-    #[arg(long, default_value = "csv")]
-    detector: String,
+    /// Name of the detector in the model [default: csv]; with --config, which of its detectors [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    detector: Option<String>,
 
     /// Label that the values of the column "entity" belong to
     #[arg(long, default_value = DEFAULT_ENTITY_LABEL, value_name = "LABEL")]
@@ -89,48 +108,63 @@ pub struct TrainArgs {
 /// # Errors
 /// When a file cannot be read or written, or there is too little to train on.
 pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
+    let (fitted, max_rows) = match &args.config {
+        Some(file) => return of_config::run(args, file),
+        None => (of_files(args)?, args.max_rows),
+    };
+    let out = args.out.as_ref().context("--out is missing")?;
+    let bytes = fitted.model.encode()?;
+    write_file(out, &bytes)?;
+    fitted.report(max_rows, &format!("written to {} ({} bytes)", out.display(), bytes.len()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn of_files(args: &TrainArgs) -> anyhow::Result<Fitted> {
     let settings = settings(args)?;
     let table = table::read(&args.csv, Columns::All, &args.entity_label, &progress(&args.csv))?;
     let schema = schema(args, &table)?;
     let reservoir =
         ReservoirSettings { max_rows: args.max_rows, seed: args.forest.seed, ..ReservoirSettings::default() };
     let fit = if args.plain { fit_plain } else { fit };
-    let Fitted { model, warm_rows, kept_rows } = fit_table(&table, schema, reservoir, &settings, fit)?;
-    let bytes = model.encode()?;
-    write_file(&args.out, &bytes)?;
-
-    let (training, schema) = (model.training(), model.schema());
-    writeln!(
-        stdout(),
-        "trained on {} rows of {} entities, {} to {}\n\
-         features: {}, step {} s, window {} steps\n\
-         dropped: {} rows in warm-up, {} rows not sampled (at most {} are, or {} of each entity)\n\
-         model {} written to {} ({} bytes)",
-        training.rows,
-        training.entities,
-        instant(training.first),
-        instant(training.last),
-        schema.features().len(),
-        schema.step_ms() as f64 / 1000.0,
-        schema.window_steps(),
-        table.rows().len() - warm_rows,
-        warm_rows - kept_rows,
-        args.max_rows,
-        ReservoirSettings::default().min_entity_rows,
-        model.version(),
-        args.out.display(),
-        bytes.len(),
-    )?;
-    Ok(ExitCode::SUCCESS)
+    fit_table(&table, schema, reservoir, &settings, fit)
 }
 
 /// A model, and how many rows of the table it came from.
 pub(super) struct Fitted {
     pub(super) model: Model,
+    /// Rows that there were.
+    all_rows: usize,
     /// Steps of entities with at least half of their window filled.
     warm_rows: usize,
     /// How many of them were sampled.
     kept_rows: usize,
+}
+
+// === impl Fitted ===
+
+impl Fitted {
+    /// Says what was done; `put` says where the model is.
+    fn report(&self, max_rows: usize, put: &str) -> std::io::Result<()> {
+        let (training, schema) = (self.model.training(), self.model.schema());
+        writeln!(
+            stdout(),
+            "trained on {} rows of {} entities, {} to {}\n\
+             features: {}, step {} s, window {} steps\n\
+             dropped: {} rows in warm-up, {} rows not sampled (at most {max_rows} are, or {} of each entity)\n\
+             model {} {put}",
+            training.rows,
+            training.entities,
+            instant(training.first),
+            instant(training.last),
+            schema.features().len(),
+            schema.step_ms() as f64 / 1000.0,
+            schema.window_steps(),
+            self.all_rows - self.warm_rows,
+            self.warm_rows - self.kept_rows,
+            ReservoirSettings::default().min_entity_rows,
+            self.model.version(),
+        )
+    }
 }
 
 /// How a model is fitted: [`fit()`] or [`fit_plain()`].
@@ -147,7 +181,7 @@ pub(super) fn fit_table(
     let (mut reservoir, mut warm_rows) = (Reservoir::new(reservoir), 0);
     table::replay(table, &schema, |inputs: &Inputs, _| warm_rows += reservoir.offer(inputs, |_| true))?;
     let model = fit(schema, &reservoir.rows(), settings)?;
-    Ok(Fitted { model, warm_rows, kept_rows: reservoir.len() })
+    Ok(Fitted { model, all_rows: table.rows().len(), warm_rows, kept_rows: reservoir.len() })
 }
 
 fn schema(args: &TrainArgs, table: &Table) -> anyhow::Result<FeatureSchema> {
@@ -162,7 +196,7 @@ fn schema(args: &TrainArgs, table: &Table) -> anyhow::Result<FeatureSchema> {
     };
     let column = |name: &String| FeatureColumn { name: name.clone(), expression: String::new() };
     Ok(FeatureSchema::new(SchemaSettings {
-        detector: args.detector.clone(),
+        detector: args.detector.clone().unwrap_or_else(|| DEFAULT_DETECTOR.to_owned()),
         by: vec![args.entity_label.clone()],
         step_ms,
         window_steps: args.window_steps.unwrap_or_else(default_steps),

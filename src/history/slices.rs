@@ -6,6 +6,7 @@ use super::{
 };
 use crate::series::{LabelMatcher, SampleBatch, TimestampMs};
 use std::{ops::RangeInclusive, sync::Arc};
+use tokio::sync::mpsc;
 
 /// The first slice: short, for nobody knows yet how much there is.
 const FIRST_MS: i64 = 2 * 60_000;
@@ -79,6 +80,24 @@ impl Slices {
             }
         }
         Ok(None)
+    }
+}
+
+impl Slices {
+    /// The same by a task of its own, which reads a slice ahead of the one that is worked on. It ends after the last slice, after an
+    /// error, and when nobody receives.
+    #[must_use]
+    pub fn read_ahead(mut self) -> mpsc::Receiver<Result<Slice, HistoryError>> {
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::spawn(async move {
+            while let Some(slice) = self.next().await.transpose() {
+                let failed = slice.is_err();
+                if sender.send(slice).await.is_err() || failed {
+                    return;
+                }
+            }
+        });
+        receiver
     }
 }
 

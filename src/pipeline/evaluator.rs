@@ -9,6 +9,7 @@ use super::{
     verdict::DetectorStep,
 };
 use crate::{
+    features::FeatureMatrix,
     model::Model,
     promql::{LeafMatrix, MergeMemory},
     series::TimestampMs,
@@ -70,6 +71,19 @@ impl Evaluator {
         let names = self.judges.iter().map(|(judge, _)| judge.name());
         self.incidents.take(at, names.zip(&mut steps));
         steps
+    }
+
+    /// The vectors that every detector would judge at step `at`, in their order, with what failed of each.
+    pub(super) fn vectors(
+        &mut self,
+        leaves: &[LeafMatrix],
+        at: TimestampMs,
+    ) -> impl Iterator<Item = (FeatureMatrix, Vec<(String, String)>)> {
+        self.judges.iter_mut().map(move |(judge, places)| {
+            let mut failed = Vec::new();
+            let (matrix, _) = judge.vectors(leaves, places, at, &mut failed);
+            (matrix, failed)
+        })
     }
 
     /// The incidents after the last step.

@@ -70,6 +70,36 @@ impl Judge {
         self.vectors.silent_entities()
     }
 
+    /// The vectors of step `at`, and how many series were left out of them; features that failed are said in `failed`, with the
+    /// reason.
+    pub(super) fn vectors(
+        &mut self,
+        leaves: &[LeafMatrix],
+        places: &[LeafPlaces],
+        at: TimestampMs,
+        failed: &mut Vec<(String, String)>,
+    ) -> (FeatureMatrix, usize) {
+        let mut answers = places.iter().map(|places| answers(leaves, places));
+        match &mut self.source {
+            Source::Series(series) => {
+                let step = series.step(&answers.next().unwrap_or_default(), at);
+                step.gave_way.iter().for_each(|entity| self.vectors.forget(entity));
+                (step.matrix, step.left_out)
+            }
+            Source::Features(features) => {
+                (joined(features, self.vectors.settings().schema.by(), answers, at, failed), 0)
+            }
+        }
+    }
+
+    /// How many of the places of its leaves are those of its vectors; behind them stand those that tell of starts.
+    fn vector_places(&self) -> usize {
+        match &self.source {
+            Source::Series(_) => 1,
+            Source::Features(features) => features.len(),
+        }
+    }
+
     /// Judges every entity that has a feature at step `at`.
     pub fn step(
         &mut self,
@@ -79,22 +109,12 @@ impl Judge {
         model: Option<&Model>,
     ) -> DetectorStep {
         let mut failed_features = Vec::new();
-        let answer_of = |places: &LeafPlaces| places.iter().map(|place| &leaves[*place]).collect::<Vec<_>>();
-        let mut answers = places.iter().map(answer_of);
-        let (matrix, left_out) = match &mut self.source {
-            Source::Series(series) => {
-                let step = series.step(&answers.next().unwrap_or_default(), at);
-                step.gave_way.iter().for_each(|entity| self.vectors.forget(entity));
-                (step.matrix, step.left_out)
-            }
-            Source::Features(features) => {
-                let by = self.vectors.settings().schema.by();
-                (joined(features, by, answers.by_ref(), at, &mut failed_features), 0)
-            }
-        };
+        let (matrix, left_out) = self.vectors(leaves, places, at, &mut failed_features);
+        let starts_at = self.vector_places();
         if let Some(starts) = &mut self.starts {
             let by = self.vectors.settings().schema.by();
-            let read = starts.read(&answers.next().unwrap_or_default(), by);
+            let answers = places.get(starts_at).map(|places| answers(leaves, places)).unwrap_or_default();
+            let read = starts.read(&answers, by);
             self.vectors.take_starts(at, read);
         }
         let step = match self.vectors.take(matrix) {
@@ -112,6 +132,11 @@ impl Judge {
     pub fn training_due(&mut self, at: TimestampMs, live: Option<&Model>) -> Option<TrainingJob> {
         self.vectors.training_due(at, live)
     }
+}
+
+/// What was answered to the leaves at `places`.
+fn answers<'a>(leaves: &'a [LeafMatrix], places: &LeafPlaces) -> Vec<&'a LeafMatrix> {
+    places.iter().map(|place| &leaves[*place]).collect()
 }
 
 /// Evaluates expressions and joins their results by the labels `by`; those that fail are said in `failed`, with the

@@ -107,6 +107,7 @@ const MODULES: &[Module] = &[
             "receive",
             "writeback",
             "history",
+            "history",
             "table",
             "query",
             "api",

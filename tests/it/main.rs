@@ -14,6 +14,9 @@ mod backtest;
 mod evaluate_command;
 
 #[cfg(test)]
+mod extract;
+
+#[cfg(test)]
 mod history;
 
 #[cfg(test)]
