@@ -24,11 +24,11 @@ mod stepper;
 use crate::{
     api::{self, AnomalySnapshot, Api, Readiness, ReloadRequest},
     client::TlsError,
-    config::{self, Config},
+    config::{self, Config, format_duration},
     history::Reader,
     lifecycle::{LiveModels, ModelDirectory, ModelSource, ReloadError, reload},
     metadata::MetadataStore,
-    pipeline::{ClockConfig, Detector, Evaluator, InvalidDetector, LeafTable, StepClock},
+    pipeline::{ClockConfig, Detector, Evaluator, InvalidDetector, StepClock},
     query::{self, Engine},
     receive::{self, Receiver},
     server::{self, ListenAddress},
@@ -38,7 +38,7 @@ use crate::{
     writeback,
 };
 use arc_swap::ArcSwap;
-use backfill::Backfill;
+use backfill::Past;
 use board::ProgressBoard;
 use outlet::{DetectorTag, Outlet};
 use own_series::OwnSeries;
@@ -170,6 +170,10 @@ impl Sidecar {
             step_ms: milliseconds(config.step),
             settle_timeout: config.settle_timeout,
         });
+        let past = past(&config, table.retention_ms(), options.hash_seed)?;
+        if !past.as_ref().is_some_and(Past::fills_at_start) {
+            say_warm_up(&config);
+        }
         let stepper = Stepper {
             clock,
             table: Arc::new(table),
@@ -181,12 +185,12 @@ impl Sidecar {
             outlet,
             own_series,
             metrics: Arc::clone(&metrics),
+            past,
         };
-        let backfill = backfill_plan(&config, &stepper.table, options.hash_seed)?;
-        // From the first request on.
-        stepper.shards.set_filling(backfill.is_some());
         let readiness = Readiness::default();
-        let stepper = tokio::spawn(step(stepper, backfill, stopped.clone(), readiness.clone()));
+        // From the first request on.
+        stepper.shards.set_filling(stepper.past.as_ref().is_some_and(Past::fills_at_start));
+        let stepper = tokio::spawn(step(stepper, stopped.clone(), readiness.clone()));
 
         let (reloads, reload_requests) = mpsc::channel(1);
         let reloader = Reloader { sources, directory, models, metrics: Arc::clone(&metrics) };
@@ -252,31 +256,40 @@ impl Sidecar {
     }
 }
 
-/// What is to be made up for at start, if anything is.
-fn backfill_plan(config: &Config, table: &LeafTable, hash_seed: u64) -> Result<Option<Backfill>, StartError> {
-    let wanted = config.history.as_ref().filter(|history| !history.backfill.is_zero());
-    let plan = |history: &config::History| {
-        Ok(Backfill {
+/// The store of the past, if the config names one.
+fn past(config: &Config, lookback_ms: i64, hash_seed: u64) -> Result<Option<Past>, StartError> {
+    let past = |history: &config::History| {
+        Ok(Past {
             reader: Reader::new(history.store.clone(), hash_seed).map_err(StartError::History)?,
             back_ms: milliseconds(history.backfill),
-            lookback_ms: table.retention_ms(),
+            lookback_ms,
             step_ms: milliseconds(config.step),
+            tried_until: None,
         })
     };
-    wanted.map(plan).transpose()
+    config.history.as_ref().map(past).transpose()
+}
+
+/// Says how long it takes until entities are judged, where only the stream fills the windows.
+fn say_warm_up(config: &Config) {
+    for detector in &config.detectors {
+        let name = detector.schema.detector();
+        // An entity is judged once half of its window is filled.
+        let window = format_duration(Duration::from_millis(detector.schema.window_ms().unsigned_abs() / 2));
+        let model = detector.model.is_none().then(|| format_duration(config.training.warm_up));
+        tracing::info!(
+            detector = name,
+            windows_warm_after = window,
+            first_model_after = model,
+            "the windows fill from the stream alone; with `history:` they would be full at once"
+        );
+    }
 }
 
 /// Fills the windows if there is something to fill them with, then is ready, and evaluates step after step.
-async fn step(
-    mut stepper: Stepper,
-    backfill: Option<Backfill>,
-    mut stop: watch::Receiver<bool>,
-    readiness: Readiness,
-) -> Stepper {
-    if let Some(plan) = backfill {
-        stepper.backfill(&plan, &mut stop).await;
-        stepper.shards.set_filling(false);
-    }
+async fn step(mut stepper: Stepper, mut stop: watch::Receiver<bool>, readiness: Readiness) -> Stepper {
+    stepper.backfill(&mut stop).await;
+    stepper.shards.set_filling(false);
     if !*stop.borrow() {
         readiness.set(true);
         tracing::info!("ready to receive");

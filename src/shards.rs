@@ -40,6 +40,13 @@ pub enum ShardMessage {
     },
     /// Look at some series for a query.
     Read(Read),
+    /// Say when the earliest sample after an instant is.
+    NextAfter {
+        /// The instant.
+        at: TimestampMs,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Option<TimestampMs>>,
+    },
 }
 
 /// A batch for the windows of one shard.

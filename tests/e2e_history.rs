@@ -37,7 +37,7 @@ fn a_sidecar_starts_with_full_windows_and_makes_up_for_what_it_missed() {
     let models = tempfile::tempdir().unwrap();
 
     let started_at = now();
-    let sidecar = start_sidecar(sidecar_address, prometheus, models.path());
+    let sidecar = start_sidecar(sidecar_address, prometheus, models.path(), "10m");
     let scraped = metrics::scrape(sidecar_address);
     assert!(scraped.sum("emberwatch_history_samples_total") >= (600 * INSTANCES) as f64);
     assert_eq!(scraped.sum("emberwatch_history_samples_left_out_total"), 0.0);
@@ -59,7 +59,7 @@ fn a_sidecar_starts_with_full_windows_and_makes_up_for_what_it_missed() {
     let killed_at = now();
     drop(sidecar);
     wait_for("some steps are missed", PATIENCE, || (now().since_ms(killed_at) > 8_000).then_some(()));
-    let _sidecar = start_sidecar(sidecar_address, prometheus, models.path());
+    let _sidecar = start_sidecar(sidecar_address, prometheus, models.path(), "10m");
     let back_at = now();
     wait_for("scores of after the restart", PATIENCE, || {
         newest_score(prometheus, Some(back_at.plus_ms(3_000)))
@@ -103,12 +103,43 @@ fn assert_no_holes(scores: &BTreeMap<String, Vec<i64>>, killed_at: TimestampMs) 
     }
 }
 
+/// A sender that leaves out five minutes: the steps of that time are evaluated on what the store has of it.
+#[test]
+fn a_gap_of_the_stream_is_filled_from_the_store() {
+    let Some(binary) = peers::find("prometheus") else { return };
+    let flags = ["--web.enable-remote-write-receiver"];
+    let (prometheus, _prometheus) = prometheus::start(&binary, &flags);
+    let begin = now().plus_ms(-600_000).align_down(1000);
+    fleet::write(prometheus, begin, begin.plus_ms(599_000));
+    let sidecar_address = free_address();
+    let models = tempfile::tempdir().unwrap();
+    let sidecar = start_sidecar(sidecar_address, prometheus, models.path(), "0s");
+    assert!(sidecar.log().contains("the windows fill from the stream alone"), "{}", sidecar.log());
+
+    let steps = |cause: &str| {
+        metrics::scrape(sidecar_address).of_label("emberwatch_steps_evaluated_total", "cause", cause)
+    };
+    fleet::write(sidecar_address, begin, begin.plus_ms(60_000));
+    wait_for("the first minute is evaluated", PATIENCE, || (steps("complete") == 60.0).then_some(()));
+    let (gap_end, end) = (begin.plus_ms(361_000), begin.plus_ms(420_000));
+    fleet::write(sidecar_address, gap_end, end);
+    wait_for("all is evaluated", PATIENCE, || (steps("complete") + steps("history") == 420.0).then_some(()));
+    assert_eq!(steps("history"), 300.0);
+    // In the middle of the range lies the end of the gap.
+    let asked = "sum by (instance) (sum_over_time(made_load[4s]))";
+    let at = end.plus_ms(-1_000);
+    assert_eq!(query_at(sidecar_address, asked, at), query_at(prometheus, asked, at));
+    let scraped = metrics::scrape(sidecar_address);
+    assert!(scraped.sum("emberwatch_history_samples_total") >= (300 * INSTANCES) as f64);
+    assert_eq!(scraped.sum("emberwatch_feature_failures_total"), 0.0);
+}
+
 /// Without a store that answers the sidecar goes on, and says so.
 #[test]
 fn a_store_that_is_not_there_holds_up_nobody() {
     let sidecar_address = free_address();
     let models = tempfile::tempdir().unwrap();
-    let sidecar = start_sidecar(sidecar_address, free_address(), models.path());
+    let sidecar = start_sidecar(sidecar_address, free_address(), models.path(), "10m");
     assert_eq!(metrics::scrape(sidecar_address).sum("emberwatch_backfill_failures_total"), 1.0);
     assert!(sidecar.log().contains("history cannot be read"), "{}", sidecar.log());
     assert_eq!(http::get(sidecar_address, "/-/healthy").unwrap().status, 200);

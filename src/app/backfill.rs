@@ -1,8 +1,11 @@
-//! The past, brought in at start: windows full, models trained, scores where there were none.
+//! The past, brought in at start and where the stream has a gap: windows full, models trained, scores where there were none.
 //!
 //! The store is read slice by slice, from as far back as configured to now, and each step of it is evaluated as if its samples had
 //! come by the stream: the same samples, so the same windows, models and scores. Meanwhile the next slice is read, and what senders bring is
-//! refused with 503, which they repeat. Where a store cannot be read the sidecar goes on with the stream alone, and says how long it warms up.
+//! refused with 503, which they repeat. Where a store cannot be read the sidecar goes on with the stream alone.
+//!
+//! A gap is a time of which no series that a detector reads has a sample, between what was evaluated and what has come. Senders repeat what could not be
+//! delivered; what they never sent, because they were told of this receiver later or gave up, only the store has.
 //!
 //! Scores of steps that lie before the newest of ours that the store has are not written again: after a restart there is neither a hole nor
 //! a second opinion. Where the store has none of ours, none of before the start are written.
@@ -14,7 +17,10 @@ use crate::{
     series::{LabelMatcher, METRIC_NAME, MatchOp, SampleBatch, TimestampMs, is_stale_marker},
     shards::{Append, ShardMessage},
 };
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    ops::RangeInclusive,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 use tokio::{
     sync::{oneshot, watch},
     time::Instant,
@@ -32,19 +38,24 @@ const MAX_ROUNDS: usize = 5;
 /// Samples that a shard is given at once, so that queries need not wait long.
 const SAMPLES_AT_ONCE: usize = 50_000;
 
+/// A pause of the stream that is shorter is none that was noticed: single scrapes fail, and restarts take a while.
+const SHORTEST_GAP_MS: i64 = 3 * 60_000;
+
 /// Between two lines that say how far it is.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
-/// What is to be made up for.
-#[derive(Debug)]
-pub(super) struct Backfill {
+/// The store of the past, and how it is used.
+#[derive(Clone, Debug)]
+pub(super) struct Past {
     pub(super) reader: Reader,
-    /// How far back the first step is.
+    /// How far back the first step is at start; zero: there is nothing to make up for then.
     pub(super) back_ms: i64,
     /// How far before a step the expressions look.
     pub(super) lookback_ms: i64,
     /// Distance of two steps.
     pub(super) step_ms: i64,
+    /// Up to where a gap was filled as far as it could be.
+    pub(super) tried_until: Option<TimestampMs>,
 }
 
 /// Why it ended early.
@@ -65,9 +76,14 @@ struct Status {
     first: TimestampMs,
 }
 
-// === impl Backfill ===
+// === impl Past ===
 
-impl Backfill {
+impl Past {
+    /// Whether there is something to make up for at start.
+    pub(super) fn fills_at_start(&self) -> bool {
+        self.back_ms > 0
+    }
+
     /// The scores of the detectors that there are.
     fn own_scores(stepper: &Stepper) -> Vec<Vec<LabelMatcher>> {
         let detectors: Vec<String> =
@@ -75,6 +91,11 @@ impl Backfill {
         let score = LabelMatcher::new(METRIC_NAME, MatchOp::Equal, names::ANOMALY_SCORE);
         let detector = LabelMatcher::new(names::DETECTOR, MatchOp::Regex, &detectors.join("|"));
         vec![score.into_iter().chain(detector).collect()]
+    }
+
+    /// Whether a gap before `due` was tried to be filled already, and the store had nothing of it.
+    fn was_tried(&self, due: TimestampMs) -> bool {
+        self.tried_until.is_some_and(|until| due <= until)
     }
 
     /// When the newest of our scores is that the store has of this time.
@@ -100,29 +121,72 @@ impl Backfill {
 // === impl Stepper ===
 
 impl Stepper {
-    /// Makes up for the past; returns when the windows are as full as the store can make them.
-    pub(super) async fn backfill(&mut self, plan: &Backfill, stop: &mut watch::Receiver<bool>) {
+    /// Makes up for the past at start; returns when the windows are as full as the store can make them.
+    pub(super) async fn backfill(&mut self, stop: &mut watch::Receiver<bool>) {
+        let Some(plan) = self.past.clone().filter(Past::fills_at_start) else { return };
         let now = now();
         let first = now.plus_ms(-plan.back_ms).align_down(plan.step_ms);
         let mut status =
             Status { begun: Instant::now(), said: Instant::now(), read: Counts::default(), steps: 0, first };
         tracing::info!(minutes = plan.back_ms / 60_000, "filling the windows from history");
-        let ended = self.fill(plan, first, &mut status, stop).await;
+        let ended = self.fill(&plan, first, &mut status, stop).await;
+        self.metrics.backfill_duration.set(status.begun.elapsed().as_secs_f64());
+        self.say_end(ended, &status);
+    }
+
+    /// The time that the stream has left out before the first step that is due, if it is worth asking the store for.
+    pub(super) async fn gap(
+        &self,
+        due: TimestampMs,
+        newest: Option<TimestampMs>,
+    ) -> Result<Option<RangeInclusive<TimestampMs>>, ShardEnded> {
+        let Some(plan) = &self.past else { return Ok(None) };
+        if newest.is_none_or(|newest| newest.since_ms(due) < SHORTEST_GAP_MS) {
+            return Ok(None);
+        }
+        let mut next: Option<TimestampMs> = None;
+        let before = due.plus_ms(-plan.step_ms);
+        for shard in 0..self.shards.count() {
+            let (reply, answer) = oneshot::channel();
+            let message = ShardMessage::NextAfter { at: before, reply };
+            self.shards.mailbox(shard).send(message).await.map_err(|_| ShardEnded)?;
+            next = [next, answer.await.map_err(|_| ShardEnded)?].into_iter().flatten().min();
+        }
+        let gap = next.filter(|next| next.since_ms(due) >= SHORTEST_GAP_MS && !plan.was_tried(due));
+        Ok(gap.map(|next| before.plus_ms(1)..=next))
+    }
+
+    /// Makes up for a gap of the stream: what the store has of it is evaluated, up to where the stream goes on.
+    pub(super) async fn fill_gap(
+        &mut self,
+        gap: RangeInclusive<TimestampMs>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), ShardEnded> {
+        let Some(plan) = self.past.clone() else { return Ok(()) };
+        let (begin, end) = (*gap.start(), *gap.end());
+        tracing::info!(minutes = end.since_ms(begin) / 60_000, "filling a gap of the stream from history");
+        self.shards.set_filling(true);
+        let mut status = Status::new(begin);
+        let ended = self.fill_range(&plan, gap, end.plus_ms(-1), &mut status, stop).await;
+        self.shards.set_filling(false);
+        if let Some(past) = &mut self.past {
+            past.tried_until = Some(end);
+        }
+        let is_over = matches!(ended, Err(Ended::Shards));
+        self.say_end(ended, &status);
+        if is_over { Err(ShardEnded) } else { Ok(()) }
+    }
+
+    fn say_end(&self, ended: Result<(), Ended>, status: &Status) {
         let seconds = status.begun.elapsed().as_secs_f64();
         let Status { read: Counts { samples, left_out, .. }, steps, .. } = status;
-        self.metrics.backfill_duration.set(seconds);
         match ended {
             Ok(()) => {
                 tracing::info!(samples, left_out, steps, seconds, "the windows are filled from history");
             }
             Err(Ended::History(error)) => {
                 self.metrics.backfill_failures.inc();
-                tracing::warn!(
-                    %error,
-                    samples,
-                    steps,
-                    "history cannot be read (any further): the windows fill from the stream, which takes as long as they are"
-                );
+                tracing::warn!(%error, samples, steps, "history cannot be read (any further): the windows fill from the stream");
             }
             // Whoever waits for the next step finds out, too.
             Err(Ended::Shards | Ended::Stopped) => {}
@@ -131,7 +195,7 @@ impl Stepper {
 
     async fn fill(
         &mut self,
-        plan: &Backfill,
+        plan: &Past,
         first: TimestampMs,
         status: &mut Status,
         stop: &mut watch::Receiver<bool>,
@@ -146,20 +210,7 @@ impl Stepper {
         for _ in 0..MAX_ROUNDS {
             let until = now();
             let settled = until.plus_ms(-SETTLING_MS);
-            let slices = Slices::new(plan.reader.clone(), self.table.selectors().into(), from..=until);
-            let mut slices = slices.read_ahead();
-            loop {
-                let slice = tokio::select! {
-                    slice = slices.recv() => slice,
-                    _ = stop.changed() => return Err(Ended::Stopped),
-                };
-                let Some(slice) = slice else { break };
-                let slice = slice.map_err(Ended::History)?;
-                self.take(slice, settled, plan, status).await.map_err(|ShardEnded| Ended::Shards)?;
-                if *stop.borrow() {
-                    return Err(Ended::Stopped);
-                }
-            }
+            self.fill_range(plan, from..=until, settled, status, stop).await?;
             from = settled.plus_ms(1);
             if now().since_ms(until) < SHORT_ROUND_MS {
                 break;
@@ -168,12 +219,37 @@ impl Stepper {
         Ok(())
     }
 
+    /// Reads a range and evaluates its steps up to `settled`.
+    async fn fill_range(
+        &mut self,
+        plan: &Past,
+        range: RangeInclusive<TimestampMs>,
+        settled: TimestampMs,
+        status: &mut Status,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), Ended> {
+        let slices = Slices::new(plan.reader.clone(), self.table.selectors().into(), range);
+        let mut slices = slices.read_ahead();
+        loop {
+            let slice = tokio::select! {
+                slice = slices.recv() => slice,
+                _ = stop.changed() => return Err(Ended::Stopped),
+            };
+            let Some(slice) = slice else { return Ok(()) };
+            let slice = slice.map_err(Ended::History)?;
+            self.take(slice, settled, plan, status).await.map_err(|ShardEnded| Ended::Shards)?;
+            if *stop.borrow() {
+                return Err(Ended::Stopped);
+            }
+        }
+    }
+
     /// Puts a slice into the windows and evaluates the steps that it completes.
     async fn take(
         &mut self,
         slice: Slice,
         settled: TimestampMs,
-        plan: &Backfill,
+        plan: &Past,
         status: &mut Status,
     ) -> Result<(), ShardEnded> {
         let Slice { range, batch, counts } = slice;
@@ -240,6 +316,11 @@ impl Stepper {
 // === impl Status ===
 
 impl Status {
+    fn new(first: TimestampMs) -> Self {
+        let begun = Instant::now();
+        Self { begun, said: begun, read: Counts::default(), steps: 0, first }
+    }
+
     fn say(&mut self, step: TimestampMs) {
         if self.said.elapsed() < SAY_EVERY {
             return;

@@ -44,9 +44,13 @@ pub(super) async fn run_shard(shard: usize, store: Store, mut mailbox: Mailbox, 
             ShardMessage::Append(append) => shard.append(append),
             ShardMessage::Evaluate(evaluate) => held = shard.evaluate(evaluate, &mut mailbox).await,
             ShardMessage::BeginStep { next } => shard.store.begin_step(next),
-            // Changes nothing that there would be to report.
+            // These change nothing that there would be to report.
             ShardMessage::Read(read) => {
                 read.serve(&shard.store);
+                continue;
+            }
+            ShardMessage::NextAfter { at, reply } => {
+                _ = reply.send(shard.store.next_after(at));
                 continue;
             }
         }

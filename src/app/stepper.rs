@@ -1,6 +1,7 @@
 //! The task that turns the progress of the data into steps, and steps into verdicts.
 
 use super::{
+    backfill::Past,
     board::ProgressBoard,
     outlet::Outlet,
     own_series::{self, OwnSeries},
@@ -31,6 +32,8 @@ pub(super) struct Stepper {
     pub(super) outlet: Outlet,
     pub(super) own_series: OwnSeries,
     pub(super) metrics: Arc<Metrics>,
+    /// The store of the past, if there is one.
+    pub(super) past: Option<Past>,
 }
 
 /// What every shard answered, leaf by leaf.
@@ -72,7 +75,11 @@ impl Stepper {
                     }
                 }
                 Tick::Begin(step) => self.begin(step).await,
-                Tick::Due(step, cause) => self.evaluate(step, cause, report.last_arrival).await,
+                Tick::Due(step, cause) => match self.gap(step, report.progress.newest).await {
+                    Ok(Some(gap)) => self.fill_gap(gap, &mut stop).await,
+                    Ok(None) => self.evaluate(step, cause, report.last_arrival).await,
+                    Err(ended) => Err(ended),
+                },
             };
             if let Err(ShardEnded) = done {
                 break;

@@ -1,6 +1,9 @@
 //! A made fleet that goes on for as long as the test wants, and the sidecar that watches it.
 
-use crate::support::{process::Process, remote_write};
+use crate::support::{
+    process::{Process, wait_for},
+    remote_write,
+};
 use emberwatch::series::{LabelSet, Sample, TimestampMs};
 use std::{
     fs,
@@ -59,14 +62,30 @@ fn write_until_now(prometheus: SocketAddr, next: &mut TimestampMs) {
     while *next <= now() {
         let end = next.plus_ms(STEP_MS * SECONDS_AT_ONCE).min(now().plus_ms(1));
         let times: Vec<i64> = (next.0..end.0).step_by(STEP_MS as usize).collect();
-        let series = (0..INSTANCES).map(|instance| {
-            let labels = [("__name__", "made_load".to_owned()), ("instance", format!("node-{instance}"))];
-            let samples = times.iter().map(|at| Sample::new(*at, load(instance, *at)));
-            (LabelSet::from_pairs(labels).unwrap(), samples.collect())
-        });
-        remote_write::send(prometheus, &series.collect::<Vec<_>>());
+        send(prometheus, &times);
         *next = TimestampMs(times.last().map_or(end.0, |last| last + STEP_MS));
     }
+}
+
+/// Writes a sample a second of each instance to a receiver, both ends included.
+pub(crate) fn write(receiver: SocketAddr, from: TimestampMs, until: TimestampMs) {
+    let times: Vec<i64> = (from.0..=until.0).step_by(STEP_MS as usize).collect();
+    times.chunks(SECONDS_AT_ONCE as usize).for_each(|times| send(receiver, times));
+}
+
+fn send(receiver: SocketAddr, times: &[i64]) {
+    let series = (0..INSTANCES).map(|instance| {
+        let labels = [("__name__", "made_load".to_owned()), ("instance", format!("node-{instance}"))];
+        let samples = times.iter().map(|at| Sample::new(*at, load(instance, *at)));
+        (LabelSet::from_pairs(labels).unwrap(), samples.collect())
+    });
+    let series: Vec<_> = series.collect();
+    // As every sender: what is refused for now is sent again.
+    wait_for("the receiver takes samples", Duration::from_secs(30), || {
+        let answer = remote_write::try_send(receiver, &series);
+        assert!(answer.status < 400 || answer.status == 503, "{}: {}", answer.status, answer.text());
+        (answer.status < 400).then_some(())
+    });
 }
 
 /// Wanders by parts of a whole that have no common measure with a second.
@@ -81,14 +100,19 @@ pub(crate) fn now() -> TimestampMs {
 }
 
 /// The sidecar, ready, with its past in `prometheus` and its models in a folder that outlives it.
-pub(crate) fn start_sidecar(address: SocketAddr, prometheus: SocketAddr, models: &Path) -> Process {
+pub(crate) fn start_sidecar(
+    address: SocketAddr,
+    prometheus: SocketAddr,
+    models: &Path,
+    backfill: &str,
+) -> Process {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.yaml");
     let text = format!(
         "step: 1s
 history:
   url: http://{prometheus}
-  backfill: 10m
+  backfill: {backfill}
   retry_for: 1s
 remote_write:
   - url: http://{prometheus}/api/v1/write

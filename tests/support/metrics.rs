@@ -26,6 +26,12 @@ impl Metrics {
         self.named(name).map(number).sum()
     }
 
+    /// The counter or gauge of this name whose `label` is `value`; 0 where there is none.
+    pub(crate) fn of_label(&self, name: &str, label: &str, value: &str) -> f64 {
+        let own = self.named(name).filter(|sample| sample.labels.get(label) == Some(value)).cloned();
+        Self(own.collect()).sum(name)
+    }
+
     /// The values of one label over all series of this name.
     pub(crate) fn label_values(&self, name: &str, label: &str) -> Vec<&str> {
         self.named(name).filter_map(|sample| sample.labels.get(label)).collect()
