@@ -2,7 +2,7 @@
 
 use super::{
     labels::{
-        BuildLabels, DetectorLabel, DetectorSeverityLabels, HandlerCodeLabels, HandlerLabel,
+        BuildLabels, DetectorLabel, DetectorSeverityLabels, FormLabel, HandlerCodeLabels, HandlerLabel,
         MessageCodeLabels, MessageLabel, ModelLabels, ReasonLabel, SeverityLabel, ShardLabel, StepCauseLabel,
         TrainingStateLabels,
     },
@@ -103,6 +103,10 @@ pub struct Metrics {
     pub queries_running: Gauge,
     /// Queries that wait for their turn.
     pub queries_waiting: Gauge,
+    /// Queries of remote read.
+    pub read_queries: Family<FormLabel, Counter>,
+    /// Samples and native histograms in answers to remote read.
+    pub read_samples: Family<FormLabel, Counter>,
 
     /// Evaluated steps.
     pub steps_evaluated: Family<StepCauseLabel, Counter>,
@@ -206,8 +210,10 @@ impl Metrics {
             shard_queue_length: t.gauges("shard_queue_length", "shard", "Messages waiting for each shard."),
             shard_queue_capacity: t.gauge("shard_queue_capacity", "Messages that can wait for each shard."),
 
-            queries_running: t.gauge("queries_running", "Queries of the API that read or evaluate now."),
+            queries_running: t.gauge("queries_running", "Queries of the API that read or evaluate now, requests of remote read among them."),
             queries_waiting: t.gauge("queries_waiting", "Queries of the API that wait for their turn."),
+            read_queries: t.counters("read_queries", "form", "Queries of remote read, by the form of their answer (samples, chunks)."),
+            read_samples: t.counters("read_samples", "form", "Samples and native histograms read for answers to remote read."),
 
             steps_evaluated: t.counters("steps_evaluated", "cause", "Evaluated steps: all awaited series had come (complete), or the wait ended first (timeout)."),
             step_evaluation_duration: t.histogram("step_evaluation_duration_seconds", "Time to evaluate one step of all detectors.", short),

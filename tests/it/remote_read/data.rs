@@ -24,17 +24,17 @@ const SCRAPE: i64 = 3_000;
 
 /// What a series holds, by time.
 #[derive(Clone, Debug, Default)]
-pub(super) struct History {
-    pub(super) samples: Vec<Sample>,
-    pub(super) histograms: Vec<HistogramSample>,
+pub(crate) struct History {
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) histograms: Vec<HistogramSample>,
 }
 
-pub(super) fn is_stale(sample: &Sample) -> bool {
+pub(crate) fn is_stale(sample: &Sample) -> bool {
     is_stale_marker(sample.value)
 }
 
 /// All series, the same for the same `start`.
-pub(super) fn series(start: TimestampMs) -> BTreeMap<LabelSet, History> {
+pub(crate) fn series(start: TimestampMs) -> BTreeMap<LabelSet, History> {
     let mut maker = Maker { start, rng: Xoshiro256PlusPlus::seed_from_u64(7), series: BTreeMap::new() };
     maker.floats();
     maker.histograms();
@@ -154,7 +154,7 @@ fn labels(name: &str) -> LabelSet {
 // === sending ===
 
 /// All of it in two requests; the second brings every second sample of `late`, older than what Prometheus has then.
-pub(super) fn requests(series: &BTreeMap<LabelSet, History>) -> [WriteRequest; 2] {
+pub(crate) fn requests(series: &BTreeMap<LabelSet, History>) -> [WriteRequest; 2] {
     let mut requests = [WriteRequest::default(), WriteRequest::default()];
     for (labels, history) in series {
         let is_late = labels.metric_name() == "late";
@@ -180,7 +180,7 @@ pub(super) fn requests(series: &BTreeMap<LabelSet, History>) -> [WriteRequest; 2
 }
 
 /// Sends a request of Remote-Write 1.0.
-pub(super) fn write(address: SocketAddr, request: &WriteRequest) {
+pub(crate) fn write(address: SocketAddr, request: &WriteRequest) {
     let headers = [
         ("Content-Type", "application/x-protobuf"),
         ("Content-Encoding", "snappy"),
