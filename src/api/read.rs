@@ -10,13 +10,14 @@
 //! bounded in its samples, one of chunks never held as a whole. What a client does wrong is answered by 400 and a line of
 //! text. An answer is whole or broken off, so that no client takes a part for the whole.
 //!
-//! Series are found and shown by the labels that they are held with: `external_labels` are labels like any other here
-//! (`docs/decisions/030-remote-read-by-the-labels-held.md`).
+//! Series are found and shown by the labels that they are held with. Only their order goes by what a Prometheus with the
+//! same `external_labels` makes of them (`docs/decisions/030-remote-read-by-the-labels-held.md`).
 
 mod stream;
 
 use crate::{
     query::{Engine, QueryError, Reading, SelectedSeries, Selection},
+    series::{LabelMatcher, MatchOp},
     telemetry::{FormLabel, Metrics},
     wire::{
         Limits,
@@ -45,14 +46,16 @@ const SAMPLES_TYPE: &str = "application/x-protobuf";
 
 const CHUNKS_TYPE: &str = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse";
 
-/// The route, which reads series through `engine`.
-pub fn router(engine: Arc<Engine>, metrics: Arc<Metrics>) -> Router {
-    Router::new().route("/api/v1/read", post(read)).with_state(Reader { engine, metrics })
+/// The route, which reads series through `engine` for Prometheus servers with these external labels.
+pub fn router(engine: Arc<Engine>, external_labels: Vec<(String, String)>, metrics: Arc<Metrics>) -> Router {
+    let reader = Reader { engine, external_labels: external_labels.into(), metrics };
+    Router::new().route("/api/v1/read", post(read)).with_state(reader)
 }
 
 #[derive(Clone)]
 struct Reader {
     engine: Arc<Engine>,
+    external_labels: Arc<[(String, String)]>,
     metrics: Arc<Metrics>,
 }
 
@@ -84,7 +87,7 @@ async fn read(State(reader): State<Reader>, body: Body) -> Result<Response, Refu
     let request = request(body).await?;
     let Some(form) = request.response_type() else { return Err(Refusal::NoKnownForm(request.accepted)) };
     let queries = request.queries.len();
-    let selections = request.queries.into_iter().map(selection).collect();
+    let selections = request.queries.into_iter().map(|query| reader.selection(query)).collect();
     let reading = reader.engine.read(selections).await.map_err(|error| reader.refusal(error))?;
     let answer = match form {
         ResponseType::StreamedChunks => reader.chunks(reading).await,
@@ -103,14 +106,20 @@ async fn request(body: Body) -> Result<ReadRequest, Refusal> {
     Ok(spawn_blocking(move || ReadRequest::decode(&body, &limits)).await??)
 }
 
-/// Hints are left aside: what a function needs of the samples is for the querier to say.
-fn selection(query: ReadQuery) -> Selection {
-    Selection { range: query.range(), matchers: query.matchers }
-}
-
 // === impl Reader ===
 
 impl Reader {
+    /// Hints are left aside: what becomes of the samples is the client's matter. An external label that is asked for will
+    /// be taken off.
+    fn selection(&self, query: ReadQuery) -> Selection {
+        let is_asked_for = |(name, value): &&(String, String)| {
+            let asks = |m: &LabelMatcher| m.op() == MatchOp::Equal && m.name() == name && m.value() == value;
+            query.matchers.iter().any(asks)
+        };
+        let taken_off = self.external_labels.iter().filter(is_asked_for).map(|(name, _)| name.clone());
+        Selection { range: query.range(), taken_off: taken_off.collect(), matchers: query.matchers }
+    }
+
     async fn samples(&self, queries: usize, mut reading: Reading) -> Result<Response, Refusal> {
         let series = reading.read_all().await.map_err(|error| self.refusal(error))?;
         self.count(ResponseType::Samples, &series);

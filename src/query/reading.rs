@@ -1,4 +1,4 @@
-//! Reads the samples of series as they are held, in the order of their labels, a batch at a time.
+//! Reads the samples of series as they are held, in the order of labels, a batch at a time.
 //!
 //! Shards keep their series in no order, so a selection is read in two passes: first the labels of all its series are
 //! listed and sorted, then their samples are fetched in that order, from each shard as many series as a piece holds. What
@@ -32,6 +32,9 @@ pub struct Selection {
     pub matchers: Vec<LabelMatcher>,
     /// The time, both ends included.
     pub range: RangeInclusive<TimestampMs>,
+    /// Labels that the order of the series does not go by: a reader that takes them off merges what it gets by the others.
+    /// All series have them, with one value each.
+    pub taken_off: Vec<String>,
 }
 
 /// A series that was read. It has a sample of either kind.
@@ -167,7 +170,7 @@ impl Reading {
 
     /// Lists the series of a selection and sorts them, on a thread of its own.
     async fn list(&self, number: usize, selection: Selection) -> Result<Listed, QueryError> {
-        let Selection { matchers, range } = selection;
+        let Selection { matchers, range, taken_off } = selection;
         let mut found = Vec::with_capacity(self.shards.len());
         for shards in &self.shards {
             let (any_of, from, until) = (vec![matchers.clone()], *range.start(), *range.end());
@@ -176,7 +179,7 @@ impl Reading {
             let findings = gather(shards, questions, &self.deadline, self.max_samples).await?;
             found.push((shards[0].clone(), label_sets(findings)));
         }
-        let order = move || Listed::new(number, range, found);
+        let order = move || Listed::new(number, range, &taken_off, found);
         tokio::task::spawn_blocking(order).await.map_err(QueryError::Broken)
     }
 }
@@ -195,6 +198,7 @@ impl Listed {
     fn new(
         selection: usize,
         range: RangeInclusive<TimestampMs>,
+        taken_off: &[String],
         found: Vec<(Shards, Vec<LabelSet>)>,
     ) -> Self {
         let mut lanes: Vec<Lane> = Vec::new();
@@ -207,7 +211,12 @@ impl Listed {
                 (labels, hash, first + shards.shard_of(hash))
             }));
         }
-        series.sort_unstable_by(|(a, ..), (b, ..)| a.cmp(b));
+        if taken_off.is_empty() {
+            series.sort_unstable_by(|(a, ..), (b, ..)| a.cmp(b));
+        } else {
+            let is_left = |name: &str| taken_off.iter().all(|taken| taken != name);
+            series.sort_by_cached_key(|(labels, ..)| labels.filtered(|label| is_left(label.name)));
+        }
         let assign = |(labels, hash, lane): (LabelSet, u128, usize)| {
             lanes[lane].wanted.push_back(hash);
             (labels, lane)

@@ -123,7 +123,7 @@ async fn a_place_is_free_again_when_the_caller_goes() {
 // === reading ===
 
 fn all() -> Selection {
-    Selection { matchers: Vec::new(), range: TimestampMs(0)..=TimestampMs(9) }
+    Selection { matchers: Vec::new(), range: TimestampMs(0)..=TimestampMs(9), taken_off: Vec::new() }
 }
 
 /// For all numbers of shards, and over several groups of them, a reading gives each series once, in the order of labels,
@@ -153,6 +153,18 @@ async fn a_reading_gives_each_series_once_in_the_order_of_labels() {
         }
         assert_eq!(read.iter().filter(|series| series.selection == 1).count(), SERIES as usize);
     }
+}
+
+/// For labels that a reader will take off, the order is that of the others.
+#[tokio::test]
+async fn the_order_of_a_reading_leaves_out_what_will_be_taken_off() {
+    let metrics = ["b", "a"].map(|metric| serving_metric(1, metric));
+    let engine = Engine::new(metrics.to_vec(), Limits::default(), &Metrics::new());
+    let selection = Selection { taken_off: vec![METRIC_NAME.to_owned()], ..all() };
+    let read = engine.read(vec![selection]).await.unwrap().read_all().await.unwrap();
+    assert_eq!(read.len(), 2 * SERIES as usize);
+    let number = |series: &SelectedSeries| series.labels.get("n").unwrap().to_owned();
+    assert!(read.is_sorted_by(|a, b| number(a) <= number(b)));
 }
 
 #[tokio::test]

@@ -1,11 +1,16 @@
 //! A real Prometheus that reads from a real sidecar.
 
 use super::sidecar::{IDLE, SCORING, STEPS, Sidecar, send_a_queue};
-use crate::support::{
-    peers,
-    process::{free_address, wait_for},
-    prometheus::{self, query_at},
+use crate::{
+    remote_read,
+    support::{
+        peers,
+        process::{free_address, wait_for},
+        prometheus::{self, query_at},
+        remote_write,
+    },
 };
+use emberwatch::series::{LabelSet, METRIC_NAME, Sample};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -61,6 +66,37 @@ fn a_prometheus_finds_samples_and_scores() {
         scores.iter().all(|score| score[1].as_str().unwrap().parse::<f64>().unwrap() >= 0.8),
         "{scores:?}"
     );
+}
+
+/// For series of which one has a label that the other lacks, a Prometheus that takes its external label off sees each once,
+/// though the order of labels with it is another one than without.
+#[test]
+fn series_are_in_order_when_external_labels_are_taken_off() {
+    let Some(binary) = peers::find("prometheus") else { return };
+    let sidecar = Sidecar::start(&format!("external_labels: {{zone: z}}\n{IDLE}"), &[]);
+    let configuration = format!(
+        "global: {{external_labels: {{zone: z}}}}
+remote_read:
+  - {{url: 'http://{}/api/v1/read', read_recent: true}}
+",
+        sidecar.address
+    );
+    let receiver = "--web.enable-remote-write-receiver";
+    let (prometheus, _process) = prometheus::start_with(&binary, &configuration, &[receiver]);
+    let at = remote_read::start();
+    let series = |more: &[(&'static str, &'static str)]| {
+        [[("part", "x")].as_slice(), &[]].map(|part| {
+            let labels = [(METRIC_NAME, "made"), ("job", "j")];
+            let labels = labels.iter().chain(part).chain(more).copied();
+            (LabelSet::from_pairs(labels).unwrap(), vec![Sample::new(at.0, 1.0)])
+        })
+    };
+    // Both have the same samples, as by its remote write.
+    remote_write::send(prometheus, &series(&[]));
+    remote_write::send(sidecar.address, &series(&[("zone", "z")]));
+    let sum = query_at(prometheus, "sum(made)", at);
+    assert_eq!(sum[0]["value"][1], "2");
+    assert_eq!(sidecar.metric("emberwatch_read_samples_total"), 2.0);
 }
 
 /// A Prometheus that sends its samples to the sidecar and reads them there sees each series once, as before.
