@@ -12,7 +12,7 @@ use emberwatch::{
     },
 };
 use prost::Message;
-use std::io::Write as _;
+use std::{io::Write as _, slice};
 
 /// What a client does wrong is answered by 400 and a line that says what; never by a 5xx, never by silence.
 #[test]
@@ -25,7 +25,7 @@ fn what_a_client_does_wrong_is_said_with_400() {
     let mut frames = snap::write::FrameEncoder::new(Vec::new());
     frames.write_all(b"\x0a\x00").unwrap();
     let query = query_of("a", MatchOp::Equal, "b", TimestampMs(0));
-    let whole = request(&[query.clone()], &[]);
+    let whole = request(slice::from_ref(&query), &[]);
     for (body, said) in [
         (Vec::new(), "snappy"),
         (b"not compressed".to_vec(), "snappy"),
