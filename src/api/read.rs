@@ -73,8 +73,8 @@ enum Refusal {
     )]
     NoKnownForm(Vec<ResponseType>),
     #[error(
-        "the answer has more than {limit} samples (--query.max-samples); ask for fewer series or less time, or accept \
-         STREAMED_XOR_CHUNKS, which has no such limit"
+        "the answer has more than {limit} samples (--query.max-samples; sixteen bytes of labels or of a histogram count as \
+         one); ask for fewer series or less time, or accept STREAMED_XOR_CHUNKS, which has no such limit"
     )]
     TooManySamples { limit: usize },
     #[error(transparent)]

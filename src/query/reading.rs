@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     promql::Budget,
-    series::{LabelMatcher, LabelSet, TimestampMs, series_hash},
+    series::{LabelMatcher, LabelSet, Sample, TimestampMs, series_hash},
     shards::{Finding, HeldSamples, Question, Read, SamplesQuestion, SeriesQuestion, Shards},
     window::Cursor,
 };
@@ -124,11 +124,12 @@ impl Reading {
     /// All series that are left.
     ///
     /// # Errors
-    /// As [`Self::next_batch`], and when together they have more samples than a query may hold.
+    /// As [`Self::next_batch`], and when together they have more samples than a query may hold; sixteen bytes of labels count
+    /// as one.
     pub async fn read_all(&mut self) -> Result<Vec<SelectedSeries>, QueryError> {
         let (mut all, mut points) = (Vec::new(), 0_usize);
         while let Some(series) = self.next().await? {
-            points = points.saturating_add(series.held.points());
+            points = points.saturating_add(series.points());
             if points > self.max_samples {
                 return Err(QueryError::TooManySamples);
             }
@@ -141,7 +142,7 @@ impl Reading {
     ///
     /// # Errors
     /// When it is.
-    pub async fn limit<T>(
+    pub async fn within_time<T>(
         &self,
         stage: &'static str,
         work: impl Future<Output = T>,
@@ -187,6 +188,11 @@ impl Reading {
 // === impl SelectedSeries ===
 
 impl SelectedSeries {
+    /// What it counts in the budget of a query: labels cost memory as samples do, and may be all there is.
+    fn points(&self) -> usize {
+        self.held.points() + self.labels.canonical_text().len().div_ceil(size_of::<Sample>())
+    }
+
     fn size_bytes(&self) -> usize {
         size_of::<Self>() + self.labels.canonical_text().len() + self.held.size_bytes()
     }

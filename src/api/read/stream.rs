@@ -64,7 +64,8 @@ async fn send_all(
         let frames = reader.frames(&mut reading).await?;
         let is_end = frames.is_empty();
         let piece = if is_end { Piece::End } else { Piece::Frames(frames) };
-        let sent = reading.limit("sending the answer", pieces.send(piece)).await.map_err(Refusal::Query)?;
+        let sent =
+            reading.within_time("sending the answer", pieces.send(piece)).await.map_err(Refusal::Query)?;
         // Nobody takes any more.
         if is_end || sent.is_err() {
             return Ok(());
