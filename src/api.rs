@@ -10,6 +10,7 @@
 //! | `GET /api/v1/anomalies` | the anomalies of the last evaluated step, as JSON |
 //! | `GET /api/v1/incidents` | the incidents that are open, and the last that ended |
 //! | [`prometheus`] | the series, by Prometheus' HTTP API |
+//! | [`read`] | the series, by remote read |
 //! | `emberwatch.v1.Anomalies/List`, `emberwatch.v1.Incidents/List` | anomalies and incidents by gRPC |
 //! | `grpc.health.v1.Health` | `SERVING` when it takes and judges data, else `NOT_SERVING` |
 //!
@@ -22,6 +23,8 @@ pub mod grpc;
 mod lifecycle;
 
 pub mod prometheus;
+
+pub mod read;
 
 use crate::telemetry::{self, Exposition, HandlerCodeLabels, HandlerLabel, Metrics};
 pub use anomalies::{
@@ -50,6 +53,7 @@ GET  /api/v1/anomalies   current anomalies, as JSON
 GET  /api/v1/incidents   incidents, open and ended
 GET  /api/v1/query       Prometheus' HTTP API: also query_range, series, labels,
                          label/<name>/values, metadata, status/buildinfo
+POST /api/v1/read        Remote read: windows and scores, for a Prometheus
 GET  /metrics            metrics of this process
 GET  /-/healthy          200 while the process lives
 GET  /-/ready            200 when it is ready

@@ -207,6 +207,11 @@ impl Sidecar {
             Receiver::new(config.receive.clone(), shards, Arc::clone(&metadata), Arc::clone(&metrics));
         let routes = receive::router(Arc::new(receiver))
             .merge(api::router(api))
+            .merge(api::read::router(
+                Arc::clone(&engine),
+                config.external_labels.clone(),
+                Arc::clone(&metrics),
+            ))
             .merge(api::prometheus::router(engine, metadata));
         let routes = api::instrument(routes, &metrics);
         let shutdown = async move {

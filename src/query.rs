@@ -23,6 +23,8 @@ mod gather;
 
 mod place;
 
+mod reading;
+
 use crate::{
     promql::{Annotations, Budget, EvalError, Grid, LeafMatrix, LeafRequest, Query, QueryValue},
     series::LabelSet,
@@ -31,6 +33,7 @@ use crate::{
 };
 use gather::{Deadline, gather};
 use place::Places;
+pub use reading::{Reading, SelectedSeries, Selection};
 use std::time::Duration;
 
 /// What queries may cost. The defaults are Prometheus' own.
@@ -168,7 +171,7 @@ impl Engine {
 fn leaves(findings: Vec<Finding>) -> Vec<LeafMatrix> {
     let leaf = |finding| match finding {
         Finding::Leaf(matrix) => Some(matrix),
-        Finding::Series(_) => None,
+        Finding::Series(_) | Finding::Samples(_) => None,
     };
     findings.into_iter().filter_map(leaf).collect()
 }
@@ -176,7 +179,7 @@ fn leaves(findings: Vec<Finding>) -> Vec<LeafMatrix> {
 fn label_sets(findings: Vec<Vec<Finding>>) -> Vec<LabelSet> {
     let labels = |finding| match finding {
         Finding::Series(labels) => labels,
-        Finding::Leaf(_) => Vec::new(),
+        Finding::Leaf(_) | Finding::Samples(_) => Vec::new(),
     };
     findings.into_iter().flatten().flat_map(labels).collect()
 }

@@ -16,7 +16,7 @@ use crate::{
     window::AppendCounts,
 };
 pub use mailbox::Mailbox;
-pub use read::{Finding, Piece, Question, Read, SeriesQuestion};
+pub use read::{Finding, HeldSamples, Piece, Question, Read, SamplesQuestion, SeriesQuestion};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicI64, Ordering},

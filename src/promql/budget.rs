@@ -32,7 +32,10 @@ impl Budget {
     }
 
     /// Takes note of `points` more points in memory.
-    pub(super) fn hold(&mut self, points: usize) -> Result<(), EvalError> {
+    ///
+    /// # Errors
+    /// When they are too many, or the time is over.
+    pub fn hold(&mut self, points: usize) -> Result<(), EvalError> {
         self.check(points)?;
         self.held = self.held.saturating_add(points);
         self.work(points)

@@ -15,12 +15,14 @@ pub(super) struct Places {
 }
 
 /// The place of one query; free again when dropped.
+#[derive(Debug)]
 pub(super) struct Place {
     _permit: OwnedSemaphorePermit,
     _running: Counted,
 }
 
 /// Raises a gauge by one for as long as it lives.
+#[derive(Debug)]
 struct Counted(Gauge);
 
 // === impl Places ===

@@ -6,11 +6,14 @@
 //! arrive while a query runs may be seen in one series and not in another. A series that is dropped meanwhile and
 //! begins again is seen once at the most.
 
+mod samples;
+
 use crate::{
     promql::{Budget, EvalError, LeafMatrix, LeafRequest},
     series::{LabelMatcher, LabelSet, TimestampMs},
     window::{Cursor, SeriesView, Store},
 };
+pub use samples::{HeldSamples, SamplesQuestion};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -34,6 +37,8 @@ pub enum Question {
     Leaf(LeafRequest),
     /// Which series there are.
     Series(SeriesQuestion),
+    /// What some series hold.
+    Samples(SamplesQuestion),
 }
 
 /// Which series satisfy one of some selectors and have a sample in a stretch of time.
@@ -54,6 +59,8 @@ pub enum Finding {
     Leaf(LeafMatrix),
     /// The answer to [`Question::Series`].
     Series(Vec<LabelSet>),
+    /// The answer to [`Question::Samples`] for the first of its series; at least for one.
+    Samples(Vec<HeldSamples>),
 }
 
 /// A request to look at one piece.
@@ -116,6 +123,7 @@ fn look(
             let series = walk(store, from, |view| question.holds(view), &mut next);
             Ok(Finding::Series(series.map(|view| view.labels.clone()).collect()))
         }
+        Question::Samples(question) => question.look(store, budget).map(Finding::Samples),
     };
     (finding, next)
 }
@@ -216,7 +224,7 @@ mod tests {
             .into_iter()
             .flat_map(|finding| match finding {
                 Finding::Series(labels) => labels,
-                Finding::Leaf(_) => panic!("not what was asked"),
+                _ => panic!("not what was asked"),
             })
             .collect();
         labels.sort();
@@ -232,7 +240,7 @@ mod tests {
         let request = query.needs(&grid).remove(0);
         let parts = ask(&store, Question::Leaf(request)).into_iter().map(|finding| match finding {
             Finding::Leaf(matrix) => matrix,
-            Finding::Series(_) => panic!("not what was asked"),
+            _ => panic!("not what was asked"),
         });
         let merged = LeafMatrix::merge(parts.collect());
         let value = query.evaluate(&grid, vec![merged], &mut Budget::unlimited()).unwrap();

@@ -42,6 +42,11 @@ labels! {
         /// Status code.
         code: u16,
     }
+    /// Of what is counted by the form of an answer to remote read.
+    FormLabel {
+        /// `samples` or `chunks`.
+        form: &'static str,
+    }
     /// Of what was refused.
     ReasonLabel {
         /// Why.

@@ -2,7 +2,7 @@
 
 use super::{
     labels::{
-        BuildLabels, DetectorLabel, DetectorSeverityLabels, HandlerCodeLabels, HandlerLabel,
+        BuildLabels, DetectorLabel, DetectorSeverityLabels, FormLabel, HandlerCodeLabels, HandlerLabel,
         MessageCodeLabels, MessageLabel, ModelLabels, ReasonLabel, SeverityLabel, ShardLabel, StepCauseLabel,
         TrainingStateLabels,
     },
@@ -112,6 +112,10 @@ pub struct Metrics {
     pub queries_running: Gauge,
     /// Queries that wait for their turn.
     pub queries_waiting: Gauge,
+    /// Queries of remote read.
+    pub read_queries: Family<FormLabel, Counter>,
+    /// Samples and native histograms in answers to remote read.
+    pub read_samples: Family<FormLabel, Counter>,
 
     /// Evaluated steps.
     pub steps_evaluated: Family<StepCauseLabel, Counter>,
@@ -219,8 +223,10 @@ impl Metrics {
             history_samples_left_out: t.counter("history_samples_left_out", "Samples and native histograms of the store of the past that break a rule or cannot be read by its API."),
             backfill_failures: t.counter("backfill_failures", "Times that the windows could not be filled from the store of the past."),
             backfill_duration: t.gauge("backfill_duration_seconds", "Time that filling the windows from the store of the past took at start."),
-            queries_running: t.gauge("queries_running", "Queries of the API that read or evaluate now."),
+            queries_running: t.gauge("queries_running", "Queries of the API that read or evaluate now, requests of remote read among them."),
             queries_waiting: t.gauge("queries_waiting", "Queries of the API that wait for their turn."),
+            read_queries: t.counters("read_queries", "form", "Queries of remote read, by the form of their answer (samples, chunks)."),
+            read_samples: t.counters("read_samples", "form", "Samples and native histograms read for answers to remote read."),
 
             steps_evaluated: t.counters("steps_evaluated", "cause", "Evaluated steps: all awaited series had come (complete), the wait ended first (timeout), or the samples were read from the store of the past (history)."),
             step_evaluation_duration: t.histogram("step_evaluation_duration_seconds", "Time to evaluate one step of all detectors.", short),

@@ -363,6 +363,13 @@ impl Store {
         })
     }
 
+    /// The series with this hash, if it is held.
+    #[must_use]
+    pub fn series(&self, hash: u128) -> Option<SeriesView<'_>> {
+        let series = self.slots.get(self.find(hash)? as usize)?.as_ref()?;
+        Some(series.view(self.keep_from()))
+    }
+
     /// The earliest sample after `at` of any series that a detector reads.
     #[must_use]
     pub fn next_after(&self, at: TimestampMs) -> Option<TimestampMs> {

@@ -35,6 +35,9 @@ mod promql_prometheus;
 mod query_api;
 
 #[cfg(test)]
+mod read_api;
+
+#[cfg(test)]
 mod remote_read;
 
 #[cfg(test)]

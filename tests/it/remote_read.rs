@@ -44,52 +44,7 @@ fn what_prometheus_was_sent_is_read_back_in_both_forms() {
     let sent = data::series(start);
     data::requests(&sent).iter().for_each(|request| data::write(address, request));
 
-    let matcher = |name: &str, op, value: &str| LabelMatcher::new(name, op, value).unwrap();
-    let queries = vec![
-        ReadQuery {
-            start,
-            end: start.plus_ms(30 * MINUTE),
-            matchers: vec![matcher("job", MatchOp::Equal, "read")],
-            hints: None,
-        },
-        // From the middle of a chunk to the middle of another.
-        ReadQuery {
-            start: start.plus_ms(3 * MINUTE + 1),
-            end: start.plus_ms(17 * MINUTE - 1),
-            matchers: vec![
-                matcher("job", MatchOp::Equal, "read"),
-                matcher("__name__", MatchOp::NotRegex, "late|ended"),
-            ],
-            hints: None,
-        },
-    ];
-    let mut compared = 0;
-    for form in [ResponseType::Samples, ResponseType::StreamedChunks] {
-        let (read, mut left_out) = read(address, &queries, form);
-        for (index, query) in queries.iter().enumerate() {
-            let mut expected = expected(&sent, query);
-            if left_out > 0 {
-                expected.retain(|(labels, history)| {
-                    let has_custom_buckets =
-                        history.histograms.iter().any(|sample| sample.histogram.has_custom_buckets());
-                    assert!(!has_custom_buckets || form == ResponseType::Samples, "{labels}");
-                    left_out -= if has_custom_buckets { history.histograms.len() as u64 } else { 0 };
-                    !has_custom_buckets
-                });
-            }
-            let read: Vec<_> = read.iter().filter(|(of, _)| *of == index).map(|(_, series)| series).collect();
-            let names = |series: &[&(LabelSet, History)]| {
-                series.iter().map(|(labels, _)| labels.to_string()).collect::<Vec<_>>()
-            };
-            assert_eq!(names(&read), names(&expected.iter().collect::<Vec<_>>()), "{form:?}");
-            for ((labels, read), (_, expected)) in read.into_iter().zip(&expected) {
-                assert_same(read, expected, &format!("{form:?} {labels}"));
-                compared += expected.samples.len() + expected.histograms.len();
-            }
-        }
-        assert_eq!(left_out, 0, "{form:?}");
-    }
-    assert!(compared > 6_000, "only {compared} samples compared");
+    assert_read_back(address, start, &sent);
 }
 
 /// For all series, Prometheus queries through us what it would have if the samples were its own. In this form one up to 3.5
@@ -141,6 +96,66 @@ fn prometheus_queries_through_us(form: Form, left_out: &[&str]) {
     }
 }
 
+// === reading back ===
+
+/// Asserts of both forms of an answer that they hold what was sent, and says how many histograms we left out of one with
+/// samples because the server lost the bounds of their buckets.
+pub(crate) fn assert_read_back(
+    address: SocketAddr,
+    start: TimestampMs,
+    sent: &BTreeMap<LabelSet, History>,
+) -> u64 {
+    let matcher = |name: &str, op, value: &str| LabelMatcher::new(name, op, value).unwrap();
+    let queries = vec![
+        ReadQuery {
+            start,
+            end: start.plus_ms(30 * MINUTE),
+            matchers: vec![matcher("job", MatchOp::Equal, "read")],
+            hints: None,
+        },
+        // From the middle of a chunk to the middle of another.
+        ReadQuery {
+            start: start.plus_ms(3 * MINUTE + 1),
+            end: start.plus_ms(17 * MINUTE - 1),
+            matchers: vec![
+                matcher("job", MatchOp::Equal, "read"),
+                matcher("__name__", MatchOp::NotRegex, "late|ended"),
+            ],
+            hints: None,
+        },
+    ];
+    let (mut compared, mut lost) = (0, 0);
+    for form in [ResponseType::Samples, ResponseType::StreamedChunks] {
+        let (mut read, mut left_out) = read(address, &queries, form);
+        read.sort_by(|(a, (x, _)), (b, (y, _))| (a, x).cmp(&(b, y)));
+        lost += left_out;
+        for (index, query) in queries.iter().enumerate() {
+            let mut expected = expected(sent, query);
+            if left_out > 0 {
+                expected.retain(|(labels, history)| {
+                    let has_custom_buckets =
+                        history.histograms.iter().any(|sample| sample.histogram.has_custom_buckets());
+                    assert!(!has_custom_buckets || form == ResponseType::Samples, "{labels}");
+                    left_out -= if has_custom_buckets { history.histograms.len() as u64 } else { 0 };
+                    !has_custom_buckets
+                });
+            }
+            let read: Vec<_> = read.iter().filter(|(of, _)| *of == index).map(|(_, series)| series).collect();
+            let names = |series: &[&(LabelSet, History)]| {
+                series.iter().map(|(labels, _)| labels.to_string()).collect::<Vec<_>>()
+            };
+            assert_eq!(names(&read), names(&expected.iter().collect::<Vec<_>>()), "{form:?}");
+            for ((labels, read), (_, expected)) in read.into_iter().zip(&expected) {
+                assert_same(read, expected, &format!("{form:?} {labels}"));
+                compared += expected.samples.len() + expected.histograms.len();
+            }
+        }
+        assert_eq!(left_out, 0, "{form:?}");
+    }
+    assert!(compared > 6_000, "only {compared} samples compared");
+    lost
+}
+
 // === asking ===
 
 /// Half an hour ago.
@@ -150,10 +165,10 @@ pub(crate) fn start() -> TimestampMs {
 }
 
 /// A series of an answer with the place of its query.
-type Answer = (usize, (LabelSet, History));
+pub(crate) type Answer = (usize, (LabelSet, History));
 
-/// The series of the answer, sorted, and how many histograms were left out.
-fn read(address: SocketAddr, queries: &[ReadQuery], form: ResponseType) -> (Vec<Answer>, u64) {
+/// The series of the answer in their order, and how many histograms were left out.
+pub(crate) fn read(address: SocketAddr, queries: &[ReadQuery], form: ResponseType) -> (Vec<Answer>, u64) {
     let request = ReadRequest { queries: queries.to_vec(), accepted: vec![form] };
     let headers = [
         ("Content-Type", "application/x-protobuf"),
@@ -179,7 +194,6 @@ fn read(address: SocketAddr, queries: &[ReadQuery], form: ResponseType) -> (Vec<
         response.body.chunks(1_000).for_each(|piece| reader.read(piece, &mut take).unwrap());
         reader.finish(&mut take).unwrap();
     }
-    series.sort_by(|(a, (x, _)), (b, (y, _))| (a, x).cmp(&(b, y)));
     (series, left_out)
 }
 

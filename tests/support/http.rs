@@ -17,12 +17,19 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     /// The body, unchunked.
     pub(crate) body: Vec<u8>,
+    head: String,
 }
 
 impl Response {
     /// The body as text, for messages.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The value of a header, if the answer has it.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let headers = self.head.lines().filter_map(|line| line.split_once(':'));
+        headers.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next()
     }
 }
 
@@ -88,7 +95,8 @@ fn parse(answer: &[u8]) -> Option<Response> {
     let body = &answer[end + 4..];
     let status = head.split(' ').nth(1)?.parse().ok()?;
     let chunked = head.lines().any(|line| line.eq_ignore_ascii_case("transfer-encoding: chunked"));
-    Some(Response { status, body: if chunked { unchunked(body)? } else { body.to_vec() } })
+    let body = if chunked { unchunked(body)? } else { body.to_vec() };
+    Some(Response { status, body, head: head.to_owned() })
 }
 
 fn unchunked(mut body: &[u8]) -> Option<Vec<u8>> {
