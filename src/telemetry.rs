@@ -17,8 +17,9 @@ pub mod writeback;
 
 pub use exposition::{Exposition, encode};
 pub use labels::{
-    BuildLabels, DetectorLabel, DetectorSeverityLabels, HandlerCodeLabels, HandlerLabel, MessageCodeLabels,
-    MessageLabel, ModelLabels, ReasonLabel, SeverityLabel, ShardLabel, StepCauseLabel, TrainingStateLabels,
+    BuildLabels, DetectorLabel, DetectorReasonLabels, DetectorSeverityLabels, HandlerCodeLabels,
+    HandlerLabel, MessageCodeLabels, MessageLabel, ModelLabels, ReasonLabel, SeverityLabel, ShardLabel,
+    StepCauseLabel, TrainingStateLabels,
 };
 pub use log::{LogFormat, LogSettings, UnknownLogFormat, init as init_log};
 pub use metrics::{MetricRow, Metrics, TRAINING_STATES};

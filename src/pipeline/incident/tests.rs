@@ -32,6 +32,7 @@ fn verdict(name: &str, at: i64, since: i64, severity: Severity, value: f64) -> V
         violations: Vec::new(),
         seasonal: None,
         start: None,
+        alerts: Vec::new(),
         maintenance: None,
         missing: Vec::new(),
         filled: Vec::new(),
