@@ -27,13 +27,15 @@ detectors:
 /// Far too much waits from minute 260 on, and again from minute 360 on.
 const OVERLOADS: [Range<i64>; 2] = [260..270, 360..370];
 
-/// Alerts with the labels they have besides, and the minutes in which they fire. Only the first is on what it should be on at the right
-/// time; the third is our own.
-const ALERTS: [(&str, &[(&str, &str)], Range<i64>); 4] = [
-    ("HighQueue", &[("instance", "a"), ("job", "work"), ("severity", "page")], 266..276),
-    ("Unrelated", &[("instance", "a"), ("job", "work")], 340..343),
-    ("AnomalyHigh", &[("instance", "a"), ("detector", "work")], 262..280),
-    ("ClusterSick", &[("job", "work")], 266..300),
+/// An alert: its name, the labels it has besides, and the minutes in which it fires.
+struct Alert(&'static str, &'static [(&'static str, &'static str)], Range<i64>);
+
+/// Only the first is on what it should be on, at the right time; the third is our own.
+const ALERTS: [Alert; 4] = [
+    Alert("HighQueue", &[("instance", "a"), ("job", "work"), ("severity", "page")], 266..276),
+    Alert("Unrelated", &[("instance", "a"), ("job", "work")], 340..343),
+    Alert("AnomalyHigh", &[("instance", "a"), ("detector", "work")], 262..280),
+    Alert("ClusterSick", &[("job", "work")], 266..300),
 ];
 
 /// What instances a and b say at a minute, and the alerts that fire, each ended by a stale marker as Prometheus ends it.
@@ -54,7 +56,7 @@ fn batch(minute: i64) -> SampleBatch {
         push(&[("__name__", "load"), own[0], own[1]], 10.0 + load);
         push(&[("__name__", "queue"), own[0], own[1]], queue + wave(1));
     }
-    for (name, labels, fires) in &ALERTS {
+    for Alert(name, labels, fires) in &ALERTS {
         let series = [("__name__", "ALERTS"), ("alertname", name), ("alertstate", "firing")];
         let series: Vec<(&str, &str)> = series.iter().chain(*labels).copied().collect();
         if fires.contains(&minute) {
