@@ -68,7 +68,7 @@ pub struct AlertStep {
 pub(super) struct AlertWatch {
     before_ms: i64,
     after_ms: i64,
-    /// Those on which an alert fires, or ended so lately that they are not trained on.
+    /// Those that are not to be trained on at the step that was taken last: an alert fires on them, or ended lately.
     entities: BTreeMap<LabelSet, Watched>,
     /// Alerts that fire on nobody.
     on_nobody: BTreeSet<LabelSet>,
@@ -158,10 +158,9 @@ impl AlertWatch {
         firing.iter().take(MAX_NAMED).map(|alert| alert.name.clone()).collect()
     }
 
-    /// Whether an entity is not to be trained on at step `at`, which was taken.
-    pub(super) fn keeps_out(&self, entity: &LabelSet, at: TimestampMs) -> bool {
-        let watched = self.entities.get(entity);
-        watched.is_some_and(|watched| !watched.firing.is_empty() || at < watched.free_from)
+    /// Whether an entity is not to be trained on at the step that was taken last.
+    pub(super) fn keeps_out(&self, entity: &LabelSet) -> bool {
+        self.entities.contains_key(entity)
     }
 
     /// Those on which an alert began at step `at`, which was taken, and the first instant of them that should not have been

@@ -223,7 +223,7 @@ impl VectorJudge {
             rows_in_alerts = began.map(|(entity, since)| trainer.take_back(entity, since)).sum();
             trainer.gather(inputs, |entity| {
                 let otherwise = in_incident(entity) || in_grace(entity) || is_planned(entity);
-                let in_alert = !otherwise && alerts.is_some_and(|alerts| alerts.keeps_out(entity, inputs.at));
+                let in_alert = !otherwise && alerts.is_some_and(|alerts| alerts.keeps_out(entity));
                 rows_in_alerts += usize::from(in_alert);
                 otherwise || in_alert
             });
