@@ -5,7 +5,8 @@ use divan::{Bencher, black_box};
 use emberwatch::{
     calibrate::{CheckedPersistence, Memory, Thresholds},
     features::{DEFAULT_RATE_INTERVAL, FeatureColumn, FeatureSchema, SchemaSettings, SeasonSettings, preset},
-    pipeline::{ClockConfig, Detector, DetectorSettings, Replay, Rules},
+    pipeline::{AlertSettings, ClockConfig, Detector, DetectorSettings, Replay, Rules},
+    promql::parse_matchers,
     series::{LabelSet, Sample, SampleBatch, TimestampMs, series_hash},
     window::Config,
 };
@@ -98,8 +99,15 @@ fn replay(by: &[&str], features: Vec<FeatureColumn>) -> Replay {
         season: Some(SeasonSettings::default()),
         training: None,
     });
+    let alerts = AlertSettings {
+        selector: parse_matchers(r#"ALERTS{alertstate="firing"}"#).unwrap(),
+        ignore: Vec::new(),
+        margin_before: Duration::from_secs(600),
+        margin_after: Duration::from_secs(1800),
+        lead: Duration::from_secs(1800),
+    };
     let clock = ClockConfig { step_ms: SCRAPE_MS, settle_timeout: Duration::ZERO };
-    Replay::new(vec![detector.unwrap()], clock, Config::default(), 2)
+    Replay::new(vec![detector.unwrap().with_alerts(&alerts)], clock, Config::default(), 2)
 }
 
 /// What the preset reads of one machine with 48 cores, and as much that it does not read.

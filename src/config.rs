@@ -5,6 +5,8 @@
 //! write instead. Keys are Prometheus' own wherever the idea is the same. `docs/configuration.md`
 //! lists every key. It reads no file itself, and nothing it returns needs to be checked again.
 
+mod alerts;
+
 mod budget;
 
 mod calendar;

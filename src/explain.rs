@@ -6,6 +6,7 @@
 //! - [`beyond_limit()`], [`dropped_to_zero()`]: a value that is an anomaly by itself -> words;
 //! - [`season_clause()`]: what is usual at an hour -> a clause to follow the sentence;
 //! - [`start_clause()`], [`restarts_clause()`]: that a process started lately -> a clause to follow the sentence;
+//! - [`alerts_clause()`]: the alerts that fire -> another such clause;
 //! - [`maintenance_clause()`]: planned work -> another such clause;
 //! - [`filled_in()`]: what stands for missing values -> words;
 //! - [`Evidence`], [`sentence()`]: what is known about one anomaly -> one line of plain English.
@@ -14,6 +15,8 @@
 //! explanation. Nothing here calls an anomaly severe or names a cause: it says what was seen.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod alert;
 
 mod anomaly_type;
 
@@ -37,6 +40,7 @@ mod sentence;
 
 mod start;
 
+pub use alert::alerts_clause;
 pub use change::{Aspect, Change, Recent};
 pub use contributions::{Contribution, contributions};
 pub use criterion::{AnomalyType, Criterion};

@@ -13,6 +13,8 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod alerts;
+
 mod backtest;
 
 mod clock;
@@ -55,6 +57,7 @@ mod verdict;
 
 mod zero;
 
+pub use alerts::{AlertOutcome, AlertSettings, AlertStep, JudgedIncident, OWN_ALERTS};
 pub use backtest::{Backtest, Judged};
 pub use clock::{ClockConfig, StepCause, StepClock, Tick, merge_progress};
 pub use detector::{CompiledFeature, Detector, DetectorSettings, InvalidDetector, Sight, compile_feature};

@@ -77,6 +77,8 @@ pub struct AnomalyReport {
     /// The last start of the entity, if that was within the hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<StartReport>,
+    /// The names of the alerts that fire on the entity.
+    pub alerts: Vec<String>,
     /// The planned work that goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maintenance: Option<MaintenanceReport>,
@@ -206,6 +208,7 @@ struct IncidentReport<'a> {
     entity: &'a LabelSet,
     severity: &'static str,
     detectors: &'a [String],
+    alerts: &'a [String],
     #[serde(serialize_with = "time")]
     start: TimestampMs,
     #[serde(serialize_with = "optional_time")]
@@ -286,6 +289,7 @@ fn report(incident: &Incident) -> IncidentReport<'_> {
         entity: &incident.entity,
         severity: incident.severity.name(),
         detectors: &incident.detectors,
+        alerts: &incident.alerts,
         start: incident.start,
         end: incident.end,
         peak: PeakReport { at: incident.peak.at, anomaly_score: incident.peak.score.value() },

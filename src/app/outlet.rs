@@ -6,9 +6,15 @@ use crate::{
     },
     calibrate::{Bound, Severity, Thresholds},
     explain::StartKind,
-    pipeline::{Breach, DetectorStep, Incidents, Judge, Maintenance, Start, StepCause, Verdict, Violation},
+    pipeline::{
+        AlertOutcome, AlertStep, Breach, DetectorStep, Incidents, Judge, Maintenance, Start, StepCause,
+        Verdict, Violation,
+    },
     series::{LabelSet, STALE_NAN, TimestampMs},
-    telemetry::{DetectorLabel, DetectorSeverityLabels, Metrics, ModelLabels, SeverityLabel, StepCauseLabel},
+    telemetry::{
+        DetectorLabel, DetectorReasonLabels, DetectorSeverityLabels, Metrics, ModelLabels, SeverityLabel,
+        StepCauseLabel,
+    },
     writeback::{Handle, StepSeries},
 };
 use arc_swap::ArcSwap;
@@ -90,6 +96,9 @@ impl Outlet {
             let anomalous = step.verdicts.iter().filter(|verdict| verdict.severity > Severity::Normal);
             anomalies.extend(anomalous.map(|verdict| report(&detector.name, verdict, &step.model_version)));
             self.count_detector(&detector.name, step);
+            if let Some(alerts) = &step.alerts {
+                self.count_alerts(&detector.name, alerts);
+            }
             log_gone(&detector.name, &step.gone);
             let before = self.left_out.insert(detector.name.clone(), step.left_out).unwrap_or(0);
             log_left_out(&detector.name, before, step.left_out);
@@ -207,6 +216,38 @@ impl Outlet {
         }
     }
 
+    fn count_alerts(&self, detector: &str, step: &AlertStep) {
+        let label = DetectorLabel { detector: detector.to_owned() };
+        let count =
+            |is: fn(&AlertOutcome) -> bool| step.alerts.iter().filter(|alert| is(alert)).count() as u64;
+        let seen = count(|alert| matches!(alert, AlertOutcome::Seen { .. }));
+        let judged = seen + count(|alert| *alert == AlertOutcome::Missed);
+        self.metrics.alerts_firing.get_or_create(&label).set(step.firing as i64);
+        self.metrics.alerts_judged.get_or_create(&label).inc_by(judged);
+        self.metrics.alerts_seen.get_or_create(&label).inc_by(seen);
+        for (reason, left_out) in [
+            ("no_entity", step.named_nobody as u64),
+            ("not_scored", count(|alert| *alert == AlertOutcome::NotScored)),
+            ("maintenance", count(|alert| *alert == AlertOutcome::Planned)),
+        ] {
+            let labels = DetectorReasonLabels { detector: detector.to_owned(), reason };
+            self.metrics.alerts_left_out.get_or_create(&labels).inc_by(left_out);
+        }
+        for alert in &step.alerts {
+            let AlertOutcome::Seen { lead_ms } = alert else { continue };
+            let by_sign = if *lead_ms >= 0 { &self.metrics.alert_lead } else { &self.metrics.alert_lag };
+            by_sign.get_or_create(&label).observe(lead_ms.unsigned_abs() as f64 / 1000.0);
+        }
+        for severity in [Severity::Medium, Severity::High] {
+            let labels = DetectorSeverityLabels { detector: detector.to_owned(), severity: severity.name() };
+            let incidents = step.incidents.iter().filter(|incident| incident.severity == severity);
+            let confirmed = incidents.clone().filter(|incident| incident.is_confirmed).count() as u64;
+            self.metrics.incidents_judged.get_or_create(&labels).inc_by(incidents.count() as u64);
+            self.metrics.incidents_confirmed.get_or_create(&labels).inc_by(confirmed);
+        }
+        self.metrics.training_rows_in_alerts.get_or_create(&label).inc_by(step.rows_left_out as u64);
+    }
+
     fn count_incidents(&self, incidents: &Incidents) {
         self.metrics.incidents_open.set(incidents.open().len() as i64);
         for incident in &incidents.changes().ended {
@@ -251,6 +292,7 @@ fn report(detector: &str, verdict: &Verdict, model_version: &str) -> AnomalyRepo
         missing_features: verdict.missing.clone(),
         filled_features: verdict.filled.clone(),
         start: verdict.start.as_ref().map(start_report),
+        alerts: verdict.alerts.clone(),
         maintenance: verdict
             .maintenance
             .as_ref()

@@ -1,6 +1,7 @@
 //! From a document to the sections of a [`Config`].
 
 use super::{
+    alerts::alerts,
     detectors::detectors,
     history::history,
     maintenance::maintenance,
@@ -33,6 +34,7 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
     let training = training(root.section("training"));
     let detectors = detectors(&mut root, step);
     let maintenance = maintenance(&mut root);
+    let alerts = alerts(root.section("alerts"));
     let external_labels = external_labels(root.section("external_labels"));
     root.finish();
     Some(Config {
@@ -46,6 +48,7 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
         training: training?,
         detectors,
         maintenance,
+        alerts,
         external_labels,
     })
 }

@@ -4,7 +4,10 @@ use crate::{
     calibrate::{Budget, CheckedPersistence, Thresholds},
     features::{FeatureSchema, SeasonSettings},
     history,
-    pipeline::{self, DetectorSettings, InvalidDetector, Maintenance, Rules, SeriesSettings, TrainingPolicy},
+    pipeline::{
+        self, AlertSettings, DetectorSettings, InvalidDetector, Maintenance, Rules, SeriesSettings,
+        TrainingPolicy,
+    },
     receive,
     score::iforest::CheckedHyperparams,
     window, writeback,
@@ -34,6 +37,8 @@ pub struct Config {
     pub detectors: Vec<Detector>,
     /// Planned work; names are unique.
     pub maintenance: Vec<Maintenance>,
+    /// Which series are alerts, as labels of what is judged; `None`: they are not read.
+    pub alerts: Option<AlertSettings>,
     /// Labels added to every score series, by name.
     pub external_labels: Vec<(String, String)>,
 }
@@ -125,10 +130,14 @@ impl Config {
     /// At the first expression that cannot be a feature.
     pub fn compile(&self, detector: &Detector) -> Result<pipeline::Detector, InvalidDetector> {
         let settings = self.detector_settings(detector);
-        match &detector.series {
+        let compiled = match &detector.series {
             Some(series) => pipeline::Detector::of_series(settings, series),
             None => pipeline::Detector::new(settings),
-        }
+        }?;
+        Ok(match &self.alerts {
+            Some(alerts) => compiled.with_alerts(alerts),
+            None => compiled,
+        })
     }
 
     /// A detector of this config as the pipeline takes it. Without a fixed model it trains itself.

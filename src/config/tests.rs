@@ -140,6 +140,31 @@ maintenance:
 }
 
 #[test]
+fn alerts_are_read_unless_somebody_says_not_to() {
+    let minutes = |n: u64| Duration::from_secs(n * 60);
+    let alerts = valid("").alerts.unwrap();
+    let times = (alerts.margin_before, alerts.margin_after, alerts.lead);
+    assert_eq!(times, (minutes(10), minutes(30), minutes(30)));
+    let written = r#"alerts: { selector: 'ALERTS{alertstate="firing"}' }"#;
+    assert_eq!(valid(written).alerts, Some(alerts.clone()));
+    let own = valid("alerts: { ignore: [Watchdog], margin_before: 0s, margin_after: 1d, lead: 1h }")
+        .alerts
+        .unwrap();
+    assert_eq!((own.selector, own.ignore), (alerts.selector, vec!["Watchdog".to_owned()]));
+    assert_eq!((own.margin_before, own.margin_after, own.lead), (Duration::ZERO, minutes(1440), minutes(60)));
+    assert_eq!(valid("alerts: { enabled: false, lead: 1h }").alerts, None);
+    let said = problems("alerts: { selector: 'rate(a[5m])', ignore: Watchdog, lead: 2d, margin: 5m }");
+    for part in [
+        "alerts.selector: expression 1:1: ",
+        "alerts.ignore: must be a list",
+        "alerts.lead: 2d is out of range",
+        "alerts.margin: unknown key",
+    ] {
+        assert!(said.contains(part), "{part:?} in\n{said}");
+    }
+}
+
+#[test]
 fn local_time_and_holidays_are_those_of_a_place() {
     let detector = |keys: &str| {
         let text = format!("detectors:\n  - {{ name: a, features: {{ f: up }}, {keys} }}\n");

@@ -1,6 +1,7 @@
 //! A detector, checked: what is judged, by which features, how strictly.
 
 use super::{
+    alerts::{AlertSettings, AlertSource},
     maintenance::Maintenance,
     rules::Rules,
     series::{self, SeriesSettings},
@@ -87,6 +88,8 @@ pub struct Detector {
     pub sight: Sight,
     /// What tells of starts, where that is looked for.
     pub(super) starts: Option<StartSource>,
+    /// What the alerts of its entities are good for, and where they are read, where that is.
+    pub(super) alerts: Option<(AlertSettings, AlertSource)>,
 }
 
 /// Compiles one expression as a feature.
@@ -115,7 +118,7 @@ impl Detector {
         };
         let features = settings.schema.features().iter().map(compile).collect::<Result<_, _>>()?;
         let starts = (!settings.grace.is_zero()).then(StartSource::new);
-        Ok(Self { settings, sight: Sight::Features(features), starts })
+        Ok(Self { settings, sight: Sight::Features(features), starts, alerts: None })
     }
 
     /// A detector of the series that `series` selects.
@@ -125,7 +128,15 @@ impl Detector {
     pub fn of_series(settings: DetectorSettings, series: &SeriesSettings) -> Result<Self, InvalidDetector> {
         let reading = settings.schema.series().ok_or(InvalidDetector::Sight)?;
         let plan = series::plan(series, reading);
-        Ok(Self { settings, sight: Sight::Series(plan, series.max_series), starts: None })
+        Ok(Self { settings, sight: Sight::Series(plan, series.max_series), starts: None, alerts: None })
+    }
+
+    /// The same with a look at the alerts on its entities. A single series does not say what an alert on it would be called, so
+    /// detectors of series have none.
+    #[must_use]
+    pub fn with_alerts(self, settings: &AlertSettings) -> Self {
+        let reads = matches!(self.sight, Sight::Features(_));
+        Self { alerts: reads.then(|| (settings.clone(), AlertSource::new(settings))), ..self }
     }
 
     /// What the shards are to read for it: the leaves of each feature, or of all series, and how far back they look.
@@ -139,11 +150,11 @@ impl Detector {
         }
     }
 
-    /// The leaves that tell of starts, where that is looked for, and how far back they look. They select from all that comes, so
-    /// they are to be read aside.
-    #[must_use]
-    pub fn start_leaves(&self) -> Option<(&[Leaf], i64)> {
-        self.starts.as_ref().map(StartSource::leaves)
+    /// The leaves that tell of starts and those that are alerts, where these are looked for, and how far back they look. They select
+    /// from all that comes, so they are to be read aside.
+    pub fn leaves_aside(&self) -> impl Iterator<Item = (&[Leaf], i64)> {
+        let alerts = self.alerts.iter().map(|(_, source)| source.leaves());
+        self.starts.iter().map(StartSource::leaves).chain(alerts)
     }
 
     /// Its name.

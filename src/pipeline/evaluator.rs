@@ -36,8 +36,8 @@ impl Evaluator {
             let leaves = detector.leaves().into_iter();
             let mut places: Vec<_> =
                 leaves.map(|(leaves, back_ms)| table.register(leaves, back_ms)).collect();
-            let starts = detector.start_leaves();
-            places.extend(starts.map(|(leaves, back_ms)| table.register_aside(leaves, back_ms)));
+            let aside = detector.leaves_aside();
+            places.extend(aside.map(|(leaves, back_ms)| table.register_aside(leaves, back_ms)));
             (Judge::new(detector), places)
         };
         let judges = detectors.into_iter().map(&mut judge).collect();

@@ -6,7 +6,10 @@
 //!
 //! Memory is bounded by the entities that are anomalous now and by the number of ended incidents that are kept.
 
-use super::verdict::{DetectorStep, Verdict};
+use super::{
+    alerts::MAX_NAMED,
+    verdict::{DetectorStep, Verdict},
+};
 use crate::{
     calibrate::{AnomalyScore, Peak, Severity},
     explain::{AnomalyType, Criterion},
@@ -43,6 +46,8 @@ pub struct Incident {
     pub severity: Severity,
     /// The detectors that took part, by name.
     pub detectors: Vec<String>,
+    /// The alerts that fired on the entity meanwhile, by name; at most 20.
+    pub alerts: Vec<String>,
     /// Of its strangest step since it was found.
     pub criteria: Vec<Criterion>,
     /// Of that step.
@@ -103,6 +108,7 @@ impl Incident {
             peak: verdict.peak.unwrap_or(Peak { at: verdict.at, score: verdict.anomaly_score }),
             severity: Severity::Normal,
             detectors: Vec::new(),
+            alerts: Vec::new(),
             criteria: verdict.criteria.clone(),
             anomaly_type: verdict.anomaly_type,
             explanation: verdict.explanation.clone(),
@@ -117,6 +123,13 @@ impl Incident {
         self.severity = self.severity.max(verdict.severity);
         if let Err(place) = self.detectors.binary_search_by(|known| known.as_str().cmp(detector)) {
             self.detectors.insert(place, detector.to_owned());
+        }
+        for alert in &verdict.alerts {
+            if let Err(place) = self.alerts.binary_search(alert)
+                && self.alerts.len() < MAX_NAMED
+            {
+                self.alerts.insert(place, alert.clone());
+            }
         }
         if let Some(peak) = verdict.peak.filter(|peak| peak.score > self.peak.score) {
             self.peak = peak;

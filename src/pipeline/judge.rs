@@ -1,6 +1,7 @@
 //! One detector at work: its features evaluated, then judged.
 
 use super::{
+    alerts::AlertSource,
     detector::{CompiledFeature, Detector, Sight},
     leaves::LeafPlaces,
     series::SeriesSource,
@@ -21,6 +22,7 @@ use crate::{
 pub struct Judge {
     source: Source,
     starts: Option<StartSource>,
+    alerts: Option<AlertSource>,
     vectors: VectorJudge,
 }
 
@@ -36,7 +38,7 @@ enum Source {
 impl Judge {
     /// A detector that has seen nothing.
     #[must_use]
-    pub fn new(Detector { settings, sight, starts }: Detector) -> Self {
+    pub fn new(Detector { settings, sight, starts, alerts }: Detector) -> Self {
         let source = match sight {
             Sight::Features(features) => {
                 Source::Features(features.into_iter().map(|feature| (feature, Memo::default())).collect())
@@ -45,7 +47,13 @@ impl Judge {
                 Source::Series(SeriesSource::new(plan, max_series, settings.schema.window_ms()))
             }
         };
-        Self { source, starts, vectors: VectorJudge::new(settings) }
+        let (alert_settings, alerts) = alerts.unzip();
+        let vectors = VectorJudge::new(settings);
+        let vectors = match &alert_settings {
+            Some(settings) => vectors.with_alerts(settings),
+            None => vectors,
+        };
+        Self { source, starts, alerts, vectors }
     }
 
     /// The name of the detector.
@@ -92,7 +100,7 @@ impl Judge {
         }
     }
 
-    /// How many of the places of its leaves are those of its vectors; behind them stand those that tell of starts.
+    /// How many of the places of its leaves are those of its vectors; behind them stand those that tell of starts and alerts.
     fn vector_places(&self) -> usize {
         match &self.source {
             Source::Series(_) => 1,
@@ -110,12 +118,17 @@ impl Judge {
     ) -> DetectorStep {
         let mut failed_features = Vec::new();
         let (matrix, left_out) = self.vectors(leaves, places, at, &mut failed_features);
-        let starts_at = self.vector_places();
+        let aside = places.iter().skip(self.vector_places());
+        let mut aside = aside.map(|places| answers(leaves, places));
         if let Some(starts) = &mut self.starts {
             let by = self.vectors.settings().schema.by();
-            let answers = places.get(starts_at).map(|places| answers(leaves, places)).unwrap_or_default();
-            let read = starts.read(&answers, by);
+            let read = starts.read(&aside.next().unwrap_or_default(), by);
             self.vectors.take_starts(at, read);
+        }
+        if let Some(alerts) = &mut self.alerts {
+            let by = self.vectors.settings().schema.by();
+            let read = alerts.read(&aside.next().unwrap_or_default(), by);
+            self.vectors.take_alerts(at, &read);
         }
         let step = match self.vectors.take(matrix) {
             Ok(inputs) => self.vectors.judge(&inputs, model),

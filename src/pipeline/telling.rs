@@ -57,6 +57,7 @@ pub(super) fn verdict(
         contributions,
         seasonal,
         start: None,
+        alerts: Vec::new(),
         maintenance: None,
         missing: scored.missing.iter().map(|feature| name(*feature)).collect(),
         filled: Vec::new(),
@@ -91,6 +92,7 @@ pub(super) fn unscored(
         incident: None,
         seasonal: None,
         start: None,
+        alerts: Vec::new(),
         maintenance: None,
         contributions: Vec::new(),
         violations: Vec::new(),
@@ -143,6 +145,14 @@ pub(super) fn add_start(verdict: &mut Verdict, start: Option<Start>) {
         add_clause(verdict, &start.clause(verdict.at));
     }
     verdict.start = start;
+}
+
+/// Adds the alerts that fire on the entity to what is said already.
+pub(super) fn add_alerts(verdict: &mut Verdict, alerts: Vec<String>) {
+    if let Some(clause) = explain::alerts_clause(&alerts) {
+        add_clause(verdict, &clause);
+    }
+    verdict.alerts = alerts;
 }
 
 /// Adds the planned work that goes on to what is said already.

@@ -62,9 +62,9 @@ impl Trainer {
         Self { policy, reservoir: Reservoir::new(settings), first: None, last_job: None }
     }
 
-    /// Takes the warm rows of a step but those for which `in_incident` holds.
-    pub(super) fn gather(&mut self, inputs: &Inputs, in_incident: impl Fn(&LabelSet) -> bool) {
-        let offered = self.reservoir.offer(inputs, |row| !in_incident(&inputs.entities[row]));
+    /// Takes the warm rows of a step but those for which `is_left_out` holds.
+    pub(super) fn gather(&mut self, inputs: &Inputs, mut is_left_out: impl FnMut(&LabelSet) -> bool) {
+        let offered = self.reservoir.offer(inputs, |row| !is_left_out(&inputs.entities[row]));
         if offered > 0 {
             self.first.get_or_insert(inputs.at);
         }
@@ -73,6 +73,11 @@ impl Trainer {
             self.first = Some(oldest);
             self.reservoir.forget_before(oldest);
         }
+    }
+
+    /// Gives up the rows of an entity from `since` on: what came later says that they are no normal operation. Gives how many.
+    pub(super) fn take_back(&mut self, entity: &LabelSet, since: TimestampMs) -> usize {
+        self.reservoir.take_back(entity, since)
     }
 
     pub(super) fn row_count(&self) -> usize {

@@ -4,6 +4,7 @@
 //! way, so that what is measured on a table is what will run.
 
 use super::{
+    alerts::{AlertSettings, AlertWatch},
     detector::DetectorSettings,
     gaps::{Filled, GapFiller},
     maintenance::{InMaintenance, OpenWindows},
@@ -11,7 +12,7 @@ use super::{
     season::Season,
     silence::Silence,
     starts::StartWatch,
-    telling::{add_filled, add_maintenance, add_start, add_violations, unscored, verdict},
+    telling::{add_alerts, add_filled, add_maintenance, add_start, add_violations, unscored, verdict},
     training::{Trainer, TrainingJob},
     verdict::{Breach, DetectorStep, Seasonal, Verdict, Violation},
     zero::{DroppedToZero, ZeroWatch},
@@ -40,6 +41,8 @@ pub struct VectorJudge {
     silence: Silence,
     /// Where starts are looked for.
     starts: Option<StartWatch>,
+    /// Where alerts are read.
+    alerts: Option<AlertWatch>,
     past: Past,
     /// What was wrong with the vectors of the step that was taken last: feature and number of entities.
     invalid_values: Vec<(String, usize)>,
@@ -66,6 +69,7 @@ impl VectorJudge {
             watched_until: BTreeMap::new(),
             silence: Silence::new(settings.silence),
             starts: (!settings.grace.is_zero()).then(|| StartWatch::new(settings.grace)),
+            alerts: None,
             past: past(&settings),
             invalid_values: Vec::new(),
             zero_watch: zero_watch(&settings),
@@ -76,6 +80,11 @@ impl VectorJudge {
             trainer: settings.training.clone().map(Trainer::new),
             settings,
         }
+    }
+
+    /// The same, with alerts as labels of its entities.
+    pub(super) fn with_alerts(self, settings: &AlertSettings) -> Self {
+        Self { alerts: Some(AlertWatch::new(settings)), ..self }
     }
 
     /// Bytes that one entity of such a detector takes, once its windows are full and all is known that is remembered; without
@@ -141,6 +150,14 @@ impl VectorJudge {
         }
     }
 
+    /// Takes the alerts of a step: before its vectors, too. What was gathered of their entities shortly before they began is no
+    /// longer trained on.
+    pub(super) fn take_alerts(&mut self, at: TimestampMs, read: &LeafVector) {
+        if let Some(alerts) = &mut self.alerts {
+            alerts.take(at, read, self.settings.schema.by());
+        }
+    }
+
     /// Takes the vectors of a step into the windows: the first half of a step.
     ///
     /// # Errors
@@ -199,9 +216,20 @@ impl VectorJudge {
         let in_grace =
             |entity: &LabelSet| starts.as_ref().is_some_and(|starts| starts.in_grace(entity, inputs.at));
         step.in_grace = inputs.entities.iter().filter(|entity| in_grace(entity)).count();
+        let mut rows_in_alerts = 0;
         if let Some(trainer) = &mut self.trainer {
-            trainer.gather(inputs, |entity| in_incident(entity) || in_grace(entity) || is_planned(entity));
+            let alerts = self.alerts.as_ref();
+            let began = alerts.into_iter().flat_map(|alerts| alerts.began(inputs.at));
+            rows_in_alerts = began.map(|(entity, since)| trainer.take_back(entity, since)).sum();
+            trainer.gather(inputs, |entity| {
+                let otherwise = in_incident(entity) || in_grace(entity) || is_planned(entity);
+                let in_alert = !otherwise && alerts.is_some_and(|alerts| alerts.keeps_out(entity));
+                rows_in_alerts += usize::from(in_alert);
+                otherwise || in_alert
+            });
         }
+        let alerts = self.alerts.as_mut();
+        step.alerts = alerts.map(|alerts| alerts.judge(inputs.at, &step.verdicts, rows_in_alerts));
         step
     }
 
@@ -284,6 +312,10 @@ impl VectorJudge {
             Some(self.type_of(entity, settings.schema.place_of(name)?))
         });
         add_start(&mut verdict, start);
+        add_alerts(
+            &mut verdict,
+            self.alerts.as_ref().map(|alerts| alerts.names_of(entity)).unwrap_or_default(),
+        );
         add_maintenance(&mut verdict, planned);
         add_filled(&mut verdict, &self.filled_of(inputs, row), &settings.schema);
         Some(verdict)

@@ -1,6 +1,6 @@
 //! What one evaluation says.
 
-use super::{incident::IncidentId, maintenance::InMaintenance, starts::Start};
+use super::{alerts::AlertStep, incident::IncidentId, maintenance::InMaintenance, starts::Start};
 use crate::{
     calibrate::{AnomalyScore, Bound, Peak, Severity},
     explain::{AnomalyType, Criterion},
@@ -94,6 +94,8 @@ pub struct Verdict {
     pub seasonal: Option<Seasonal>,
     /// The last start of the entity, if that was within the hour.
     pub start: Option<Start>,
+    /// The names of the alerts that fire on the entity.
+    pub alerts: Vec<String>,
     /// The planned work that goes on.
     pub maintenance: Option<InMaintenance>,
     /// Features without a value at this step.
@@ -128,6 +130,8 @@ pub struct DetectorStep {
     pub in_grace: usize,
     /// Entities on which planned work goes on.
     pub in_maintenance: usize,
+    /// What was made of the alerts, where they are read.
+    pub alerts: Option<AlertStep>,
     /// Features with values outside their valid range, and how many entities had one; they were taken as missing.
     pub invalid_values: Vec<(String, usize)>,
     /// Series that were selected and not judged: there are more of them than a detector may judge.

@@ -74,6 +74,13 @@ labels! {
         /// `low`, `medium` or `high`.
         severity: &'static str,
     }
+    /// Of what each detector leaves out.
+    DetectorReasonLabels {
+        /// Name of the detector.
+        detector: String,
+        /// Why.
+        reason: &'static str,
+    }
     /// Of what is counted by severity.
     SeverityLabel {
         /// `low`, `medium` or `high`.

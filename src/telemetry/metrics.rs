@@ -2,9 +2,9 @@
 
 use super::{
     labels::{
-        BuildLabels, DetectorLabel, DetectorSeverityLabels, FormLabel, HandlerCodeLabels, HandlerLabel,
-        MessageCodeLabels, MessageLabel, ModelLabels, ReasonLabel, SeverityLabel, ShardLabel, StepCauseLabel,
-        TrainingStateLabels,
+        BuildLabels, DetectorLabel, DetectorReasonLabels, DetectorSeverityLabels, FormLabel,
+        HandlerCodeLabels, HandlerLabel, MessageCodeLabels, MessageLabel, ModelLabels, ReasonLabel,
+        SeverityLabel, ShardLabel, StepCauseLabel, TrainingStateLabels,
     },
     process::ProcessCollector,
     writeback::WritebackMetrics,
@@ -150,12 +150,31 @@ pub struct Metrics {
     /// Incidents that ended.
     pub incidents: Family<SeverityLabel, Counter>,
 
+    /// Alerts that fire on entities.
+    pub alerts_firing: Family<DetectorLabel, Gauge>,
+    /// Alerts of which it is known whether they were seen.
+    pub alerts_judged: Family<DetectorLabel, Counter>,
+    /// Those that were.
+    pub alerts_seen: Family<DetectorLabel, Counter>,
+    /// Alerts that are not judged.
+    pub alerts_left_out: Family<DetectorReasonLabels, Counter>,
+    /// How much sooner an incident began than the alert that it was seen by.
+    pub alert_lead: Histograms<DetectorLabel>,
+    /// How much later.
+    pub alert_lag: Histograms<DetectorLabel>,
+    /// Incidents of medium severity and above whose window is over.
+    pub incidents_judged: Family<DetectorSeverityLabels, Counter>,
+    /// Those that an alert was about.
+    pub incidents_confirmed: Family<DetectorSeverityLabels, Counter>,
+
     /// Live models, value 1.
     pub model_info: Family<ModelLabels, Gauge>,
     /// Whether the last reload of the models succeeded.
     pub model_last_reload_successful: Gauge,
     /// When models were last loaded.
     pub model_last_reload_success_timestamp: Seconds,
+    /// Rows kept out of the training by alerts.
+    pub training_rows_in_alerts: Family<DetectorLabel, Counter>,
     /// Rows gathered for training.
     pub training_rows: Family<DetectorLabel, Gauge>,
     /// Where training stands; see [`Metrics::set_training_state`].
@@ -245,9 +264,19 @@ impl Metrics {
             severity_thresholds: t.score_gauges("severity_threshold", "detector, severity", "Anomaly scores at which severities begin: as configured, or higher where the alert budget asks for it."),
             anomalies: t.gauges("anomalies", "detector, severity", "Entities that are anomalous at the last evaluated step."),
 
+            alerts_firing: t.gauges("alerts_firing", "detector", "Alerts in the stream that fire on something that the detector could judge: they have all labels of its entities."),
+            alerts_judged: t.counters("alerts_judged", "detector", "Alerts in the stream of which it is decided whether the detector saw them."),
+            alerts_seen: t.counters("alerts_seen", "detector", "Alerts judged that an incident of medium severity or above was about, by lead or in time."),
+            alerts_left_out: t.counters("alerts_left_out", "detector, reason", "Alerts that are not judged: they lack a label of the detector's entities (no_entity), or their entity was not scored (not_scored) or in maintenance (maintenance) when they began."),
+            alert_lead: t.histograms("alert_lead_seconds", "detector", "Alerts seen: how much earlier the incident began, where it did, or at the same step.", minutes),
+            alert_lag: t.histograms("alert_lag_seconds", "detector", "Alerts seen: how much later the incident began, where it did.", minutes),
+            incidents_judged: t.counters("incidents_judged", "detector, severity", "Incidents of the detector, medium and above, that are over for as long as an alert could still confirm them, by the highest severity they had."),
+            incidents_confirmed: t.counters("incidents_confirmed", "detector, severity", "Incidents judged that an alert on the entity followed or accompanied."),
+
             model_info: t.gauges("model_info", "detector, version", "1, with the version of each live model."),
             model_last_reload_successful: t.gauge("model_last_reload_successful", "Whether the last reload of the models succeeded."),
             model_last_reload_success_timestamp: t.gauge("model_last_reload_success_timestamp_seconds", "When the models were last loaded."),
+            training_rows_in_alerts: t.counters("training_rows_in_alerts", "detector", "Rows not gathered for training, or taken out again, because an alert fired on their entity then, shortly after or shortly before."),
             training_rows: t.gauges("training_rows", "detector", "Rows gathered for training."),
             training_state: t.gauges("training_state", "detector, state", "1 for the state a detector's training is in (gathering, training, trained), else 0."),
 
@@ -307,6 +336,11 @@ fn short() -> Histogram {
 /// 5 ms to 5 min, with a bound at the promised second: what a score may take to leave.
 fn long() -> Histogram {
     Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0])
+}
+
+/// 15 s to 6 h: what lies between an incident and an alert.
+fn minutes() -> Histogram {
+    Histogram::new([15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 21_600.0])
 }
 
 // === the table under construction ===

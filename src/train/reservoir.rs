@@ -143,6 +143,18 @@ impl Reservoir {
         self.len = self.entities.values().map(Vec::len).sum();
     }
 
+    /// Takes the rows of an entity from `since` on out again, and gives how many there were. The rows that were given up for
+    /// them do not come back.
+    pub fn take_back(&mut self, entity: &LabelSet, since: TimestampMs) -> usize {
+        let Some(own) = self.entities.get_mut(entity) else { return 0 };
+        let taken = own.drain(own.partition_point(|kept| kept.at < since)..).count();
+        if own.is_empty() {
+            self.entities.remove(entity);
+        }
+        self.len -= taken;
+        taken
+    }
+
     /// Number of rows kept.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -383,6 +395,20 @@ mod tests {
         };
         assert_eq!((0..20).map(|minute| step(minute, 40)).last(), Some(40));
         assert_eq!([step(20, 20), step(21, 0), step(5_000, 0), step(5_001, 40)], [40; 4]);
+    }
+
+    #[test]
+    fn rows_that_are_taken_back_make_room() {
+        let mut kept = reservoir(40);
+        for minute in 0..20 {
+            kept.offer(&inputs(minute, 2), |_| true);
+        }
+        let second = inputs(0, 2).entities.remove(1);
+        assert_eq!(kept.take_back(&second, TimestampMs(15 * 60_000)), 5);
+        assert_eq!((counts(&kept), kept.len()), (vec![20, 15], 35));
+        assert_eq!(kept.take_back(&LabelSet::empty(), TimestampMs(0)), 0);
+        assert_eq!(kept.take_back(&second, TimestampMs(0)), 15);
+        assert_eq!((counts(&kept), kept.len()), (vec![20], 20), "nobody is kept without rows");
     }
 
     proptest! {

@@ -1,17 +1,15 @@
 //! The sidecar with a detector of single series, and the exporter that Prometheus scrapes.
 
-use crate::support::process::Process;
+use crate::support::{exporter, process::Process};
 use serde_json::Value;
 use std::{
     fs,
-    io::{Read as _, Write as _},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::SocketAddr,
     process::Command,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    thread,
 };
 
 /// The sidecar, ready.
@@ -47,25 +45,7 @@ pub(crate) fn number(elements: &[Value]) -> Option<f64> {
 
 /// An exporter of eight series that are judged, and of buckets, for as long as the process lives.
 pub(crate) fn serve_metrics(limit: Arc<AtomicU64>) -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for (scrape, stream) in listener.incoming().flatten().enumerate() {
-            // Whoever asked may have gone.
-            _ = answer(stream, &exposition(scrape as u64, limit.load(Ordering::Relaxed)));
-        }
-    });
-    address
-}
-
-fn answer(mut stream: TcpStream, body: &str) -> std::io::Result<()> {
-    // Prometheus' request fits in one read, and nothing of it matters.
-    _ = stream.read(&mut [0; 4096])?;
-    write!(
-        stream,
-        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
+    exporter::serve(move |scrape| exposition(scrape, limit.load(Ordering::Relaxed)))
 }
 
 fn exposition(scrape: u64, limit: u64) -> String {

@@ -5,6 +5,9 @@
 //! helpers are test code as well.)
 
 #[cfg(test)]
+mod alerts;
+
+#[cfg(test)]
 mod annotations;
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "shared by several test binaries, and each uses its part")]
 
+pub(crate) mod exporter;
+
 pub(crate) mod http;
 
 pub(crate) mod metrics;

@@ -32,6 +32,7 @@ fn verdict(name: &str, at: i64, since: i64, severity: Severity, value: f64) -> V
         violations: Vec::new(),
         seasonal: None,
         start: None,
+        alerts: Vec::new(),
         maintenance: None,
         missing: Vec::new(),
         filled: Vec::new(),
@@ -84,6 +85,21 @@ fn entities_with_other_labels_have_incidents_of_their_own() {
 }
 
 /// The name of an incident is part of the interface: two sidecars must agree on it.
+/// Whoever looks at it later wants to know what people were told.
+#[test]
+fn the_alerts_that_fired_meanwhile_are_named() {
+    let mut incidents = Incidents::default();
+    for (at, alerts) in [(1, vec![]), (2, vec!["Latency"]), (3, vec!["Disk", "Latency"]), (4, vec![])] {
+        let alerts = alerts.into_iter().map(str::to_owned).collect();
+        let verdict = Verdict { alerts, ..verdict("a", at, 1, Medium, 0.5) };
+        take(&mut incidents, at, &[("node", &[verdict])]);
+    }
+    assert_eq!(incidents.open().next().unwrap().alerts, ["Disk", "Latency"]);
+    let many = (0..30).map(|n| format!("Alert{n:02}")).collect();
+    take(&mut incidents, 5, &[("node", &[Verdict { alerts: many, ..verdict("a", 5, 1, Medium, 0.5) }])]);
+    assert_eq!(incidents.open().next().unwrap().alerts.len(), MAX_NAMED);
+}
+
 #[test]
 fn the_name_is_the_hash_of_entity_and_start() {
     let mut incidents = Incidents::default();
