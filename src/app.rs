@@ -21,6 +21,8 @@ mod shard_task;
 
 mod stepper;
 
+mod successor;
+
 use crate::{
     api::{self, AnomalySnapshot, Api, Readiness, ReloadRequest},
     client::TlsError,
@@ -49,6 +51,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use stepper::Stepper;
+use successor::Trainings;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -185,6 +188,7 @@ impl Sidecar {
             outlet,
             own_series,
             metrics: Arc::clone(&metrics),
+            trainings: Trainings::default(),
             past,
         };
         let readiness = Readiness::default();

@@ -10,6 +10,6 @@ mod live;
 
 mod reload;
 
-pub use directory::{ModelDirectory, StoredVersion};
+pub use directory::{ModelDirectory, RejectedVersion, StoredVersion};
 pub use live::LiveModels;
 pub use reload::{ModelSource, ReloadError, Reloaded, reload};

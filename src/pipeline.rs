@@ -8,7 +8,7 @@
 //!
 //! `app` spreads these over tasks; [`Replay`] runs them one after the other. Both give the same
 //! series to the last bit, whatever the number of shards: leaves are merged in label order, and a
-//! model trained after step T scores from the step after it on, never by chance of timing. [`Backtest`]
+//! model trained after step T is there a minute later, is tried, and scores from a step on that the data decide, never by chance of timing. [`Backtest`]
 //! begins behind the expressions, with recorded feature vectors, and says the same of them.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
@@ -47,9 +47,13 @@ mod silence;
 
 mod starts;
 
+mod succession;
+
 mod telling;
 
 mod training;
+
+mod trial;
 
 mod vector_judge;
 
@@ -72,5 +76,6 @@ pub use rules::{FeatureRules, OnGap, OnZero, Override, Rules};
 pub use series::SeriesSettings;
 pub use starts::Start;
 pub use training::{TrainingJob, TrainingPolicy};
+pub use trial::{Rejection, Tally, TrialEnd};
 pub use vector_judge::VectorJudge;
 pub use verdict::{Breach, DetectorStep, FeatureContribution, Seasonal, Verdict, Violation, names};

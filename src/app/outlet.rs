@@ -147,7 +147,6 @@ impl Outlet {
             self.metrics.model_info.remove(&labels(&old));
         }
         self.metrics.model_info.get_or_create(&labels(version)).set(1);
-        self.metrics.set_training_state(detector, "trained");
     }
 
     /// Ends every score series that stands: stale markers one millisecond after the last step, so that

@@ -5,10 +5,11 @@ use super::{
     board::ProgressBoard,
     outlet::Outlet,
     own_series::{self, OwnSeries},
+    successor::Trainings,
 };
 use crate::{
     lifecycle::{LiveModels, ModelDirectory},
-    pipeline::{DetectorStep, Evaluator, LeafTable, StepCause, StepClock, Tick, TrainingJob},
+    pipeline::{DetectorStep, Evaluator, LeafTable, StepCause, StepClock, Tick},
     promql::LeafMatrix,
     series::{LabelSet, TimestampMs},
     shards::{Evaluate, Evaluated, ShardMessage, Shards},
@@ -32,6 +33,8 @@ pub(super) struct Stepper {
     pub(super) outlet: Outlet,
     pub(super) own_series: OwnSeries,
     pub(super) metrics: Arc<Metrics>,
+    /// Models that are being fitted.
+    pub(super) trainings: Trainings,
     /// The store of the past, if there is one.
     pub(super) past: Option<Past>,
 }
@@ -108,6 +111,7 @@ impl Stepper {
         cause: StepCause,
         last_arrival: Option<Instant>,
     ) -> Result<(), ShardEnded> {
+        self.succeed(at).await;
         let begun = StdInstant::now();
         let (parts, next_sample) = self.gather(at).await?;
         let Judged { steps, empty } = self.judge(at, parts).await;
@@ -119,7 +123,7 @@ impl Stepper {
         self.begin(self.clock.next(at, next_sample.filter(|_| empty))).await?;
         let models = Arc::clone(&self.models);
         for job in self.evaluator.training_due(at, |detector| models.load(detector)) {
-            self.train(job).await;
+            self.trainings.begin(job, &self.metrics);
         }
         Ok(())
     }
@@ -177,62 +181,22 @@ impl Stepper {
     }
 
     /// Which models score and how many rows are gathered, as metrics.
-    fn show_models(&mut self) {
+    pub(super) fn show_models(&mut self) {
         for judge in self.evaluator.judges() {
             let detector = judge.name();
             let label = DetectorLabel { detector: detector.to_owned() };
             self.metrics.training_rows.get_or_create(&label).set(judge.training_row_count() as i64);
-            match self.models.load(detector) {
-                Some(model) => self.outlet.show_model(detector, model.version()),
-                None => self.metrics.set_training_state(detector, "gathering"),
+            let model = self.models.load(detector);
+            if let Some(model) = &model {
+                self.outlet.show_model(detector, model.version());
             }
-        }
-    }
-
-    /// Fits a model between two steps. The next step waits for it, so that which step is scored by
-    /// which model depends on the data alone.
-    async fn train(&mut self, job: TrainingJob) {
-        let detector = job.detector().to_owned();
-        self.metrics.set_training_state(&detector, "training");
-        let rows = job.row_count();
-        let begun = StdInstant::now();
-        let fitted = tokio::task::spawn_blocking(move || job.run()).await;
-        match fitted {
-            Ok(Ok(model)) => {
-                let seconds = begun.elapsed().as_secs_f64();
-                tracing::info!(
-                    detector,
-                    version = model.version(),
-                    rows,
-                    seconds,
-                    "trained a model from the stream"
-                );
-                self.save(&detector, &model).await;
-                self.models.swap(&detector, Arc::new(model));
-            }
-            Ok(Err(error)) => tracing::warn!(detector, rows, %error, "training failed, the old model stays"),
-            Err(error) => tracing::error!(detector, rows, %error, "training broke off, the old model stays"),
-        }
-        self.show_models();
-    }
-
-    async fn save(&self, detector: &str, model: &crate::model::Model) {
-        let bytes = match model.encode() {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                tracing::error!(detector, %error, "cannot save the model, it will be lost at the next start");
-                return;
-            }
-        };
-        let directory = self.directory.clone();
-        let (owner, version) = (detector.to_owned(), model.version().to_owned());
-        let saved = tokio::task::spawn_blocking(move || directory.publish(&owner, &version, &bytes)).await;
-        match saved {
-            Ok(Ok(file)) => tracing::info!(detector, file = %file.display(), "saved the model"),
-            Ok(Err(error)) => {
-                tracing::error!(detector, %error, "cannot save the model, it will be lost at the next start");
-            }
-            Err(error) => tracing::error!(detector, %error, "saving the model broke off"),
+            let state = match model {
+                _ if self.trainings.is_training(detector) => "training",
+                _ if judge.is_on_trial() => "trial",
+                Some(_) => "trained",
+                None => "gathering",
+            };
+            self.metrics.set_training_state(detector, state);
         }
     }
 }

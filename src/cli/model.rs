@@ -10,6 +10,8 @@ pub mod import;
 
 pub mod list;
 
+pub mod promote;
+
 pub mod rollback;
 
 pub mod show;
@@ -20,7 +22,7 @@ use std::process::ExitCode;
 /// Where a sidecar keeps its models unless its config says otherwise.
 const DEFAULT_FOLDER: &str = "models";
 
-/// Show, compare, roll back, import and export models.
+/// Show, compare, promote, roll back, import and export models.
 #[derive(Debug, Args)]
 pub struct ModelArgs {
     #[command(subcommand)]
@@ -37,6 +39,8 @@ enum ModelCommand {
     List(list::ListArgs),
     /// Put an older version in use again
     Rollback(rollback::RollbackArgs),
+    /// Put a version in use that the sidecar rejected
+    Promote(promote::PromoteArgs),
     /// Write a plain model for other programs
     Export(export::ExportArgs),
     /// Make a model file of an Isolation Forest of scikit-learn
@@ -53,6 +57,7 @@ pub fn run(args: &ModelArgs) -> anyhow::Result<ExitCode> {
         ModelCommand::Diff(args) => diff::run(args),
         ModelCommand::List(args) => list::run(args),
         ModelCommand::Rollback(args) => rollback::run(args),
+        ModelCommand::Promote(args) => promote::run(args),
         ModelCommand::Export(args) => export::run(args),
         ModelCommand::Import(args) => import::run(args),
     }

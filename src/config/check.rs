@@ -123,6 +123,7 @@ fn training(mut section: Section<'_>) -> Option<Training> {
     let forest = Hyperparams::default();
     let warm_up = section.duration("warm_up", 1800 * SECOND, SECOND..=90 * DAY);
     let max_rows = section.number("max_rows", ReservoirSettings::default().max_rows, 256..=10_000_000);
+    let trial = section.duration("trial", 1800 * SECOND, Duration::ZERO..=31 * DAY);
     let retention = section.duration("retention", 90 * DAY, SECOND..=3650 * DAY);
     let splits = splits(&mut section, forest.splits);
     let hyperparams = Hyperparams {
@@ -143,7 +144,7 @@ fn training(mut section: Section<'_>) -> Option<Training> {
         section.note_here(&error.to_string(), "docs/configuration.md says what goes together")
     });
     section.finish();
-    Some(Training { warm_up, max_rows, retention, hyperparams: checked.ok()?, contamination })
+    Some(Training { warm_up, max_rows, trial, retention, hyperparams: checked.ok()?, contamination })
 }
 
 fn splits(section: &mut Section<'_>, default: Splits) -> Splits {

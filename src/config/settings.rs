@@ -86,6 +86,8 @@ pub struct Training {
     pub warm_up: Duration,
     /// Most rows kept of each detector (a seeded, time-stratified reservoir).
     pub max_rows: usize,
+    /// How long a new model scores beside the one in use before it follows it; zero: it follows at once.
+    pub trial: Duration,
     /// How long a row is trained on, in the time of the data.
     pub retention: Duration,
     /// Of the forests; the seed is also that of the reservoir.
@@ -147,6 +149,7 @@ impl Config {
         let policy = TrainingPolicy {
             warm_up_ms: milliseconds(training.warm_up),
             max_rows: training.max_rows,
+            trial_ms: milliseconds(training.trial),
             retention_ms: milliseconds(training.retention),
             hyperparams: training.hyperparams.get(),
             contamination: training.contamination,

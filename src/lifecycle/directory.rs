@@ -11,6 +11,10 @@ use std::{
 const EXTENSION: &str = "ewm";
 /// The file that names the version in use.
 const CURRENT: &str = "current";
+/// The folder of versions that were never in use, because they were worse than the one that was.
+const REJECTED: &str = "rejected";
+/// Ending of the files that say why.
+const REASON: &str = "reason";
 
 /// The folder `models/`: one folder a detector, one file a version, one pointer.
 #[derive(Clone, Debug)]
@@ -30,6 +34,15 @@ pub struct StoredVersion {
     pub modified: SystemTime,
     /// Whether it is the one in use.
     pub is_current: bool,
+}
+
+/// A version that was tried and not put in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedVersion {
+    /// Where it is.
+    pub version: StoredVersion,
+    /// Why, in words.
+    pub reason: String,
 }
 
 // === impl ModelDirectory ===
@@ -81,19 +94,7 @@ impl ModelDirectory {
     /// # Errors
     /// When its folder is not there or cannot be read.
     pub fn versions(&self, detector: &str) -> io::Result<Vec<StoredVersion>> {
-        let current = self.current(detector)?;
-        let mut versions = Vec::new();
-        for entry in fs::read_dir(self.root.join(detector))? {
-            let file = entry?.path();
-            let name = file.file_stem().and_then(|name| name.to_str()).map(str::to_owned);
-            if let Some(name) = name.filter(|_| file.extension().is_some_and(|e| e == EXTENSION)) {
-                let modified = fs::metadata(&file)?.modified()?;
-                let is_current = current.as_ref() == Some(&file);
-                versions.push(StoredVersion { name, file, modified, is_current });
-            }
-        }
-        versions.sort_unstable_by(|a, b| (b.modified, &b.name).cmp(&(a.modified, &a.name)));
-        Ok(versions)
+        versions_in(&self.root.join(detector), self.current(detector)?.as_deref())
     }
 
     /// Makes a version that is there the current one.
@@ -127,6 +128,60 @@ impl ModelDirectory {
         Ok(file)
     }
 
+    /// Keeps a version that is not to be used, with the reason; returns its file.
+    ///
+    /// # Errors
+    /// When `version` cannot be a file name, or the disk refuses.
+    pub fn reject(&self, detector: &str, version: &str, bytes: &[u8], reason: &str) -> io::Result<PathBuf> {
+        if !is_file_stem(version) {
+            let text = format!("a model version cannot be named {version:?}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let folder = self.root.join(detector).join(REJECTED);
+        fs::create_dir_all(&folder)?;
+        let file = folder.join(format!("{version}.{EXTENSION}"));
+        write_atomically(&file.with_extension(REASON), format!("{reason}\n").as_bytes())?;
+        write_atomically(&file, bytes)?;
+        for old in self.rejected(detector)?.into_iter().skip(self.keep_versions) {
+            fs::remove_file(&old.version.file)?;
+            fs::remove_file(old.version.file.with_extension(REASON))?;
+        }
+        Ok(file)
+    }
+
+    /// The versions of a detector that were rejected, the newest first, each with the reason.
+    ///
+    /// # Errors
+    /// When their folder cannot be read; that there is none means there are none.
+    pub fn rejected(&self, detector: &str) -> io::Result<Vec<RejectedVersion>> {
+        let folder = self.root.join(detector).join(REJECTED);
+        if !folder.is_dir() {
+            return Ok(Vec::new());
+        }
+        let rejected = versions_in(&folder, None)?.into_iter().map(|version| {
+            let reason = fs::read_to_string(version.file.with_extension(REASON)).unwrap_or_default();
+            RejectedVersion { version, reason: reason.trim().to_owned() }
+        });
+        Ok(rejected.collect())
+    }
+
+    /// Puts a version in use that was rejected, or is there already.
+    ///
+    /// # Errors
+    /// When there is no such version, or the disk refuses.
+    pub fn promote(&self, detector: &str, version: &str) -> io::Result<PathBuf> {
+        let rejected = self.rejected(detector)?.into_iter().find(|rejected| rejected.version.name == version);
+        if let Some(RejectedVersion { version: rejected, .. }) = rejected {
+            let bytes = fs::read(&rejected.file)?;
+            let file = self.publish(detector, version, &bytes)?;
+            fs::remove_file(&rejected.file)?;
+            fs::remove_file(rejected.file.with_extension(REASON))?;
+            return Ok(file);
+        }
+        self.make_current(detector, version)?;
+        Ok(self.file(detector, version))
+    }
+
     fn file(&self, detector: &str, version: &str) -> PathBuf {
         self.root.join(detector).join(format!("{version}.{EXTENSION}"))
     }
@@ -138,6 +193,22 @@ impl ModelDirectory {
         }
         Ok(())
     }
+}
+
+/// The model files of a folder, the newest first; equal times by name, so that the order is defined.
+fn versions_in(folder: &Path, current: Option<&Path>) -> io::Result<Vec<StoredVersion>> {
+    let mut versions = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let file = entry?.path();
+        let name = file.file_stem().and_then(|name| name.to_str()).map(str::to_owned);
+        if let Some(name) = name.filter(|_| file.extension().is_some_and(|e| e == EXTENSION)) {
+            let modified = fs::metadata(&file)?.modified()?;
+            let is_current = current == Some(&file);
+            versions.push(StoredVersion { name, file, modified, is_current });
+        }
+    }
+    versions.sort_unstable_by(|a, b| (b.modified, &b.name).cmp(&(a.modified, &a.name)));
+    Ok(versions)
 }
 
 /// Writes `path` so that a reader, or a crash, sees the old content or the new one and nothing between.
@@ -211,6 +282,28 @@ mod tests {
         for missing in ["v3", "../v1", ""] {
             assert!(directory.make_current("node", missing).is_err(), "{missing:?}");
         }
+    }
+
+    #[test]
+    fn a_rejected_version_is_kept_with_its_reason_and_can_be_put_in_use() {
+        let (_root, directory) = directory(2);
+        let first = directory.publish("node", "v1", b"one").unwrap();
+        assert_eq!(directory.rejected("node").unwrap(), []);
+        for version in ["v2", "v3", "v4"] {
+            directory.reject("node", version, b"worse", "it sees nothing").unwrap();
+        }
+        assert_eq!(directory.current("node").unwrap(), Some(first));
+        let rejected = directory.rejected("node").unwrap();
+        assert_eq!(rejected.len(), 2, "as many as of the others");
+        assert!(rejected.iter().all(|rejected| rejected.reason == "it sees nothing"));
+        assert_eq!(directory.versions("node").unwrap().len(), 1);
+
+        let promoted = directory.promote("node", &rejected[0].version.name).unwrap();
+        assert_eq!(fs::read(&promoted).unwrap(), b"worse");
+        assert_eq!(directory.current("node").unwrap(), Some(promoted));
+        assert_eq!(directory.rejected("node").unwrap().len(), 1);
+        directory.promote("node", "v1").unwrap();
+        assert!(directory.promote("node", "v9").is_err());
     }
 
     #[test]

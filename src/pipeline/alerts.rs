@@ -158,6 +158,11 @@ impl AlertWatch {
         firing.iter().take(MAX_NAMED).map(|alert| alert.name.clone()).collect()
     }
 
+    /// Whether an alert fires on an entity at the step that was taken last.
+    pub(super) fn fires_on(&self, entity: &LabelSet) -> bool {
+        self.entities.get(entity).is_some_and(|watched| !watched.firing.is_empty())
+    }
+
     /// Whether an entity is not to be trained on at the step that was taken last.
     pub(super) fn keeps_out(&self, entity: &LabelSet) -> bool {
         self.entities.contains_key(entity)

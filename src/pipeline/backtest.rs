@@ -3,6 +3,7 @@
 use super::{
     detector::DetectorSettings,
     incident::Incidents,
+    trial::TrialEnd,
     vector_judge::VectorJudge,
     verdict::{DetectorStep, Verdict},
 };
@@ -18,15 +19,18 @@ use std::sync::Arc;
 /// A detector and its model without stream, clock and tasks.
 ///
 /// It sees one step after the other and never what comes later. With [`DetectorSettings::training`] it trains its
-/// models on the way, at the steps at which the sidecar would, each in use from the next step on; until there is one,
+/// models on the way, at the steps at which the sidecar would, each in use from the same step on as there; until there is one,
 /// nobody is scored.
 #[derive(Debug)]
 pub struct Backtest {
     judge: VectorJudge,
     incidents: Incidents,
     model: Option<Arc<Model>>,
+    /// A model that is to be delivered.
+    fitted: Option<Arc<Model>>,
     last: Option<TimestampMs>,
     trainings: Vec<Result<Arc<Model>, TrainError>>,
+    trials: Vec<TrialEnd>,
 }
 
 /// What was made of one step.
@@ -45,7 +49,7 @@ impl Backtest {
     #[must_use]
     pub fn new(settings: DetectorSettings, model: Option<Arc<Model>>) -> Self {
         let (judge, incidents) = (VectorJudge::new(settings), Incidents::default());
-        Self { judge, incidents, model, last: None, trainings: Vec::new() }
+        Self { judge, incidents, model, fitted: None, last: None, trainings: Vec::new(), trials: Vec::new() }
     }
 
     /// What it looks at, and how strictly.
@@ -71,6 +75,12 @@ impl Backtest {
         &self.trainings
     }
 
+    /// The trials of new models beside the one in use that are over.
+    #[must_use]
+    pub fn trials(&self) -> &[TrialEnd] {
+        &self.trials
+    }
+
     /// Judges the vectors of one step. When steps lie between the last one and this, they had no vectors: as in the
     /// sidecar, the first of them ends all score series.
     ///
@@ -88,17 +98,33 @@ impl Backtest {
     fn one(&mut self, matrix: &FeatureMatrix) -> Result<Judged, StepBackwards> {
         let inputs = self.judge.take(matrix.clone())?;
         self.last = Some(matrix.at);
+        self.succeed(matrix.at);
         let mut step = self.judge.judge(&inputs, self.model.as_deref());
         let detector = self.judge.settings().schema.detector();
         self.incidents.take(matrix.at, [(detector, &mut step)]);
         if let Some(job) = self.judge.training_due(matrix.at, self.model.as_deref()) {
             let trained = job.run().map(Arc::new);
-            if let Ok(model) = &trained {
-                self.model = Some(Arc::clone(model));
-            }
+            self.fitted = trained.as_ref().ok().cloned();
             self.trainings.push(trained);
         }
         Ok(Judged { inputs, step })
+    }
+
+    /// The model whose time has come, before step `at` is judged.
+    fn succeed(&mut self, at: TimestampMs) {
+        let live = self.model.clone();
+        if let Some(end) = live.as_deref().and_then(|live| self.judge.end_trial(at, live)) {
+            if end.outcome.is_ok() {
+                self.model = Some(Arc::clone(&end.model));
+            }
+            self.trials.push(end);
+        }
+        if self.judge.awaits_before(at) {
+            let candidate = self.fitted.take();
+            if let Some(model) = self.judge.deliver(candidate, self.model.as_deref()) {
+                self.model = Some(model);
+            }
+        }
     }
 }
 

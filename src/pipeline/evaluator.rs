@@ -6,6 +6,7 @@ use super::{
     judge::Judge,
     leaves::{LeafPlaces, LeafTable},
     training::TrainingJob,
+    trial::TrialEnd,
     verdict::DetectorStep,
 };
 use crate::{
@@ -103,6 +104,38 @@ impl Evaluator {
             judge.training_due(at, model.as_deref())
         };
         self.judges.iter_mut().filter_map(due).collect()
+    }
+
+    /// The detectors whose new model must be handed to [`Self::deliver`] before step `next` is judged.
+    #[must_use]
+    pub fn awaited_before(&self, next: TimestampMs) -> Vec<String> {
+        let awaiting = self.judges().filter(|judge| judge.awaits_before(next));
+        awaiting.map(|judge| judge.name().to_owned()).collect()
+    }
+
+    /// Takes what came of the training of a detector, none where it failed, before the next step is judged. Gives the model back where
+    /// it is to be used from that step on; else it is on trial, until [`Self::ended_trials`] has it.
+    pub fn deliver(
+        &mut self,
+        detector: &str,
+        candidate: Option<Arc<Model>>,
+        live: Option<&Model>,
+    ) -> Option<Arc<Model>> {
+        let judge = self.judges.iter_mut().find(|(judge, _)| judge.name() == detector);
+        judge.and_then(|(judge, _)| judge.deliver(candidate, live))
+    }
+
+    /// The trials that are over before step `next` is judged, given the models in use: what passed is to be used from that step on.
+    pub fn ended_trials(
+        &mut self,
+        next: TimestampMs,
+        mut model: impl FnMut(&str) -> Option<Arc<Model>>,
+    ) -> Vec<TrialEnd> {
+        let end = |(judge, _): &mut (Judge, Vec<LeafPlaces>)| {
+            let live = model(judge.name())?;
+            judge.end_trial(next, &live)
+        };
+        self.judges.iter_mut().filter_map(end).collect()
     }
 
     /// The detectors, in their order.

@@ -7,6 +7,7 @@ use super::{
     series::SeriesSource,
     starts::StartSource,
     training::TrainingJob,
+    trial::TrialEnd,
     vector_judge::VectorJudge,
     verdict::DetectorStep,
 };
@@ -16,6 +17,7 @@ use crate::{
     promql::{LeafMatrix, Memo, Value},
     series::{LabelSet, TimestampMs},
 };
+use std::sync::Arc;
 
 /// The state of one detector.
 #[derive(Debug)]
@@ -144,6 +146,28 @@ impl Judge {
     /// What is to be trained after step `at`, given the model in use.
     pub fn training_due(&mut self, at: TimestampMs, live: Option<&Model>) -> Option<TrainingJob> {
         self.vectors.training_due(at, live)
+    }
+
+    /// Whether a new model scores beside the one in use.
+    #[must_use]
+    pub fn is_on_trial(&self) -> bool {
+        self.vectors.is_on_trial()
+    }
+
+    /// See [`VectorJudge::awaits_before`].
+    #[must_use]
+    pub fn awaits_before(&self, next: TimestampMs) -> bool {
+        self.vectors.awaits_before(next)
+    }
+
+    /// See [`VectorJudge::deliver`].
+    pub fn deliver(&mut self, candidate: Option<Arc<Model>>, live: Option<&Model>) -> Option<Arc<Model>> {
+        self.vectors.deliver(candidate, live)
+    }
+
+    /// See [`VectorJudge::end_trial`].
+    pub fn end_trial(&mut self, next: TimestampMs, live: &Model) -> Option<TrialEnd> {
+        self.vectors.end_trial(next, live)
     }
 }
 

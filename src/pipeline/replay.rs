@@ -24,6 +24,8 @@ pub struct Replay {
     clock: StepClock,
     evaluator: Evaluator,
     models: BTreeMap<String, Arc<Model>>,
+    /// Models that are to be delivered.
+    fitted: BTreeMap<String, Arc<Model>>,
 }
 
 // === impl Replay ===
@@ -40,7 +42,14 @@ impl Replay {
             (store, LeafMemory::default())
         });
         let stores = stores.collect();
-        Self { stores, table, clock: StepClock::new(clock), evaluator, models: BTreeMap::new() }
+        Self {
+            stores,
+            table,
+            clock: StepClock::new(clock),
+            evaluator,
+            models: BTreeMap::new(),
+            fitted: BTreeMap::new(),
+        }
     }
 
     /// The model that scores for `detector`.
@@ -80,6 +89,7 @@ impl Replay {
     }
 
     fn step(&mut self, at: TimestampMs) -> Vec<DetectorStep> {
+        self.succeed(at);
         let parts = self.stores.iter_mut().map(|(store, memory)| self.table.evaluate(store, at, memory));
         let leaves = self.evaluator.gather(parts.collect());
         let steps = self.evaluator.step(&leaves, at, |detector| self.models.get(detector).cloned());
@@ -92,10 +102,26 @@ impl Replay {
             let detector = job.detector().to_owned();
             // A failed training keeps the model before it, as in the running sidecar.
             if let Ok(model) = job.run() {
-                self.models.insert(detector, Arc::new(model));
+                self.fitted.insert(detector, Arc::new(model));
             }
         }
         steps
+    }
+
+    /// Models whose time has come, before step `at` is judged.
+    fn succeed(&mut self, at: TimestampMs) {
+        for end in self.evaluator.ended_trials(at, |detector| self.models.get(detector).cloned()) {
+            if end.outcome.is_ok() {
+                self.models.insert(end.model.schema().detector().to_owned(), end.model);
+            }
+        }
+        for detector in self.evaluator.awaited_before(at) {
+            let fitted = self.fitted.remove(&detector);
+            let live = self.models.get(&detector).cloned();
+            if let Some(model) = self.evaluator.deliver(&detector, fitted, live.as_deref()) {
+                self.models.insert(detector, model);
+            }
+        }
     }
 
     fn begin(&mut self, step: TimestampMs) {

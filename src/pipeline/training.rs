@@ -22,6 +22,9 @@ pub struct TrainingPolicy {
     pub warm_up_ms: i64,
     /// Most rows kept, and shown to forests; each entity may keep what it takes to know it whatever this says.
     pub max_rows: usize,
+    /// How long a new model scores beside the one in use before it follows it, in milliseconds, and at most a quarter of what that one
+    /// was trained on; 0: it follows at once.
+    pub trial_ms: i64,
     /// Data older than this, in milliseconds, is no longer trained on.
     pub retention_ms: i64,
     /// Of the forests.
@@ -38,6 +41,8 @@ pub(super) struct Trainer {
     first: Option<TimestampMs>,
     /// When the last job was handed out, whatever became of it.
     last_job: Option<TimestampMs>,
+    /// No job before this instant: what was rejected just now would be so again.
+    not_before: TimestampMs,
 }
 
 /// A model waiting to be fitted: rows and settings, nothing shared with the running detector.
@@ -59,7 +64,13 @@ impl Trainer {
             seed: policy.hyperparams.seed,
             ..ReservoirSettings::default()
         };
-        Self { policy, reservoir: Reservoir::new(settings), first: None, last_job: None }
+        Self {
+            policy,
+            reservoir: Reservoir::new(settings),
+            first: None,
+            last_job: None,
+            not_before: TimestampMs::MIN,
+        }
     }
 
     /// Takes the warm rows of a step but those for which `is_left_out` holds.
@@ -78,6 +89,13 @@ impl Trainer {
     /// Gives up the rows of an entity from `since` on: what came later says that they are no normal operation. Gives how many.
     pub(super) fn take_back(&mut self, entity: &LabelSet, since: TimestampMs) -> usize {
         self.reservoir.take_back(entity, since)
+    }
+
+    /// The model of the last job was rejected at step `at` in favour of `live`: the next one is tried when there is half as much more to learn from.
+    pub(super) fn was_rejected(&mut self, at: TimestampMs, live: &Model) {
+        let training = live.training();
+        let seen = training.last.since_ms(training.first).min(LONGEST_DISTANCE_MS);
+        self.not_before = at.plus_ms(seen / 2);
     }
 
     pub(super) fn row_count(&self) -> usize {
@@ -99,7 +117,7 @@ impl Trainer {
         let warm_up_ms = self.policy.warm_up_ms.max(schema.step_ms().saturating_mul(MIN_ENTITY_ROWS as i64));
         // A job that failed, or changed nothing, is not tried again at every step.
         let rested = self.last_job.is_none_or(|last| at.since_ms(last) >= warm_up_ms);
-        if !rested || self.reservoir.len() < MIN_ROWS {
+        if !rested || at < self.not_before || self.reservoir.len() < MIN_ROWS {
             return None;
         }
         let grown = span >= warm_up_ms
@@ -187,6 +205,7 @@ mod tests {
             let policy = TrainingPolicy {
                 warm_up_ms: 30 * 60_000,
                 max_rows,
+                trial_ms: 0,
                 retention_ms: i64::MAX / 2,
                 hyperparams: Hyperparams { n_trees: 10, ..Hyperparams::default() },
                 contamination: 0.0,

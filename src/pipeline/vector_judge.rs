@@ -12,8 +12,10 @@ use super::{
     season::Season,
     silence::Silence,
     starts::StartWatch,
+    succession::Succession,
     telling::{add_alerts, add_filled, add_maintenance, add_start, add_violations, unscored, verdict},
     training::{Trainer, TrainingJob},
+    trial::{Exam, Trial, TrialEnd},
     verdict::{Breach, DetectorStep, Seasonal, Verdict, Violation},
     zero::{DroppedToZero, ZeroWatch},
 };
@@ -27,7 +29,7 @@ use crate::{
     promql::LeafVector,
     series::{LabelSet, TimestampMs},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What one detector remembers.
 #[derive(Debug)]
@@ -54,6 +56,10 @@ pub struct VectorJudge {
     filled: Vec<Filled>,
     season: Option<Season>,
     trainer: Option<Trainer>,
+    /// Where the next model stands; without a trainer there is none.
+    succession: Succession,
+    /// What alerts fired on, to hold models against.
+    exam: Option<Exam>,
 }
 
 // === impl VectorJudge ===
@@ -77,7 +83,12 @@ impl VectorJudge {
             gap_filler: GapFiller::new(settings.schema.window_ms()),
             filled: Vec::new(),
             season: season(&settings),
+            exam: settings
+                .training
+                .as_ref()
+                .map(|training| Exam::new(training.hyperparams.seed, training.retention_ms)),
             trainer: settings.training.clone().map(Trainer::new),
+            succession: Succession::default(),
             settings,
         }
     }
@@ -228,15 +239,56 @@ impl VectorJudge {
                 otherwise || in_alert
             });
         }
+        if let (Some(exam), Some(alerts)) = (&mut self.exam, &self.alerts) {
+            exam.take(inputs, |entity| alerts.fires_on(entity));
+        }
         let alerts = self.alerts.as_mut();
         step.alerts = alerts.map(|alerts| alerts.judge(inputs.at, &step.verdicts, rows_in_alerts));
         step
     }
 
-    /// What is to be trained after step `at`, given the model in use.
+    /// What is to be trained after step `at`, given the model in use. Nothing else is until what comes of it was handed to
+    /// [`Self::deliver`], and its trial is over.
     pub fn training_due(&mut self, at: TimestampMs, live: Option<&Model>) -> Option<TrainingJob> {
+        if !self.succession.is_idle() {
+            return None;
+        }
         let settings = &self.settings;
-        self.trainer.as_mut()?.due(at, live, &settings.schema, settings.thresholds, settings.forget_after)
+        let trainer = self.trainer.as_mut()?;
+        let job = trainer.due(at, live, &settings.schema, settings.thresholds, settings.forget_after)?;
+        self.succession.fit(at);
+        Some(job)
+    }
+
+    /// Whether a new model scores beside the one in use.
+    #[must_use]
+    pub fn is_on_trial(&self) -> bool {
+        matches!(self.succession, Succession::OnTrial(_))
+    }
+
+    /// Whether what came of the training must be handed to [`Self::deliver`] before step `next` is judged.
+    #[must_use]
+    pub fn awaits_before(&self, next: TimestampMs) -> bool {
+        self.succession.awaits_before(next)
+    }
+
+    /// Takes what came of the training (none: it failed) before the next step is judged. Gives the model back where it is to be used from
+    /// that step on; else it is on trial beside `live`, until [`Self::end_trial`] says how that ended.
+    pub fn deliver(&mut self, candidate: Option<Arc<Model>>, live: Option<&Model>) -> Option<Arc<Model>> {
+        let trial_ms = self.settings.training.as_ref().map_or(0, |training| training.trial_ms);
+        self.succession.deliver(candidate, live, trial_ms, past(&self.settings))
+    }
+
+    /// Ends the trial beside `live` if it is over before step `next` is judged: what passed is to be used from that step on.
+    pub fn end_trial(&mut self, next: TimestampMs, live: &Model) -> Option<TrialEnd> {
+        let (exam, rules) = (self.exam.as_ref()?, &self.rules);
+        let thresholds = self.settings.thresholds;
+        let end = |trial: Trial| trial.end(exam, live, thresholds, |entity| rules.gates(entity));
+        let end = self.succession.end_trial(next, end)?;
+        if let (Err(_), Some(trainer)) = (&end.outcome, &mut self.trainer) {
+            trainer.was_rejected(end.at, live);
+        }
+        Some(end)
     }
 
     /// What the model says of the entities that it is for, and what their hour added to it.
@@ -251,6 +303,11 @@ impl VectorJudge {
         let chosen = |entity: &LabelSet| !only_known || model.knows(entity);
         let rules = &self.rules;
         let mut scored = model.score_gated(inputs, &mut self.past, chosen, |entity| rules.gates(entity));
+        if let Some(trial) = self.succession.trial() {
+            let alerts = &self.alerts;
+            let has_alert = |entity: &LabelSet| alerts.as_ref().is_some_and(|alerts| alerts.fires_on(entity));
+            trial.step(inputs, &scored, self.settings.thresholds, |entity| rules.gates(entity), has_alert);
+        }
         let name = |feature: usize, entity: &LabelSet| model.schema().name_of(feature, entity).to_owned();
         let said_by_season = match (&mut self.season, seasonal) {
             (Some(season), Some(seasonal)) => season.judge(seasonal, &mut scored, name),

@@ -81,6 +81,13 @@ labels! {
         /// Why.
         reason: &'static str,
     }
+    /// Of what came of trainings.
+    DetectorOutcomeLabels {
+        /// Name of the detector.
+        detector: String,
+        /// `in_use`, `rejected` or `failed`.
+        outcome: &'static str,
+    }
     /// Of what is counted by severity.
     SeverityLabel {
         /// `low`, `medium` or `high`.

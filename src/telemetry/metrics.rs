@@ -2,9 +2,9 @@
 
 use super::{
     labels::{
-        BuildLabels, DetectorLabel, DetectorReasonLabels, DetectorSeverityLabels, FormLabel,
-        HandlerCodeLabels, HandlerLabel, MessageCodeLabels, MessageLabel, ModelLabels, ReasonLabel,
-        SeverityLabel, ShardLabel, StepCauseLabel, TrainingStateLabels,
+        BuildLabels, DetectorLabel, DetectorOutcomeLabels, DetectorReasonLabels, DetectorSeverityLabels,
+        FormLabel, HandlerCodeLabels, HandlerLabel, MessageCodeLabels, MessageLabel, ModelLabels,
+        ReasonLabel, SeverityLabel, ShardLabel, StepCauseLabel, TrainingStateLabels,
     },
     process::ProcessCollector,
     writeback::WritebackMetrics,
@@ -34,7 +34,7 @@ type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 type Update = Box<dyn Fn(&Metrics) + Send>;
 
 /// Values of `training_state{state}`, in the order in which a detector passes through them.
-pub const TRAINING_STATES: [&str; 3] = ["gathering", "training", "trained"];
+pub const TRAINING_STATES: [&str; 4] = ["gathering", "training", "trial", "trained"];
 
 /// All metrics of the process. Cloned handles share their values.
 pub struct Metrics {
@@ -175,6 +175,8 @@ pub struct Metrics {
     pub model_last_reload_success_timestamp: Seconds,
     /// Rows kept out of the training by alerts.
     pub training_rows_in_alerts: Family<DetectorLabel, Counter>,
+    /// What came of trainings.
+    pub models_trained: Family<DetectorOutcomeLabels, Counter>,
     /// Rows gathered for training.
     pub training_rows: Family<DetectorLabel, Gauge>,
     /// Where training stands; see [`Metrics::set_training_state`].
@@ -277,8 +279,9 @@ impl Metrics {
             model_last_reload_successful: t.gauge("model_last_reload_successful", "Whether the last reload of the models succeeded."),
             model_last_reload_success_timestamp: t.gauge("model_last_reload_success_timestamp_seconds", "When the models were last loaded."),
             training_rows_in_alerts: t.counters("training_rows_in_alerts", "detector", "Rows not gathered for training, or taken out again, because an alert fired on their entity then, shortly after or shortly before."),
+            models_trained: t.counters("models_trained", "detector, outcome", "Trainings from the stream by what came of them: the model was put in use, rejected after its trial, or training failed."),
             training_rows: t.gauges("training_rows", "detector", "Rows gathered for training."),
-            training_state: t.gauges("training_state", "detector, state", "1 for the state a detector's training is in (gathering, training, trained), else 0."),
+            training_state: t.gauges("training_state", "detector, state", "1 for the state a detector's training is in (gathering, training, trial, trained), else 0."),
 
 
             remote_write: t.writeback(),

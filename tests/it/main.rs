@@ -56,6 +56,9 @@ mod season;
 mod series_kinds;
 
 #[cfg(test)]
+mod succession;
+
+#[cfg(test)]
 #[path = "../support/support.rs"]
 mod support;
 

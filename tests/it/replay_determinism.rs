@@ -199,6 +199,7 @@ fn detector(name: &str, features: &str) -> Detector {
         ..SchemaSettings::default()
     });
     let training = TrainingPolicy {
+        trial_ms: 0,
         warm_up_ms: 12 * HOUR_MS,
         max_rows: 1_500,
         retention_ms: 20 * HOUR_MS,

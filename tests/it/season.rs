@@ -96,6 +96,7 @@ impl Machine {
             ..SchemaSettings::default()
         };
         let training = TrainingPolicy {
+            trial_ms: 0,
             warm_up_ms: 2 * DAY_MS,
             max_rows: 4_000,
             retention_ms: 90 * DAY_MS,

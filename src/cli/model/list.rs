@@ -13,7 +13,8 @@ use std::{
     process::ExitCode,
 };
 
-/// List the versions of the models that a sidecar keeps, the newest first; the one in use is marked.
+/// List the versions of the models that a sidecar keeps, the newest first; the one in use is marked with
+/// a star, those that were rejected with an x, and below it is said why.
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
     /// Only this detector
@@ -36,13 +37,18 @@ pub fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
         Some(detector) => vec![detector.clone()],
         None => directory.detectors().with_context(unreadable)?,
     };
+    let mut reasons = Vec::new();
     let mut rows =
         vec![["DETECTOR", "", "VERSION", "CREATED", "ROWS", "ENTITIES", "SIZE"].map(str::to_owned)];
     for detector in detectors {
         let versions =
             directory.versions(&detector).with_context(|| format!("{}: {detector}", unreadable()))?;
-        for version in versions {
-            let mark = if version.is_current { "*" } else { "" };
+        let rejected = directory.rejected(&detector).with_context(unreadable)?;
+        reasons.extend(rejected.iter().map(|rejected| {
+            format!("{detector}: {} was rejected: {}", rejected.version.name, rejected.reason)
+        }));
+        let kept = versions.into_iter().map(|version| (if version.is_current { "*" } else { "" }, version));
+        for (mark, version) in kept.chain(rejected.into_iter().map(|rejected| ("x", rejected.version))) {
             let row = [detector.clone(), mark.to_owned(), version.name];
             rows.push(match read_model(&version.file) {
                 Ok((model, bytes)) => {
@@ -65,6 +71,9 @@ pub fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     write!(out, "{}", aligned(&rows))?;
+    for reason in reasons {
+        writeln!(out, "{reason}")?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

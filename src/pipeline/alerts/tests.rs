@@ -87,6 +87,7 @@ fn judge(alerts: &AlertSettings) -> VectorJudge {
         ..SchemaSettings::default()
     };
     let training = TrainingPolicy {
+        trial_ms: 0,
         warm_up_ms: i64::MAX / 2,
         max_rows: 10_000,
         retention_ms: i64::MAX / 2,

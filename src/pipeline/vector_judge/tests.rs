@@ -104,6 +104,7 @@ fn the_false_alarms_of_two_hundred_weeks_stay_within_the_budget() {
         .thresholds(Thresholds::new(0.01, 0.02, 0.03).unwrap(), persistence, STEP)
         .unwrap();
     let training = TrainingPolicy {
+        trial_ms: 0,
         warm_up_ms: 2 * STEPS_A_WEEK * STEP.as_millis() as i64,
         max_rows: 10_000,
         retention_ms: i64::MAX / 2,

@@ -172,6 +172,7 @@ fn too_few_steps_tell_nothing_of_one_in_a_thousand() {
 #[test]
 fn with_a_model_the_score_is_the_higher_of_the_two() {
     let training = TrainingPolicy {
+        trial_ms: 0,
         warm_up_ms: 600 * MINUTE,
         max_rows: 5_000,
         retention_ms: i64::MAX / 2,
