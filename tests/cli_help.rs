@@ -15,11 +15,12 @@ fn help(arguments: &[&str]) -> String {
 #[test]
 fn every_subcommand_explains_itself() {
     insta::assert_snapshot!("emberwatch", help(&["--help"]));
-    for subcommand in ["run", "inspect", "train", "score", "backtest", "evaluate", "check-config"] {
+    for subcommand in ["run", "extract", "inspect", "train", "score", "backtest", "evaluate", "check-config"]
+    {
         insta::assert_snapshot!(subcommand, help(&[subcommand, "--help"]));
     }
     insta::assert_snapshot!("model", help(&["model", "--help"]));
-    for subcommand in ["show", "diff", "list", "rollback", "export", "import"] {
+    for subcommand in ["show", "diff", "list", "promote", "rollback", "export", "import"] {
         insta::assert_snapshot!(format!("model-{subcommand}"), help(&["model", subcommand, "--help"]));
     }
 }

@@ -93,8 +93,20 @@ fn write_summary(config: &Config, out: &mut impl Write) -> io::Result<()> {
         storage.max_series, storage.shards
     )?;
     match &config.remote_write {
-        Some(target) => writeln!(out, "scores go to {}", target.url()),
-        None => writeln!(out, "scores are not written back: there is no remote_write"),
+        Some(target) => writeln!(out, "scores go to {}", target.url())?,
+        None => writeln!(out, "scores are not written back: there is no remote_write")?,
+    }
+    match &config.history {
+        Some(history) if history.backfill.is_zero() => {
+            writeln!(out, "gaps of the stream are filled from {}", history.store.url())
+        }
+        Some(history) => writeln!(
+            out,
+            "windows are filled at start from {}, {} back",
+            history.store.url(),
+            format_duration(history.backfill)
+        ),
+        None => writeln!(out, "windows are filled by the stream alone: there is no history"),
     }
 }
 
