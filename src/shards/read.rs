@@ -273,9 +273,12 @@ mod tests {
             from: TimestampMs(3),
             until: TimestampMs(11),
         };
-        let findings = ask(&store(), Question::Series(question));
-        let [Finding::Series(found)] = &findings[..] else { panic!("{findings:?}") };
-        let numbers: Vec<_> = found.iter().map(|labels| labels.get("n").unwrap()).collect();
+        // On a busy machine a piece ends early, and there are several.
+        let found = ask(&store(), Question::Series(question)).into_iter().flat_map(|finding| match finding {
+            Finding::Series(labels) => labels,
+            other => panic!("{other:?}"),
+        });
+        let numbers: Vec<_> = found.map(|labels| labels.get("n").unwrap().to_owned()).collect();
         assert_eq!(numbers, ["3", "10", "11"]);
     }
 }
