@@ -6,6 +6,7 @@ use super::{
     detector::Detector,
     evaluator::Evaluator,
     leaves::{LeafMemory, LeafTable},
+    maintenance::Maintenance,
     verdict::DetectorStep,
 };
 use crate::{
@@ -41,6 +42,11 @@ impl Replay {
         });
         let stores = stores.collect();
         Self { stores, table, clock: StepClock::new(clock), evaluator, models: BTreeMap::new() }
+    }
+
+    /// Replaces the planned work that the steps from now on ask for: none at first.
+    pub fn set_maintenance(&mut self, windows: Vec<Maintenance>) {
+        self.evaluator.set_maintenance(Arc::new(windows));
     }
 
     /// The model that scores for `detector`.

@@ -44,6 +44,7 @@ fn verdicts(config: &str, minutes: i64, said: impl Fn(i64) -> Said) -> Vec<(Dete
     let detectors = config.detectors.iter().map(|detector| config.compile(detector).unwrap()).collect();
     let clock = ClockConfig { step_ms: STEP_MS, settle_timeout: Duration::from_secs(30) };
     let mut replay = Replay::new(detectors, clock, config.storage.shard_window(0), 2);
+    replay.set_maintenance(config.maintenance.clone());
     let mut verdicts = Vec::new();
     for minute in 0..=LEARNED + minutes {
         replay.append(&batch(minute, said(minute - LEARNED - 1), said(minute - LEARNED)));
