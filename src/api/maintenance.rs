@@ -73,7 +73,7 @@ struct Origin {
 
 pub(super) async fn list(State(registry): State<Arc<Registry>>) -> Response {
     let now = now();
-    let of_config = registry.of_config().iter().map(|work| WindowReport::of_config(work, now));
+    let of_config = registry.of_config().iter().map(|work| WindowReport::new(work, "config", now));
     let added = registry.added(now);
     let windows = of_config.chain(added.iter().map(|window| WindowReport::added(window, now))).collect();
     success(WindowList { windows })
@@ -150,7 +150,7 @@ fn is_json(content_type: &str) -> bool {
 // === impl WindowReport ===
 
 impl WindowReport {
-    fn of_config(work: &Maintenance, now: TimestampMs) -> Self {
+    fn new(work: &Maintenance, source: &'static str, now: TimestampMs) -> Self {
         let open_until = work.open_until(now);
         let (schedule, once) = match work.times() {
             Times::Once { from, to } => (None, Some((*from, *to))),
@@ -165,7 +165,7 @@ impl WindowReport {
         Self {
             id: None,
             name: work.name().to_owned(),
-            source: "config",
+            source,
             selector: selector(work.matchers()),
             schedule,
             starts_at: once.map(|(from, _)| from),
@@ -184,9 +184,8 @@ impl WindowReport {
         };
         Self {
             id: Some(window.id().to_owned()),
-            source: "api",
             origin: Some(origin),
-            ..Self::of_config(window.work(), now)
+            ..Self::new(window.work(), "api", now)
         }
     }
 }

@@ -85,7 +85,7 @@ pub enum InvalidWindow {
     },
     /// The selector is none.
     #[error("match is no selector: {0}")]
-    Selector(#[from] ParseError),
+    Selector(Box<ParseError>),
     /// A condition is none.
     #[error("matchers: {0}")]
     Matcher(#[from] InvalidMatcher),
@@ -138,7 +138,8 @@ impl WindowRequest {
 
     fn wanted_matchers(&self) -> Result<Vec<LabelMatcher>, InvalidWindow> {
         let matchers = match (&self.selector, &self.matchers) {
-            (Some(selector), None) => Maintenance::parse_matchers(selector)?,
+            (Some(selector), None) => Maintenance::parse_matchers(selector)
+                .map_err(|error| InvalidWindow::Selector(Box::new(error)))?,
             (None, Some(matchers)) if !matchers.is_empty() => {
                 matchers.iter().take(MAX_MATCHERS + 1).map(MatcherText::parse).collect::<Result<_, _>>()?
             }
