@@ -95,7 +95,6 @@ fn replay(by: &[&str], features: Vec<FeatureColumn>) -> Replay {
         rules: Rules::default(),
         silence: Duration::ZERO,
         grace: Duration::from_secs(300),
-        maintenance: Vec::new(),
         season: Some(SeasonSettings::default()),
         training: None,
     });

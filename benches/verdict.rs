@@ -9,7 +9,7 @@ use divan::{Bencher, counter::ItemsCount};
 use emberwatch::{
     calibrate::{CheckedPersistence, Memory, Recent, Thresholds},
     features::{FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, SchemaSettings, SeasonSettings},
-    pipeline::{DetectorSettings, Rules, VectorJudge},
+    pipeline::{DetectorSettings, OpenMaintenance, Rules, VectorJudge},
     score::{iforest::Hyperparams, nearest::Nearest},
     series::{LabelSet, TimestampMs},
     train::{Reservoir, ReservoirSettings, TrainSettings, fit},
@@ -61,7 +61,6 @@ fn a_step_of_1000_entities(bencher: Bencher<'_, '_>) {
         rules: Rules::default(),
         silence: Duration::from_secs(3_600),
         grace: Duration::ZERO,
-        maintenance: Vec::new(),
         season: Some(SeasonSettings::default()),
         training: None,
     });
@@ -69,7 +68,7 @@ fn a_step_of_1000_entities(bencher: Bencher<'_, '_>) {
     let mut one = |random: &mut Xoshiro256PlusPlus| {
         let inputs = judge.take(matrix(step, random)).expect("steps ascend");
         step += 1;
-        judge.judge(&inputs, Some(&model)).verdicts.len()
+        judge.judge(&inputs, Some(&model), &OpenMaintenance::default()).verdicts.len()
     };
     for _ in 0..60 {
         one(&mut random);

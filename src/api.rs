@@ -9,24 +9,32 @@
 //! | `POST /-/reload`, `PUT` | reloads the models; 403 unless `--web.enable-lifecycle` |
 //! | `GET /api/v1/anomalies` | the anomalies of the last evaluated step, as JSON |
 //! | `GET /api/v1/incidents` | the incidents that are open, and the last that ended |
+//! | `GET`, `POST /api/v1/maintenance`, `DELETE /api/v1/maintenance/<id>` | planned work, listed, begun and ended |
 //! | [`prometheus`] | the series, by Prometheus' HTTP API |
 //! | [`read`] | the series, by remote read |
 //! | `emberwatch.v1.Anomalies/List`, `emberwatch.v1.Incidents/List` | anomalies and incidents by gRPC |
 //! | `grpc.health.v1.Health` | `SERVING` when it takes and judges data, else `NOT_SERVING` |
 //!
-//! Handlers only read shared state and pass requests on.
+//! Handlers read shared state and pass requests on.
 
 mod anomalies;
+
+mod envelope;
 
 pub mod grpc;
 
 mod lifecycle;
 
+mod maintenance;
+
 pub mod prometheus;
 
 pub mod read;
 
-use crate::telemetry::{self, Exposition, HandlerCodeLabels, HandlerLabel, Metrics};
+use crate::{
+    maintenance::Registry,
+    telemetry::{self, Exposition, HandlerCodeLabels, HandlerLabel, Metrics},
+};
 pub use anomalies::{
     AnomalyReport, AnomalySnapshot, ContributionReport, MaintenanceReport, StartReport, ViolationReport,
 };
@@ -37,7 +45,7 @@ use axum::{
     extract::{MatchedPath, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{delete, get},
 };
 use http::{HeaderMap, StatusCode, header};
 pub use lifecycle::{Readiness, ReloadRequest, ReloadResult};
@@ -51,6 +59,7 @@ Emberwatch: anomaly detection for Prometheus
 POST /api/v1/write       Remote-Write receiver, 1.0 and 2.0
 GET  /api/v1/anomalies   current anomalies, as JSON
 GET  /api/v1/incidents   incidents, open and ended
+GET  /api/v1/maintenance planned work; POST begins it, DELETE /api/v1/maintenance/<id> ends it
 GET  /api/v1/query       Prometheus' HTTP API: also query_range, series, labels,
                          label/<name>/values, metadata, status/buildinfo
 POST /api/v1/read        Remote read: windows and scores, for a Prometheus
@@ -71,6 +80,8 @@ pub struct Api {
     pub readiness: Readiness,
     /// What the last evaluated step found; whoever evaluates swaps it.
     pub anomalies: Arc<ArcSwap<AnomalySnapshot>>,
+    /// Planned work.
+    pub maintenance: Arc<Registry>,
     /// Where reloads are asked for; `None` when they are not enabled.
     pub reload: Option<mpsc::Sender<ReloadRequest>>,
 }
@@ -78,6 +89,10 @@ pub struct Api {
 /// The routes of this module, and what answers where no route is.
 pub fn router(api: Api) -> Router {
     let grpc = grpc::routes(&api);
+    let maintenance = Router::new()
+        .route("/api/v1/maintenance", get(maintenance::list).post(maintenance::add))
+        .route("/api/v1/maintenance/{window}", delete(maintenance::end))
+        .with_state(Arc::clone(&api.maintenance));
     Router::new()
         .route("/", get(async || INDEX))
         .route("/metrics", get(metrics))
@@ -87,6 +102,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/v1/anomalies", get(anomalies))
         .route("/api/v1/incidents", get(incidents))
         .with_state(api)
+        .merge(maintenance)
         .merge(grpc)
         .fallback(grpc::unknown_path)
 }

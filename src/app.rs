@@ -29,10 +29,12 @@ use crate::{
     config::{self, Config, format_duration},
     history::Reader,
     lifecycle::{LiveModels, ModelDirectory, ModelSource, ReloadError, reload},
+    maintenance::Registry,
     metadata::MetadataStore,
     pipeline::{ClockConfig, Detector, Evaluator, InvalidDetector, StepClock},
     query::{self, Engine},
     receive::{self, Receiver},
+    series::TimestampMs,
     server::{self, ListenAddress},
     shards::Shards,
     telemetry::Metrics,
@@ -135,6 +137,7 @@ impl Sidecar {
         }
         note_successful_reload(&metrics);
 
+        let maintenance = maintenance(&config);
         let (evaluator, table) = Evaluator::new(detectors);
         let (shards, mailboxes) =
             Shards::new(config.storage.shards, config.storage.shard_queue_capacity, options.hash_seed);
@@ -163,7 +166,6 @@ impl Sidecar {
             .collect();
         let outlet = Outlet::new(
             tags,
-            config.maintenance.clone(),
             config.external_labels.clone(),
             writeback.clone(),
             Arc::clone(&snapshot),
@@ -184,6 +186,7 @@ impl Sidecar {
             shards: shards.clone(),
             board,
             models: Arc::clone(&models),
+            maintenance: Arc::clone(&maintenance),
             directory: directory.clone(),
             outlet,
             own_series,
@@ -204,6 +207,7 @@ impl Sidecar {
             metrics: Arc::clone(&metrics),
             readiness: readiness.clone(),
             anomalies: snapshot,
+            maintenance,
             reload: options.enable_lifecycle.then(|| reloads.clone()),
         };
         let metadata = Arc::new(MetadataStore::default());
@@ -277,6 +281,12 @@ fn past(config: &Config, lookback_ms: i64, hash_seed: u64) -> Result<Option<Past
         })
     };
     config.history.as_ref().map(past).transpose()
+}
+
+/// The planned work of the config, and what was added to it before this start.
+fn maintenance(config: &Config) -> Arc<Registry> {
+    let file = config.state.join("maintenance.json");
+    Arc::new(Registry::open(config.maintenance.clone(), file, TimestampMs(milliseconds(since_epoch()))))
 }
 
 /// Says how long it takes until entities are judged, where only the stream fills the windows.
@@ -355,9 +365,12 @@ impl Reloader {
 }
 
 fn note_successful_reload(metrics: &Metrics) {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     metrics.model_last_reload_successful.set(1);
-    metrics.model_last_reload_success_timestamp.set(since_epoch.as_secs_f64());
+    metrics.model_last_reload_success_timestamp.set(since_epoch().as_secs_f64());
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 fn joined(errors: &[ReloadError]) -> String {

@@ -62,6 +62,8 @@ pub mod simulate;
 
 pub mod telemetry;
 
+pub mod files;
+
 pub mod client;
 
 pub mod config;
@@ -69,6 +71,8 @@ pub mod config;
 pub mod shards;
 
 pub mod metadata;
+
+pub mod maintenance;
 
 pub mod receive;
 

@@ -70,7 +70,9 @@ pub use extraction::{Extraction, Vectors};
 pub use incident::{Incident, IncidentChanges, IncidentId, Incidents, KEPT_INCIDENTS};
 pub use judge::Judge;
 pub use leaves::{LeafMemory, LeafPlaces, LeafTable, SlicedEvaluation};
-pub use maintenance::{InMaintenance, InvalidMaintenance, Maintenance, Schedule, Times};
+pub use maintenance::{
+    InMaintenance, InvalidMaintenance, Maintenance, MaintenanceStep, OpenMaintenance, Schedule, Times,
+};
 pub use replay::Replay;
 pub use rules::{FeatureRules, OnGap, OnZero, Override, Rules};
 pub use series::SeriesSettings;

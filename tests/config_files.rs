@@ -77,6 +77,7 @@ fn the_shipped_configuration_says_the_defaults() {
     assert_eq!((shipped.step, shipped.settle_timeout), (default.step, default.settle_timeout));
     assert_eq!((shipped.receive, shipped.storage), (default.receive, default.storage));
     assert_eq!((shipped.models, shipped.training), (default.models, default.training));
+    assert_eq!(shipped.state, default.state);
     assert_eq!((shipped.detectors, shipped.alerts), (default.detectors, default.alerts));
     assert_eq!(shipped.external_labels, default.external_labels);
 }

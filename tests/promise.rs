@@ -96,7 +96,6 @@ fn kept(d: usize, scores: [f64; 2]) -> [f64; 2] {
         rules: Rules::default(),
         silence: Duration::ZERO,
         grace: Duration::ZERO,
-        maintenance: Vec::new(),
         season: None,
     };
     let mut backtest = Backtest::new(settings, Some(Arc::new(model)));

@@ -34,3 +34,7 @@ mod endpoints;
 #[cfg(test)]
 #[path = "receive_protocol/grpc.rs"]
 mod grpc;
+
+#[cfg(test)]
+#[path = "receive_protocol/maintenance.rs"]
+mod maintenance;

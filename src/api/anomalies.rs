@@ -1,6 +1,9 @@
 //! `GET /api/v1/anomalies`: what is anomalous now, and why. `GET /api/v1/incidents`: what is and what was.
 
-use super::Api;
+use super::{
+    Api,
+    envelope::{failure, success},
+};
 use crate::{
     calibrate::Severity,
     explain::{AnomalyType, Criterion},
@@ -8,9 +11,8 @@ use crate::{
     series::{LabelSet, TimestampMs},
 };
 use axum::{
-    Json,
     extract::{Query, State, rejection::QueryRejection},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use http::StatusCode;
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
@@ -229,20 +231,6 @@ struct PeakReport {
     anomaly_score: f64,
 }
 
-/// The envelope of Prometheus' HTTP API.
-#[derive(Serialize)]
-#[serde(tag = "status", rename_all = "lowercase")]
-enum Envelope<T> {
-    Success {
-        data: T,
-    },
-    Error {
-        #[serde(rename = "errorType")]
-        error_type: &'static str,
-        error: String,
-    },
-}
-
 pub(super) async fn anomalies(
     State(api): State<Api>,
     filter: Result<Query<Filter>, QueryRejection>,
@@ -308,13 +296,7 @@ fn least(severity: Option<&str>) -> Result<usize, String> {
 }
 
 fn answer(data: Result<impl Serialize, String>) -> Response {
-    match data {
-        Ok(data) => Json(Envelope::Success { data }).into_response(),
-        Err(error) => {
-            let body = Json(Envelope::<()>::Error { error_type: "bad_data", error });
-            (StatusCode::BAD_REQUEST, body).into_response()
-        }
-    }
+    data.map_or_else(|error| failure(StatusCode::BAD_REQUEST, "bad_data", error), success)
 }
 
 // === how values are written ===
@@ -327,11 +309,14 @@ fn time_text(timestamp: TimestampMs) -> String {
     }
 }
 
-fn time<S: Serializer>(timestamp: &TimestampMs, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn time<S: Serializer>(timestamp: &TimestampMs, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&time_text(*timestamp))
 }
 
-fn optional_time<S: Serializer>(timestamp: &Option<TimestampMs>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn optional_time<S: Serializer>(
+    timestamp: &Option<TimestampMs>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     timestamp.map(time_text).serialize(serializer)
 }
 

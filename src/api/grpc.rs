@@ -6,7 +6,9 @@ mod health;
 
 mod incidents;
 
-use super::{AnomalyReport, AnomalySnapshot, Api, ContributionReport, ViolationReport};
+use super::{
+    AnomalyReport, AnomalySnapshot, Api, ContributionReport, MaintenanceReport, StartReport, ViolationReport,
+};
 use crate::series::LabelSet;
 use arc_swap::ArcSwap;
 use axum::{
@@ -21,7 +23,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
 use v1::{
-    Anomaly, Contribution, ListAnomaliesRequest, ListAnomaliesResponse, Severity, Violation,
+    Anomaly, Contribution, ListAnomaliesRequest, ListAnomaliesResponse, Maintenance, Severity, Start,
+    Violation,
     anomalies_server::{Anomalies, AnomaliesServer},
     incidents_server::IncidentsServer,
     violation::Limit,
@@ -119,6 +122,9 @@ impl From<&AnomalyReport> for Anomaly {
             incident: report.incident.clone(),
             criteria: report.criteria.iter().map(ToString::to_string).collect(),
             r#type: report.anomaly_type.map(|kind| kind.to_string()).unwrap_or_default(),
+            start: report.start.as_ref().map(Start::from),
+            alerts: report.alerts.clone(),
+            maintenance: report.maintenance.as_ref().map(Maintenance::from),
         }
     }
 }
@@ -134,5 +140,23 @@ impl From<&ViolationReport> for Violation {
         let limit = report.above.map(Limit::Above).or_else(|| report.below.map(Limit::Below));
         let criterion = report.criterion.to_string();
         Self { feature: report.feature.clone(), seen: report.seen, criterion, limit }
+    }
+}
+
+impl From<&StartReport> for Start {
+    fn from(report: &StartReport) -> Self {
+        Self {
+            kind: report.kind.to_owned(),
+            version: report.version.clone(),
+            began_ms: report.began.0,
+            times: u32::try_from(report.times).unwrap_or(u32::MAX),
+            in_grace: report.in_grace,
+        }
+    }
+}
+
+impl From<&MaintenanceReport> for Maintenance {
+    fn from(report: &MaintenanceReport) -> Self {
+        Self { name: report.name.clone(), until_ms: report.until.0 }
     }
 }

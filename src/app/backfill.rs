@@ -89,7 +89,7 @@ impl Past {
         let detectors: Vec<String> =
             stepper.evaluator.judges().map(|judge| regex::escape(judge.name())).collect();
         let score = LabelMatcher::new(METRIC_NAME, MatchOp::Equal, names::ANOMALY_SCORE);
-        let detector = LabelMatcher::new(names::DETECTOR, MatchOp::Regex, &detectors.join("|"));
+        let detector = LabelMatcher::new(names::DETECTOR, MatchOp::Regex, detectors.join("|"));
         vec![score.into_iter().chain(detector).collect()]
     }
 

@@ -7,7 +7,7 @@ use crate::{
     calibrate::{Bound, Severity, Thresholds},
     explain::StartKind,
     pipeline::{
-        AlertOutcome, AlertStep, Breach, DetectorStep, Incidents, Judge, Maintenance, Start, StepCause,
+        AlertOutcome, AlertStep, Breach, DetectorStep, Incidents, Judge, MaintenanceStep, Start, StepCause,
         Verdict, Violation,
     },
     series::{LabelSet, STALE_NAN, TimestampMs},
@@ -31,8 +31,6 @@ pub(super) struct DetectorTag {
 /// Hands on what a step found.
 pub(super) struct Outlet {
     detectors: Vec<DetectorTag>,
-    /// Planned work, and whether it went on at the last step.
-    maintenance: Vec<(Maintenance, bool)>,
     external_labels: Vec<(String, String)>,
     writeback: Option<Handle>,
     snapshot: Arc<ArcSwap<AnomalySnapshot>>,
@@ -53,7 +51,6 @@ const MAX_GONE_NAMED: usize = 10;
 impl Outlet {
     pub(super) fn new(
         detectors: Vec<DetectorTag>,
-        maintenance: Vec<Maintenance>,
         external_labels: Vec<(String, String)>,
         writeback: Option<Handle>,
         snapshot: Arc<ArcSwap<AnomalySnapshot>>,
@@ -62,7 +59,6 @@ impl Outlet {
         show_thresholds(&detectors, &metrics);
         Self {
             detectors,
-            maintenance: maintenance.into_iter().map(|window| (window, false)).collect(),
             external_labels,
             writeback,
             snapshot,
@@ -80,15 +76,17 @@ impl Outlet {
         self.held_back_until = Some(until);
     }
 
-    /// Hands on the verdicts of step `at`, one element a detector, and the incidents after it. Gives the series that are
-    /// written back.
+    /// Hands on the verdicts of step `at`, one element a detector, the incidents after it and the planned work at it. Gives the
+    /// series that are written back.
     pub(super) fn publish(
         &mut self,
         at: TimestampMs,
         steps: &[DetectorStep],
         incidents: &Incidents,
+        maintenance: &MaintenanceStep,
     ) -> Vec<(LabelSet, f64)> {
-        log_maintenance(&mut self.maintenance, at);
+        log_maintenance(maintenance, at);
+        self.metrics.maintenance_windows_open.set(maintenance.open.len() as i64);
         let mut series = Vec::new();
         let mut anomalies = Vec::new();
         for (detector, step) in self.detectors.iter().zip(steps) {
@@ -334,19 +332,13 @@ fn log_gone(detector: &str, gone: &[LabelSet]) {
 }
 
 /// A line when planned work begins and one when it is over, in the time of the data.
-fn log_maintenance(windows: &mut [(Maintenance, bool)], at: TimestampMs) {
-    for (window, was_open) in windows {
-        let name = window.name();
-        let until = window.open_until(at);
-        match (*was_open, until) {
-            (false, Some(until)) => {
-                let minutes = until.since_ms(at) / 60_000;
-                tracing::info!(name, minutes, "maintenance began: its entities raise no alarms");
-            }
-            (true, None) => tracing::info!(name, "maintenance ended"),
-            _ => {}
-        }
-        *was_open = until.is_some();
+fn log_maintenance(step: &MaintenanceStep, at: TimestampMs) {
+    for work in &step.began {
+        let minutes = work.until.since_ms(at) / 60_000;
+        tracing::info!(name = work.name, minutes, "maintenance began: its entities raise no alarms");
+    }
+    for name in &step.ended {
+        tracing::info!(name, "maintenance ended");
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     lifecycle::{LiveModels, ModelDirectory},
+    maintenance::Registry,
     pipeline::{DetectorStep, Evaluator, LeafTable, StepCause, StepClock, Tick},
     promql::LeafMatrix,
     series::{LabelSet, TimestampMs},
@@ -29,6 +30,7 @@ pub(super) struct Stepper {
     pub(super) shards: Shards,
     pub(super) board: Arc<ProgressBoard>,
     pub(super) models: Arc<LiveModels>,
+    pub(super) maintenance: Arc<Registry>,
     pub(super) directory: ModelDirectory,
     pub(super) outlet: Outlet,
     pub(super) own_series: OwnSeries,
@@ -116,7 +118,8 @@ impl Stepper {
         let (parts, next_sample) = self.gather(at).await?;
         let Judged { steps, empty } = self.judge(at, parts).await;
         self.metrics.step_evaluation_duration.observe(begun.elapsed().as_secs_f64());
-        let series = self.outlet.publish(at, &steps, self.evaluator.incidents());
+        let (incidents, maintenance) = (self.evaluator.incidents(), self.evaluator.maintenance());
+        let series = self.outlet.publish(at, &steps, incidents, maintenance);
         self.outlet.count(cause, at, last_arrival);
         self.keep(at, &series).await?;
         self.show_models();
@@ -133,6 +136,7 @@ impl Stepper {
     async fn judge(&mut self, at: TimestampMs, parts: ShardLeaves) -> Judged {
         let models = Arc::clone(&self.models);
         let mut evaluator = std::mem::take(&mut self.evaluator);
+        evaluator.set_maintenance(self.maintenance.current());
         let judging = tokio::task::spawn_blocking(move || {
             let leaves = evaluator.gather(parts);
             let steps = evaluator.step(&leaves, at, |detector| models.load(detector));

@@ -88,7 +88,7 @@ pub fn run(args: &BacktestArgs) -> anyhow::Result<ExitCode> {
     if args.labels.is_some() && table.entities().len() > 1 {
         bail!("--labels are those of one entity; the rows have {} entities", table.entities().len());
     }
-    let mut backtest = Backtest::new(settings, model);
+    let mut backtest = Backtest::new(settings, model).with_maintenance(config.maintenance.clone());
     let scoring = scoring::score(&table, &mut backtest, args.alarm_from)?;
     write_scores(&args.out, &table, &scoring.rows)?;
 

@@ -58,7 +58,6 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
         rules: Rules::default(),
         silence: Duration::ZERO,
         grace: Duration::ZERO,
-        maintenance: Vec::new(),
         season: Some(SeasonSettings::default()),
         training: None,
     };

@@ -31,6 +31,7 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
     let remote_write = remote_write(&mut root);
     let history = history(&mut root);
     let models = models(root.section("models"));
+    let state = state(root.section("state"));
     let training = training(root.section("training"));
     let detectors = detectors(&mut root, step);
     let maintenance = maintenance(&mut root);
@@ -45,6 +46,7 @@ pub(super) fn config(mut root: Section<'_>) -> Option<Config> {
         remote_write,
         history,
         models,
+        state,
         training: training?,
         detectors,
         maintenance,
@@ -117,6 +119,12 @@ fn models(mut section: Section<'_>) -> Models {
     };
     section.finish();
     models
+}
+
+fn state(mut section: Section<'_>) -> PathBuf {
+    let path = section.text("path").map_or_else(|| PathBuf::from("state"), |text| PathBuf::from(text.value));
+    section.finish();
+    path
 }
 
 fn training(mut section: Section<'_>) -> Option<Training> {

@@ -8,7 +8,6 @@ use super::{
 use crate::{
     features::Zone,
     pipeline::{InvalidMaintenance, Maintenance, Schedule, Times},
-    promql::parse_matchers,
     series::{LabelMatcher, TimestampMs},
 };
 use jiff::Timestamp;
@@ -63,11 +62,7 @@ fn matchers(section: &mut Section<'_>) -> Option<Vec<LabelMatcher>> {
         );
         return None;
     };
-    // What PromQL refuses as too wide is meant here.
-    if text.value.trim() == "{}" {
-        return Some(Vec::new());
-    }
-    parse_matchers(&text.value).map_err(|error| note_expression(section, &text, &error)).ok()
+    Maintenance::parse_matchers(&text.value).map_err(|error| note_expression(section, &text, &error)).ok()
 }
 
 fn recurring(section: &mut Section<'_>) -> Option<Times> {

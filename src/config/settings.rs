@@ -31,6 +31,8 @@ pub struct Config {
     pub history: Option<History>,
     /// Where model files live.
     pub models: Models,
+    /// Directory of what is to survive a restart beside models; relative to the working directory of the process.
+    pub state: PathBuf,
     /// How the sidecar trains models from the stream.
     pub training: Training,
     /// What is judged; names are unique.
@@ -162,7 +164,6 @@ impl Config {
             rules: detector.rules.clone(),
             silence: detector.silence,
             grace: detector.grace,
-            maintenance: self.maintenance.clone(),
             season: detector.season.clone(),
             training: detector.model.is_none().then_some(policy),
         }

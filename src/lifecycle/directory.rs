@@ -1,11 +1,7 @@
 //! Where model files lie.
 
-use std::{
-    fs, io,
-    io::Write as _,
-    path::{Path, PathBuf},
-    time::SystemTime,
-};
+use crate::files::write_atomically;
+use std::{fs, io, path::PathBuf, time::SystemTime};
 
 /// Ending of model files.
 const EXTENSION: &str = "ewm";
@@ -209,21 +205,6 @@ fn versions_in(folder: &Path, current: Option<&Path>) -> io::Result<Vec<StoredVe
     }
     versions.sort_unstable_by(|a, b| (b.modified, &b.name).cmp(&(a.modified, &a.name)));
     Ok(versions)
-}
-
-/// Writes `path` so that a reader, or a crash, sees the old content or the new one and nothing between.
-///
-/// # Errors
-/// When the disk refuses; the old content stays.
-fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    // The rename itself must reach the disk too.
-    fs::File::open(folder)?.sync_all()
 }
 
 /// Whether a name stays inside its folder and is not hidden.

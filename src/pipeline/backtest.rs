@@ -3,6 +3,7 @@
 use super::{
     detector::DetectorSettings,
     incident::Incidents,
+    maintenance::{Maintenance, OpenMaintenance},
     trial::TrialEnd,
     vector_judge::VectorJudge,
     verdict::{DetectorStep, Verdict},
@@ -24,6 +25,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Backtest {
     judge: VectorJudge,
+    maintenance: Arc<Vec<Maintenance>>,
     incidents: Incidents,
     model: Option<Arc<Model>>,
     /// A model that is to be delivered.
@@ -48,8 +50,22 @@ impl Backtest {
     /// A detector that has seen nothing, with the model it begins with.
     #[must_use]
     pub fn new(settings: DetectorSettings, model: Option<Arc<Model>>) -> Self {
-        let (judge, incidents) = (VectorJudge::new(settings), Incidents::default());
-        Self { judge, incidents, model, fitted: None, last: None, trainings: Vec::new(), trials: Vec::new() }
+        Self {
+            judge: VectorJudge::new(settings),
+            maintenance: Arc::default(),
+            incidents: Incidents::default(),
+            model,
+            fitted: None,
+            last: None,
+            trainings: Vec::new(),
+            trials: Vec::new(),
+        }
+    }
+
+    /// The same with planned work.
+    #[must_use]
+    pub fn with_maintenance(self, windows: Vec<Maintenance>) -> Self {
+        Self { maintenance: Arc::new(windows), ..self }
     }
 
     /// What it looks at, and how strictly.
@@ -99,7 +115,8 @@ impl Backtest {
         let inputs = self.judge.take(matrix.clone())?;
         self.last = Some(matrix.at);
         self.succeed(matrix.at);
-        let mut step = self.judge.judge(&inputs, self.model.as_deref());
+        let maintenance = OpenMaintenance::at(matrix.at, &self.maintenance);
+        let mut step = self.judge.judge(&inputs, self.model.as_deref(), &maintenance);
         let detector = self.judge.settings().schema.detector();
         self.incidents.take(matrix.at, [(detector, &mut step)]);
         if let Some(job) = self.judge.training_due(matrix.at, self.model.as_deref()) {

@@ -2,7 +2,6 @@
 
 use super::{
     alerts::{AlertSettings, AlertSource},
-    maintenance::Maintenance,
     rules::Rules,
     series::{self, SeriesSettings},
     starts::StartSource,
@@ -35,8 +34,6 @@ pub struct DetectorSettings {
     /// How long after a restart or a release an entity is not alarmed of for being unusual, nor trained on; zero: starts are not
     /// looked for. For detectors of features: a single series has no process.
     pub grace: Duration,
-    /// Planned work, in which nothing is an alarm.
-    pub maintenance: Vec<Maintenance>,
     /// How it learns what is usual at each hour, in the local time of the schema; `None`: hours are all alike.
     pub season: Option<SeasonSettings>,
     /// How it trains itself from the stream; `None` for a detector with a fixed model.

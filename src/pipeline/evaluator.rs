@@ -5,6 +5,7 @@ use super::{
     incident::Incidents,
     judge::Judge,
     leaves::{LeafPlaces, LeafTable},
+    maintenance::{Maintenance, MaintenanceStep, Plan},
     training::TrainingJob,
     trial::TrialEnd,
     verdict::DetectorStep,
@@ -23,6 +24,8 @@ pub struct Evaluator {
     judges: Vec<(Judge, Vec<LeafPlaces>)>,
     /// One for each leaf of the table.
     merges: Vec<MergeMemory>,
+    /// Planned work, for all detectors.
+    plan: Plan,
     incidents: Incidents,
 }
 
@@ -43,7 +46,12 @@ impl Evaluator {
         };
         let judges = detectors.into_iter().map(&mut judge).collect();
         let merges = (0..table.leaf_count()).map(|_| MergeMemory::default()).collect();
-        (Self { judges, merges, incidents: Incidents::default() }, table)
+        (Self { judges, merges, plan: Plan::default(), incidents: Incidents::default() }, table)
+    }
+
+    /// Replaces the planned work that the steps from now on ask for: none at first.
+    pub fn set_maintenance(&mut self, windows: Arc<Vec<Maintenance>>) {
+        self.plan.set(windows);
     }
 
     /// Joins what the shards answered, leaf by leaf, into label order: the same whatever their number.
@@ -64,9 +72,10 @@ impl Evaluator {
         at: TimestampMs,
         mut model: impl FnMut(&str) -> Option<Arc<Model>>,
     ) -> Vec<DetectorStep> {
+        let maintenance = self.plan.step(at);
         let one = |(judge, places): &mut (Judge, Vec<LeafPlaces>)| {
             let model = model(judge.name());
-            judge.step(leaves, places, at, model.as_deref())
+            judge.step(leaves, places, at, model.as_deref(), &maintenance)
         };
         let mut steps: Vec<DetectorStep> = self.judges.iter_mut().map(one).collect();
         let names = self.judges.iter().map(|(judge, _)| judge.name());
@@ -91,6 +100,12 @@ impl Evaluator {
     #[must_use]
     pub fn incidents(&self) -> &Incidents {
         &self.incidents
+    }
+
+    /// The planned work at the last step.
+    #[must_use]
+    pub fn maintenance(&self) -> &MaintenanceStep {
+        self.plan.last()
     }
 
     /// What is to be trained after step `at`, given the models in use.

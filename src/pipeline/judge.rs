@@ -4,6 +4,7 @@ use super::{
     alerts::AlertSource,
     detector::{CompiledFeature, Detector, Sight},
     leaves::LeafPlaces,
+    maintenance::OpenMaintenance,
     series::SeriesSource,
     starts::StartSource,
     training::TrainingJob,
@@ -110,13 +111,14 @@ impl Judge {
         }
     }
 
-    /// Judges every entity that has a feature at step `at`.
+    /// Judges every entity that has a feature at step `at`, given the planned work that goes on.
     pub fn step(
         &mut self,
         leaves: &[LeafMatrix],
         places: &[LeafPlaces],
         at: TimestampMs,
         model: Option<&Model>,
+        maintenance: &OpenMaintenance,
     ) -> DetectorStep {
         let mut failed_features = Vec::new();
         let (matrix, left_out) = self.vectors(leaves, places, at, &mut failed_features);
@@ -133,7 +135,7 @@ impl Judge {
             self.vectors.take_alerts(at, &read);
         }
         let step = match self.vectors.take(matrix) {
-            Ok(inputs) => self.vectors.judge(&inputs, model),
+            Ok(inputs) => self.vectors.judge(&inputs, model, maintenance),
             // The clock only goes forward; a step that does not is left out rather than mixed in.
             Err(backwards) => {
                 failed_features.push(("every feature".to_owned(), backwards.to_string()));

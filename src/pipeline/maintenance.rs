@@ -3,13 +3,18 @@
 //! Windows follow from the time of the data alone. A recurring one is open by the clock on the wall: from each time that its
 //! schedule names for its duration, so one from two to four ends at four on the days on which clocks change, too.
 
+mod plan;
+
 use crate::{
     features::Zone,
+    promql::{ParseError, parse_matchers},
     series::{LabelMatcher, LabelSet, TimestampMs},
 };
 use cronexpr::{Crontab, FallbackTimezoneOption, ParseOptions};
 use jiff::Timestamp;
-use std::{fmt, time::Duration};
+pub use plan::MaintenanceStep;
+pub(super) use plan::Plan;
+use std::{fmt, sync::Arc, time::Duration};
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -107,6 +112,15 @@ impl Maintenance {
             }
             _ => Ok(Self { name, matchers, times }),
         }
+    }
+
+    /// The matchers of a selector of entities; `{}` is for all.
+    ///
+    /// # Errors
+    /// When the text is no selector.
+    pub fn parse_matchers(selector: &str) -> Result<Vec<LabelMatcher>, ParseError> {
+        // What PromQL refuses as too wide is meant here.
+        if selector.trim() == "{}" { Ok(Vec::new()) } else { parse_matchers(selector) }
     }
 
     /// What it is called.
@@ -218,30 +232,42 @@ impl fmt::Debug for Schedule {
     }
 }
 
-/// The windows that are open at a step: their places among all, and their ends.
-#[derive(Debug)]
-pub(super) struct OpenWindows(Vec<(usize, TimestampMs)>);
+/// The windows that are open at a step, in their order.
+#[derive(Clone, Debug, Default)]
+pub struct OpenMaintenance {
+    all: Arc<Vec<Maintenance>>,
+    /// Their places among all, and their ends.
+    open: Vec<(usize, TimestampMs)>,
+}
 
-impl OpenWindows {
-    pub(super) fn at(at: TimestampMs, all: &[Maintenance]) -> Self {
+// === impl OpenMaintenance ===
+
+impl OpenMaintenance {
+    /// Those of `all` that are open at `at`.
+    #[must_use]
+    pub fn at(at: TimestampMs, all: &Arc<Vec<Maintenance>>) -> Self {
         let open = all.iter().enumerate().filter_map(|(place, one)| Some((place, one.open_until(at)?)));
-        Self(open.collect())
+        Self { open: open.collect(), all: Arc::clone(all) }
     }
 
-    /// The first of them that is for an entity; `all` is what they were found among.
-    pub(super) fn of(&self, all: &[Maintenance], entity: &LabelSet) -> Option<InMaintenance> {
-        let (window, until) = self.first(all, entity)?;
+    /// Each with its end.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Maintenance, TimestampMs)> {
+        self.open.iter().filter_map(|(place, until)| Some((self.all.get(*place)?, *until)))
+    }
+
+    /// The first of them that is for an entity.
+    pub(super) fn of(&self, entity: &LabelSet) -> Option<InMaintenance> {
+        let (window, until) = self.first(entity)?;
         Some(InMaintenance { name: window.name.clone(), until })
     }
 
     /// Whether one of them is for an entity.
-    pub(super) fn holds(&self, all: &[Maintenance], entity: &LabelSet) -> bool {
-        self.first(all, entity).is_some()
+    pub(super) fn holds(&self, entity: &LabelSet) -> bool {
+        self.first(entity).is_some()
     }
 
-    fn first<'a>(&self, all: &'a [Maintenance], entity: &LabelSet) -> Option<(&'a Maintenance, TimestampMs)> {
-        let mut windows = self.0.iter().filter_map(|(place, until)| Some((all.get(*place)?, *until)));
-        windows.find(|(window, _)| window.is_for(entity))
+    fn first(&self, entity: &LabelSet) -> Option<(&Maintenance, TimestampMs)> {
+        self.iter().find(|(window, _)| window.is_for(entity))
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
     detector::Detector,
     evaluator::Evaluator,
     leaves::{LeafMemory, LeafTable},
+    maintenance::Maintenance,
     verdict::DetectorStep,
 };
 use crate::{
@@ -50,6 +51,11 @@ impl Replay {
             models: BTreeMap::new(),
             fitted: BTreeMap::new(),
         }
+    }
+
+    /// Replaces the planned work that the steps from now on ask for: none at first.
+    pub fn set_maintenance(&mut self, windows: Vec<Maintenance>) {
+        self.evaluator.set_maintenance(Arc::new(windows));
     }
 
     /// The model that scores for `detector`.

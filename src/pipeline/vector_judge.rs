@@ -7,7 +7,7 @@ use super::{
     alerts::{AlertSettings, AlertWatch},
     detector::DetectorSettings,
     gaps::{Filled, GapFiller},
-    maintenance::{InMaintenance, OpenWindows},
+    maintenance::{InMaintenance, OpenMaintenance},
     rules::{AppliedRules, Violations},
     season::Season,
     silence::Silence,
@@ -193,8 +193,13 @@ impl VectorJudge {
     /// verdict at the last step and have none now are gone.
     ///
     /// An entity that no model scores, because it warms up or there is none, has a verdict only where a value is an
-    /// anomaly by itself, and until that is forgotten.
-    pub fn judge(&mut self, inputs: &Inputs, model: Option<&Model>) -> DetectorStep {
+    /// anomaly by itself, and until that is forgotten. `maintenance` is the planned work that goes on at this step.
+    pub fn judge(
+        &mut self,
+        inputs: &Inputs,
+        model: Option<&Model>,
+        maintenance: &OpenMaintenance,
+    ) -> DetectorStep {
         let invalid_values = std::mem::take(&mut self.invalid_values);
         let mut step = DetectorStep { invalid_values, ..DetectorStep::default() };
         // The hours are learned before there is a model, too.
@@ -203,9 +208,8 @@ impl VectorJudge {
         step.model_version = model.map(|model| model.version().to_owned()).unwrap_or_default();
         step.warming_up = inputs.entities.len() - scored.len();
         let mut scored = scored.into_iter().peekable();
-        let open = OpenWindows::at(inputs.at, &self.settings.maintenance);
         for (row, entity) in inputs.entities.iter().enumerate() {
-            let planned = open.of(&self.settings.maintenance, entity);
+            let planned = maintenance.of(entity);
             step.in_maintenance += usize::from(planned.is_some());
             let scored = scored.next_if(|(scored, _)| scored.row == row);
             step.verdicts.extend(self.verdict(model, inputs, row, scored, planned));
@@ -215,7 +219,7 @@ impl VectorJudge {
             self.past.forget_before(inputs.at.plus_ms(-fade_ms));
         }
         step.gone = self.drop_unjudged(&step.verdicts);
-        let is_planned = |entity: &LabelSet| open.holds(&self.settings.maintenance, entity);
+        let is_planned = |entity: &LabelSet| maintenance.holds(entity);
         let silences = self.silence.step(inputs.at, &inputs.entities, &step.gone, is_planned);
         (step.silent, step.silence_ended) = (silences.silent, silences.ended);
         // Not from medium on: what is one window in 250 by design would be cut off the law that the next model learns.

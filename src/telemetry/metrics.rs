@@ -133,6 +133,8 @@ pub struct Metrics {
     pub entities_in_grace: Family<DetectorLabel, Gauge>,
     /// Entities on which planned work goes on.
     pub entities_in_maintenance: Family<DetectorLabel, Gauge>,
+    /// Windows of planned work that are open.
+    pub maintenance_windows_open: Gauge,
     /// Entities that were scored and of which nothing is heard.
     pub entities_silent: Family<DetectorLabel, Gauge>,
     /// Series selected and not judged.
@@ -257,6 +259,7 @@ impl Metrics {
             entities_warming_up: t.gauges("entities_warming_up", "detector", "Entities whose windows are not filled enough for a score."),
             entities_in_grace: t.gauges("entities_in_grace", "detector", "Entities whose grace period after a restart or a release lasts."),
             entities_in_maintenance: t.gauges("entities_in_maintenance", "detector", "Entities on which planned work goes on."),
+            maintenance_windows_open: t.gauge("maintenance_windows_open", "Windows of planned work that are open at the newest evaluated step."),
             entities_silent: t.gauges("entities_silent", "detector", "Entities that were scored and of which nothing is heard any more."),
             series_left_out: t.gauges("series_left_out", "detector", "Series that a detector of single series selects and does not judge: there are more than its max_series."),
             feature_failures: t.counters("feature_failures", "detector", "Features that had no value at a step because their expression failed on the data (a join that is not one-to-one, several results for one entity)."),

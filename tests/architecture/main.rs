@@ -53,6 +53,8 @@ const MODULES: &[Module] = &[
     module("simulate", Core, &["series"]),
     // --- IO shell: strangers to each other, `app` and `cli` wire them ---
     module("telemetry", Shell, &[]),
+    // Files that are found whole.
+    module("files", Shell, &[]),
     // Requests to other servers.
     module("client", Shell, &[]),
     // Parses the configuration file into the settings of the modules that it configures.
@@ -66,6 +68,8 @@ const MODULES: &[Module] = &[
     module("shard", Shell, &["shards"]),
     // What senders say of metrics: the receiver writes, the API reads.
     module("metadata", Shell, &[]),
+    // Planned work that is begun and ended meanwhile: the API changes it, the evaluation of steps takes it.
+    module("maintenance", Shell, &["files"]),
     module("receive", Shell, &["shards", "metadata"]),
     module("writeback", Shell, &["client"]),
     // The past, from a store that has it.
@@ -73,10 +77,10 @@ const MODULES: &[Module] = &[
     module("table", Shell, &[]),
     // Queries are put to the shards, and the API offers them.
     module("query", Shell, &["shards"]),
-    module("api", Shell, &["query", "shards", "metadata"]),
+    module("api", Shell, &["query", "shards", "metadata", "maintenance"]),
     module("server", Shell, &[]),
     module("demo", Shell, &[]),
-    module("lifecycle", Shell, &[]),
+    module("lifecycle", Shell, &["files"]),
     module(
         "app",
         Shell,
@@ -86,6 +90,7 @@ const MODULES: &[Module] = &[
             "shards",
             "shard",
             "metadata",
+            "maintenance",
             "receive",
             "writeback",
             "history",

@@ -4,9 +4,11 @@ use emberwatch::{
     calibrate::Severity,
     config,
     explain::StartKind,
-    pipeline::{ClockConfig, DetectorStep, Replay, Verdict},
+    maintenance::{Registry, WindowRequest},
+    pipeline::{ClockConfig, DetectorStep, Maintenance, Replay, Verdict},
     series::{LabelSet, STALE_NAN, Sample, SampleBatch, TimestampMs, series_hash},
 };
+use proptest::prelude::*;
 use std::time::Duration;
 
 /// Monday, 5 January 2026, 00:00 UTC.
@@ -40,23 +42,38 @@ struct Said {
 /// One sidecar that is told of every minute what `said` says of it; the verdicts on instance a, minute by minute after
 /// the learned ones.
 fn verdicts(config: &str, minutes: i64, said: impl Fn(i64) -> Said) -> Vec<(DetectorStep, Verdict)> {
+    let planned = config::parse(config).unwrap().maintenance;
+    let steps = steps(config, minutes, said, |_| Some(planned.clone()));
+    let learned = steps.into_iter().filter(|(at, _)| *at >= START.plus_ms(LEARNED * STEP_MS));
+    let with_a = |(_, step): (TimestampMs, DetectorStep)| {
+        let of_a = step.verdicts.iter().find(|verdict| verdict.entity.get("instance") == Some("a"));
+        let verdict = of_a.expect("a is judged").clone();
+        (step, verdict)
+    };
+    learned.map(with_a).collect()
+}
+
+/// The same, all steps; `planned` gives the planned work that is known from a minute on, where it changes there.
+fn steps(
+    config: &str,
+    minutes: i64,
+    said: impl Fn(i64) -> Said,
+    planned: impl Fn(i64) -> Option<Vec<Maintenance>>,
+) -> Vec<(TimestampMs, DetectorStep)> {
     let config = config::parse(config).unwrap();
     let detectors = config.detectors.iter().map(|detector| config.compile(detector).unwrap()).collect();
     let clock = ClockConfig { step_ms: STEP_MS, settle_timeout: Duration::from_secs(30) };
     let mut replay = Replay::new(detectors, clock, config.storage.shard_window(0), 2);
-    let mut verdicts = Vec::new();
+    let mut steps = Vec::new();
     for minute in 0..=LEARNED + minutes {
-        replay.append(&batch(minute, said(minute - LEARNED - 1), said(minute - LEARNED)));
-        for (at, mut steps) in replay.evaluate(Duration::ZERO) {
-            let step = steps.remove(0);
-            let of_a = step.verdicts.iter().find(|verdict| verdict.entity.get("instance") == Some("a"));
-            if at >= START.plus_ms(LEARNED * STEP_MS) {
-                let verdict = of_a.expect("a is judged").clone();
-                verdicts.push((step, verdict));
-            }
+        if let Some(planned) = planned(minute - LEARNED) {
+            replay.set_maintenance(planned);
         }
+        replay.append(&batch(minute, said(minute - LEARNED - 1), said(minute - LEARNED)));
+        steps
+            .extend(replay.evaluate(Duration::ZERO).into_iter().map(|(at, mut steps)| (at, steps.remove(0))));
     }
-    verdicts
+    steps
 }
 
 /// What `said` says, after `before`: the build that ran before ends by a stale marker, as Prometheus ends it.
@@ -222,4 +239,53 @@ fn what_is_severe_when_the_work_begins_is_severe_no_more() {
     assert!(verdicts[9].1.severity >= Severity::Medium && verdicts[9].1.incident.is_some());
     assert!(verdicts[10..].iter().all(|(_, verdict)| verdict.severity <= Severity::Low));
     assert!(verdicts[10..].iter().all(|(_, verdict)| verdict.incident.is_none()));
+}
+
+/// Everything that the steps write, to the last bit, and the models that they were judged by.
+fn written(steps: &[(TimestampMs, DetectorStep)]) -> Vec<String> {
+    let line = |(at, step): &(TimestampMs, DetectorStep)| {
+        let series = step.series("work", 0.3).into_iter();
+        let bits: Vec<_> =
+            series.map(|(labels, value)| format!("{labels} {:016x}", value.to_bits())).collect();
+        format!("{at} {} {}", step.model_version, bits.join(" "))
+    };
+    steps.iter().map(line).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// For all windows, one that is added by the API at any time before its begin acts exactly as one of the configuration: the same
+    /// series and the same models to the last bit.
+    #[test]
+    fn windows_of_the_api_act_as_those_of_the_configuration(
+        from in -300_i64..40, minutes in 1_i64..120, known_before in 0_i64..60,
+    ) {
+        let said = |minute| Said { started: -10_000, ..overloaded(minute) };
+        let instant = |minute: i64| {
+            let at = START.plus_ms((LEARNED + minute) * STEP_MS);
+            (at, jiff::Timestamp::from_millisecond(at.0).unwrap().to_string())
+        };
+        let ((_, begin), (_, end)) = (instant(from), instant(from + minutes));
+        let selector = r#"{instance=~"a.*"}"#;
+        let config = format!(
+            "{CONFIG}\nmaintenance: [{{ name: work, match: '{selector}', from: {begin}, to: {end} }}]\n"
+        );
+        let of_config = config::parse(&config).unwrap().maintenance;
+        let by_config = steps(&config, 60, said, |_| Some(of_config.clone()));
+
+        let state = tempfile::tempdir().unwrap();
+        let (now, _) = instant(from - known_before);
+        let registry = Registry::open(Vec::new(), state.path().join("maintenance.json"), now);
+        let request = serde_json::json!({
+            "name": "work", "match": selector, "starts_at": begin, "ends_at": end,
+        });
+        registry.add(serde_json::from_value::<WindowRequest>(request).unwrap(), now).unwrap();
+        let by_api = steps(CONFIG, 60, said, |minute| {
+            (minute == from - known_before).then(|| registry.current().to_vec())
+        });
+        prop_assert_eq!(written(&by_api), written(&by_config));
+        let planned = by_api.iter().filter(|(_, step)| step.in_maintenance == 1).count();
+        prop_assert_eq!(planned as i64, minutes.min(61 - from), "up to the last step, at minute 60");
+    }
 }

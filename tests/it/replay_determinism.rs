@@ -214,7 +214,6 @@ fn detector(name: &str, features: &str) -> Detector {
         rules: Rules::default(),
         silence: Duration::ZERO,
         grace: Duration::ZERO,
-        maintenance: Vec::new(),
         season: Some(SeasonSettings::default()),
         training: Some(training),
     })

@@ -111,7 +111,6 @@ impl Machine {
             rules: Rules::default(),
             silence: Duration::ZERO,
             grace: Duration::ZERO,
-            maintenance: Vec::new(),
             season: self.season.clone(),
             training: Some(training),
         }

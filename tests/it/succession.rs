@@ -44,7 +44,6 @@ fn settings(trial_ms: i64) -> DetectorSettings {
         rules: Rules::default(),
         silence: Duration::ZERO,
         grace: Duration::ZERO,
-        maintenance: Vec::new(),
         season: None,
         training: Some(training),
     }

@@ -6,11 +6,11 @@ use crate::{
 };
 use emberwatch::{
     api::{
-        AnomalySnapshot, ViolationReport,
+        AnomalySnapshot, MaintenanceReport, StartReport, ViolationReport,
         grpc::v1::{
             Anomaly, Contribution, Incident, IncidentState, ListAnomaliesRequest, ListIncidentsRequest,
-            ListIncidentsResponse, Severity, Violation, anomalies_client::AnomaliesClient,
-            incidents_client::IncidentsClient, violation::Limit,
+            ListIncidentsResponse, Maintenance, Severity, Start, Violation,
+            anomalies_client::AnomaliesClient, incidents_client::IncidentsClient, violation::Limit,
         },
     },
     explain::Criterion,
@@ -75,8 +75,35 @@ fn grpc_lists_an_anomaly_with_all_that_is_known_of_it() {
         criteria: vec!["statistical_outlier".to_owned(), "behaviour_change".to_owned()],
         r#type: "resource".to_owned(),
         violations: Vec::new(),
+        start: None,
+        alerts: vec!["DiskFull".to_owned()],
+        maintenance: None,
     };
     assert_eq!(list(&server, "", 0).unwrap(), [expected]);
+}
+
+#[test]
+fn grpc_says_what_excuses_an_anomaly() {
+    let server = Server::start();
+    let mut anomaly = report("node", 1);
+    let began = TimestampMs(1_700_000_030_000);
+    let version = Some("1.8.2".to_owned());
+    anomaly.start = Some(StartReport { kind: "release", version, began, times: 2, in_grace: true });
+    let until = TimestampMs(1_700_003_600_000);
+    anomaly.maintenance = Some(MaintenanceReport { name: "backup".to_owned(), until });
+    server
+        .anomalies
+        .store(Arc::new(AnomalySnapshot { anomalies: vec![anomaly], ..AnomalySnapshot::default() }));
+    let listed = list(&server, "", 0).unwrap().remove(0);
+    let start = Start {
+        kind: "release".to_owned(),
+        version: Some("1.8.2".to_owned()),
+        began_ms: began.0,
+        times: 2,
+        in_grace: true,
+    };
+    assert_eq!(listed.start, Some(start));
+    assert_eq!(listed.maintenance, Some(Maintenance { name: "backup".to_owned(), until_ms: until.0 }));
 }
 
 #[test]
@@ -144,6 +171,7 @@ fn grpc_lists_incidents_open_ones_first_and_can_filter_them() {
         r#type: "traffic".to_owned(),
         explanation: "request_rate is 7, usually 20 to 40. About one window in 1,000 is as unusual."
             .to_owned(),
+        alerts: vec!["HighLatency".to_owned()],
     };
     assert_eq!(*ended, expected);
 

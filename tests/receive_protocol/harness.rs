@@ -3,7 +3,10 @@
 use arc_swap::ArcSwap;
 use emberwatch::{
     api::{self, AnomalySnapshot, Api, Readiness, ReloadRequest},
+    maintenance::Registry,
+    pipeline::Maintenance,
     receive::{self, Receiver},
+    series::TimestampMs,
     server,
     shards::{Append, Appended, Mailbox, ShardMessage, Shards},
     telemetry::{Exposition, Metrics, encode},
@@ -34,6 +37,8 @@ pub(crate) struct Options {
     /// Whether the shards serve their mailboxes.
     pub(crate) shards_serve: bool,
     pub(crate) enable_lifecycle: bool,
+    /// Planned work of the configuration.
+    pub(crate) maintenance: Vec<Maintenance>,
 }
 
 impl Default for Options {
@@ -46,6 +51,7 @@ impl Default for Options {
             queue_capacity: 8,
             shards_serve: true,
             enable_lifecycle: true,
+            maintenance: Vec::new(),
         }
     }
 }
@@ -58,6 +64,9 @@ pub(crate) struct Server {
     pub(crate) readiness: Readiness,
     pub(crate) anomalies: Arc<ArcSwap<AnomalySnapshot>>,
     pub(crate) reloads: mpsc::Receiver<ReloadRequest>,
+    pub(crate) maintenance: Arc<Registry>,
+    /// Holds the file of the planned work that was added.
+    _state: tempfile::TempDir,
     /// Mailboxes that nobody serves.
     pub(crate) mailboxes: Vec<Mailbox>,
     stop: Option<oneshot::Sender<()>>,
@@ -106,10 +115,14 @@ impl Server {
         let receiver = Receiver::new(options.receive, shards.clone(), metadata, Arc::clone(&metrics));
         let (readiness, anomalies) = (Readiness::default(), Arc::default());
         let (reload, reloads) = mpsc::channel(1);
+        let state = tempfile::tempdir().unwrap();
+        let file = state.path().join("maintenance.json");
+        let maintenance = Arc::new(Registry::open(options.maintenance, file, TimestampMs(0)));
         let api = Api {
             metrics: Arc::clone(&metrics),
             readiness: readiness.clone(),
             anomalies: Arc::clone(&anomalies),
+            maintenance: Arc::clone(&maintenance),
             reload: options.enable_lifecycle.then_some(reload),
         };
         let panics = axum::Router::new().route("/panic", axum::routing::get(panicking));
@@ -128,6 +141,8 @@ impl Server {
             readiness,
             anomalies,
             reloads,
+            maintenance,
+            _state: state,
             mailboxes,
             stop: Some(stop),
             runtime,

@@ -68,6 +68,11 @@ pub(crate) fn percent_encoded(text: &str) -> String {
     })
 }
 
+/// `DELETE path`.
+pub(crate) fn delete(address: SocketAddr, path: &str) -> io::Result<Response> {
+    exchange(address, "DELETE", path, &[], &[])
+}
+
 fn exchange(
     address: SocketAddr,
     method: &str,

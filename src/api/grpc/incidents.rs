@@ -58,6 +58,7 @@ impl From<&pipeline::Incident> for Incident {
             criteria: incident.criteria.iter().map(ToString::to_string).collect(),
             r#type: incident.anomaly_type.map(|kind| kind.to_string()).unwrap_or_default(),
             explanation: incident.explanation.clone(),
+            alerts: incident.alerts.clone(),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     calibrate::{CheckedPersistence, Thresholds},
     features::{FeatureColumn, FeatureMatrix, FeatureSchema, SchemaSettings},
-    pipeline::{DetectorSettings, Rules, TrainingPolicy, VectorJudge},
+    pipeline::{DetectorSettings, OpenMaintenance, Rules, TrainingPolicy, VectorJudge},
     score::iforest::Hyperparams,
 };
 use ndarray::Array2;
@@ -102,7 +102,6 @@ fn judge(alerts: &AlertSettings) -> VectorJudge {
         rules: Rules::default(),
         silence: Duration::ZERO,
         grace: Duration::ZERO,
-        maintenance: Vec::new(),
         season: None,
         training: Some(training),
     };
@@ -134,7 +133,7 @@ proptest! {
             if inputs.warm[0] {
                 warm.push(at);
             }
-            left_out += judge.judge(&inputs, None).alerts.unwrap().rows_left_out;
+            left_out += judge.judge(&inputs, None, &OpenMaintenance::default()).alerts.unwrap().rows_left_out;
             let is_near = |row: i64| {
                 (0..=at).any(|fired| {
                     let fires = |name: usize| course[fired as usize][name];

@@ -30,7 +30,6 @@ fn settings(rules: Vec<FeatureRules>) -> DetectorSettings {
         rules: Rules::new(rules, Vec::new()),
         silence: Duration::ZERO,
         grace: Duration::ZERO,
-        maintenance: Vec::new(),
         season: None,
         training: None,
     }

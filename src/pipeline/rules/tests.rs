@@ -9,7 +9,8 @@ use crate::{
     },
     model::{Model, Past},
     pipeline::{
-        Backtest, Breach, DetectorSettings, DetectorStep, TrainingPolicy, VectorJudge, Verdict, Violation,
+        Backtest, Breach, DetectorSettings, DetectorStep, OpenMaintenance, TrainingPolicy, VectorJudge,
+        Verdict, Violation,
     },
     score::iforest::Hyperparams,
     series::{MatchOp, TimestampMs},
@@ -71,7 +72,6 @@ fn settings(rules: Rules) -> DetectorSettings {
         rules,
         silence: Duration::from_secs(300),
         grace: Duration::ZERO,
-        maintenance: Vec::new(),
         season: None,
         training: None,
     }
@@ -313,7 +313,7 @@ fn what_may_become_usual_is_learned() {
             let mut matrix = calm(TRAINED_STEPS + n);
             matrix.values[[0, USAGE]] = if n < 20 { 40.0 } else { 47.0 };
             let inputs = judge.take(matrix).unwrap();
-            judge.judge(&inputs, Some(&model()));
+            judge.judge(&inputs, Some(&model()), &OpenMaintenance::default());
         }
         judge.training_row_count()
     };

@@ -68,7 +68,6 @@ fn settings() -> DetectorSettings {
         rules: Rules::default(),
         silence: Duration::ZERO,
         grace: Duration::ZERO,
-        maintenance: Vec::new(),
         season: None,
         training: None,
     }

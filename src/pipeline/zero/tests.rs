@@ -51,7 +51,6 @@ fn settings(rules: FeatureRules) -> DetectorSettings {
         rules: Rules::new(vec![rules, FeatureRules::default()], Vec::new()),
         silence: Duration::ZERO,
         grace: Duration::ZERO,
-        maintenance: Vec::new(),
         season: None,
         training: None,
     }
