@@ -15,7 +15,8 @@ fn help(arguments: &[&str]) -> String {
 #[test]
 fn every_subcommand_explains_itself() {
     insta::assert_snapshot!("emberwatch", help(&["--help"]));
-    for subcommand in ["run", "inspect", "train", "score", "backtest", "evaluate", "check-config"] {
+    for subcommand in ["run", "inspect", "extract", "train", "score", "backtest", "evaluate", "check-config"]
+    {
         insta::assert_snapshot!(subcommand, help(&[subcommand, "--help"]));
     }
     insta::assert_snapshot!("model", help(&["model", "--help"]));

@@ -60,6 +60,9 @@ mod series_kinds;
 mod support;
 
 #[cfg(test)]
+mod validate;
+
+#[cfg(test)]
 mod writeback_prometheus;
 
 #[cfg(test)]
