@@ -20,6 +20,8 @@ mod number;
 
 mod past;
 
+mod plot;
+
 pub mod run;
 
 pub mod score;

@@ -24,6 +24,8 @@
 
 mod alarms;
 
+mod fleet;
+
 mod ranking;
 
 mod segments;
@@ -35,6 +37,7 @@ mod thresholds;
 pub mod vus;
 
 pub use alarms::{Counts, FIGURES, OperatingPoint};
+pub use fleet::{FLEET_FIGURES, FleetEvaluation, FleetPoint, FleetSeries, fleet};
 pub use ranking::PrecisionRecall;
 pub use segments::alarm_runs;
 pub use summary::{MicroPoint, Summary, summary};
@@ -121,7 +124,8 @@ pub enum Unmeasurable {
 ///
 /// With at least one segment: `best_f1`, `best_pa_f1` (over every threshold), `best_fc1`, `best_event_f1`,
 /// `best_pak_f1` (over the grid of [`LabelledScores::candidates`]), all chosen with the labels: upper bounds; and
-/// `top_rate`, which knows only the share of anomalous rows. With training scores, of which those that are not
+/// `top_rate`, which knows only the share of anomalous rows; and `everything`, every row an alarm: what is no better was
+/// not worth a detector. With training scores, of which those that are not
 /// finite count for nothing: `q99`, `q995`, `q999`, just above these quantiles; `pot_1e-3`, `pot_1e-4`, peaks over
 /// threshold. Then `own_alarm` and `fixed`.
 ///
@@ -242,6 +246,7 @@ impl LabelledScores {
         let sorted = thresholds::sorted_finite(&self.scores);
         let top = thresholds::quantile(&sorted, 1.0 - measure.anomaly_share());
         points.extend(top.map(|threshold| ("top_rate", at(threshold))));
+        points.push(("everything", measure.of_everything()));
         points
     }
 

@@ -21,7 +21,7 @@
 //! - `explanation`: from there to a sentence;
 //! - `blame`: which features a member blames; `attribution`: how exactly, row by row; `importance`: which features a model looks at most;
 //! - `scikit_learn`: forests that were grown there; `onnx`: plain models for other programs;
-//! - `self_test`: rows with their known scores; `summary`: what a person wants to know of a model;
+//! - `self_test`: rows with their known scores; `summary`: what a person wants to know of a model; `validation`: how good it was found to be;
 //! - `file`, `encoding`: the file (see `docs/model-format.md`) and what stands in it.
 //!
 //! A model is immutable. Whatever [`Model::decode`] accepts was checked in every part and gave the
@@ -65,6 +65,8 @@ mod self_test;
 
 mod summary;
 
+mod validation;
+
 pub use attribution::{EXACT_BELOW, EXPLAINED_BELOW, MAX_EXACT_ROWS};
 pub use error::{ExportError, ModelError};
 pub use explanation::{Explanation, History};
@@ -75,6 +77,7 @@ pub use scaling::{ColumnScale, SCALED, SCALED_BY_BODY, Scales, Scaling};
 pub use scikit_learn::{Calibration, ImportSettings, ScikitLearnError, ScikitLearnForest, TreeProblem};
 pub use self_test::SelfTestRow;
 pub use summary::{ForestSize, Part};
+pub use validation::{Validation, ValidationCounts};
 
 use crate::{
     calibrate::{AnomalyScore, Thresholds},
@@ -130,6 +133,8 @@ pub struct TrainingSummary {
     pub hyperparams: Hyperparams,
     /// Share of the rows that was taken for anomalous and left out of the calibration.
     pub contamination: f64,
+    /// How good it was found to be, where that was looked at.
+    pub validation: Option<Validation>,
 }
 
 /// What a model says of one entity at one step.

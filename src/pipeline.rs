@@ -61,7 +61,10 @@ mod verdict;
 
 mod zero;
 
-pub use alerts::{AlertOutcome, AlertSettings, AlertStep, JudgedIncident, OWN_ALERTS};
+pub use alerts::{
+    AlertHistory, AlertOutcome, AlertSettings, AlertStep, AlertedTime, AlertedTimes, JudgedIncident,
+    OWN_ALERTS,
+};
 pub use backtest::{Backtest, Judged};
 pub use clock::{ClockConfig, StepCause, StepClock, Tick, merge_progress};
 pub use detector::{CompiledFeature, Detector, DetectorSettings, InvalidDetector, Sight, compile_feature};

@@ -8,11 +8,13 @@
 //!
 //! [`scan()`] reads tables with whatever is wrong in them, row by row, to say what it is.
 //!
-//! Single columns of numbers, such as scores and labels, are read by [`read_columns`].
+//! Single columns of numbers, such as scores and labels, are read by [`read_columns`]; incidents of entities by [`read_labels`].
 
 mod columns;
 
 mod error;
+
+mod labels;
 
 mod read;
 
@@ -28,6 +30,7 @@ mod write;
 
 pub use columns::{ColumnChoice, NumberColumns, read_columns};
 pub use error::{Problem, TableError};
+pub use labels::{LabelledTime, read_labels};
 pub use read::{Columns, Place, Row, Table, read};
 pub use replay::{TableStep, median_step_ms, replay, steps};
 pub use scan::{Scanned, feature_names, scan};

@@ -8,7 +8,7 @@ use emberwatch::{
         FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, InputLayout, Inputs, SchemaSettings,
         Statistic,
     },
-    model::{EXACT_BELOW, MAX_EXACT_ROWS, Model, ModelError, Past},
+    model::{EXACT_BELOW, MAX_EXACT_ROWS, Model, ModelError, Past, Validation, ValidationCounts},
     score::iforest::{Hyperparams, Scoring, Splits},
     series::{LabelSet, TimestampMs},
     train::{
@@ -113,6 +113,30 @@ fn training_twice_gives_the_same_bytes_and_decoding_gives_the_same_model() {
         assert_eq!(again.encode().unwrap(), bytes);
         assert_eq!(again.schema(), &schema());
     }
+}
+
+/// What was found of a model is in its file, of the same format; counts that contradict each other are refused.
+#[test]
+fn a_validation_is_read_back() {
+    let model = train(5, 32);
+    assert_eq!(model.training().validation, None);
+    let counts = ValidationCounts {
+        rows: 100,
+        true_positives: 6,
+        false_positives: 2,
+        false_negatives: 4,
+        incidents: 3,
+        detected: 2,
+        false_alarms: 1,
+    };
+    let validation = Validation { first: TimestampMs(1), last: TimestampMs(2), counts };
+    let bytes = model.clone().with_validation(validation).encode().unwrap();
+    assert_eq!(bytes[8..12], model.encode().unwrap()[8..12]);
+    let again = Model::decode(&bytes).unwrap();
+    assert_eq!((again.training().validation, again.encode().unwrap()), (Some(validation), bytes));
+    let wrong = Validation { counts: ValidationCounts { detected: 4, ..counts }, ..validation };
+    let error = Model::decode(&model.with_validation(wrong).encode().unwrap()).unwrap_err();
+    assert!(error.to_string().contains("4 of 3 incidents detected"), "{error}");
 }
 
 /// A program that knows format 1 alone would find no trees in such a forest; it refuses format 2 by its number. One that

@@ -143,7 +143,7 @@ fn write_rows(rows: &mut csv::Writer<Vec<u8>>, by: &[String], vectors: &Vectors)
 }
 
 /// An entity of one label by its value, as `train` and `backtest` read it; one of several by all of them.
-fn name(entity: &LabelSet, by: &[String]) -> String {
+pub(super) fn name(entity: &LabelSet, by: &[String]) -> String {
     match by {
         [only] => entity.get(only).unwrap_or_default().to_owned(),
         _ => entity.to_string(),

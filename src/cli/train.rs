@@ -1,6 +1,14 @@
 //! `emberwatch train`: a model from CSV files, or from the past of a detector's series.
 
+mod gathered;
+
+mod labels;
+
 pub(super) mod of_config;
+
+mod rows;
+
+mod validation;
 
 use super::{
     DEFAULT_ENTITY_LABEL, created_at, forest_args::ForestArgs, instant, parse_step_ms, past::PastArgs,
@@ -15,10 +23,11 @@ use crate::{
 };
 use anyhow::Context as _;
 use std::{
-    io::{Write as _, stdout},
+    io::{Write, stdout},
     path::PathBuf,
     process::ExitCode,
 };
+use validation::ValidateArgs;
 
 /// Name of the detector where no config names one.
 const DEFAULT_DETECTOR: &str = "csv";
@@ -49,6 +58,9 @@ pub struct TrainArgs {
 
     #[command(flatten)]
     past: PastArgs,
+
+    #[command(flatten)]
+    validate: ValidateArgs,
 
     /// Where the model is written [with --config: the folder under `models:`, as the version in use]
     #[arg(long, required_unless_present = "config", value_name = "FILE")]
@@ -115,7 +127,8 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let out = args.out.as_ref().context("--out is missing")?;
     let bytes = fitted.model.encode()?;
     write_file(out, &bytes)?;
-    fitted.report(max_rows, &format!("written to {} ({} bytes)", out.display(), bytes.len()))?;
+    let put = format!("written to {} ({} bytes)", out.display(), bytes.len());
+    fitted.report(max_rows, &put, &mut stdout().lock())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -136,7 +149,9 @@ pub(super) struct Fitted {
     all_rows: usize,
     /// Steps of entities with at least half of their window filled.
     warm_rows: usize,
-    /// How many of them were sampled.
+    /// Such steps that were left out because of an incident.
+    in_incidents: usize,
+    /// How many of the warm ones were sampled.
     kept_rows: usize,
 }
 
@@ -144,13 +159,17 @@ pub(super) struct Fitted {
 
 impl Fitted {
     /// Says what was done; `put` says where the model is.
-    fn report(&self, max_rows: usize, put: &str) -> std::io::Result<()> {
+    fn report(&self, max_rows: usize, put: &str, out: &mut impl Write) -> std::io::Result<()> {
         let (training, schema) = (self.model.training(), self.model.schema());
+        let in_incidents = match self.in_incidents {
+            0 => String::new(),
+            rows => format!("{rows} in and around incidents, "),
+        };
         writeln!(
-            stdout(),
+            out,
             "trained on {} rows of {} entities, {} to {}\n\
              features: {}, step {} s, window {} steps\n\
-             dropped: {} rows in warm-up, {} rows not sampled (at most {max_rows} are, or {} of each entity)\n\
+             dropped: {} rows in warm-up, {}{} rows not sampled (at most {max_rows} are, or {} of each entity)\n\
              model {} {put}",
             training.rows,
             training.entities,
@@ -159,7 +178,8 @@ impl Fitted {
             schema.features().len(),
             schema.step_ms() as f64 / 1000.0,
             schema.window_steps(),
-            self.all_rows - self.warm_rows,
+            self.all_rows - self.warm_rows - self.in_incidents,
+            in_incidents,
             self.warm_rows - self.kept_rows,
             ReservoirSettings::default().min_entity_rows,
             self.model.version(),
@@ -181,7 +201,7 @@ pub(super) fn fit_table(
     let (mut reservoir, mut warm_rows) = (Reservoir::new(reservoir), 0);
     table::replay(table, &schema, |inputs: &Inputs, _| warm_rows += reservoir.offer(inputs, |_| true))?;
     let model = fit(schema, &reservoir.rows(), settings)?;
-    Ok(Fitted { model, all_rows: table.rows().len(), warm_rows, kept_rows: reservoir.len() })
+    Ok(Fitted { model, all_rows: table.rows().len(), warm_rows, in_incidents: 0, kept_rows: reservoir.len() })
 }
 
 fn schema(args: &TrainArgs, table: &Table) -> anyhow::Result<FeatureSchema> {

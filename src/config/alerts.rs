@@ -11,12 +11,6 @@ use std::time::Duration;
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// What leads up to an alert: five minutes for which its condition usually has to hold, and the five that its rates look back.
-const DEFAULT_MARGIN_BEFORE: Duration = MINUTE.saturating_mul(10);
-
-/// As long as the default window of a detector: until then what its features say is still made of what was wrong.
-const DEFAULT_MARGIN_AFTER: Duration = MINUTE.saturating_mul(30);
-
 /// What was said longer before an alert is about something else.
 const DEFAULT_LEAD: Duration = MINUTE.saturating_mul(30);
 
@@ -34,8 +28,16 @@ pub(super) fn alerts(mut section: Section<'_>) -> Option<AlertSettings> {
     let settings = AlertSettings {
         selector,
         ignore: ignored.into_iter().take(MAX_IGNORED).map(|text| text.value).collect(),
-        margin_before: section.duration("margin_before", DEFAULT_MARGIN_BEFORE, Duration::ZERO..=DAY),
-        margin_after: section.duration("margin_after", DEFAULT_MARGIN_AFTER, Duration::ZERO..=DAY * 7),
+        margin_before: section.duration(
+            "margin_before",
+            AlertSettings::DEFAULT_MARGIN_BEFORE,
+            Duration::ZERO..=DAY,
+        ),
+        margin_after: section.duration(
+            "margin_after",
+            AlertSettings::DEFAULT_MARGIN_AFTER,
+            Duration::ZERO..=DAY * 7,
+        ),
         lead: section.duration("lead", DEFAULT_LEAD, Duration::ZERO..=DAY),
     };
     section.finish();

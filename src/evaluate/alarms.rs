@@ -165,6 +165,16 @@ impl<'a> Measure<'a> {
         }
     }
 
+    /// Measures an alarm on every row.
+    pub(super) fn of_everything(&self) -> OperatingPoint {
+        self.at(std::slice::from_ref(&(0..self.n)), None)
+    }
+
+    /// Rows from the start of each detected segment to its first alarm.
+    pub(super) fn delays(&self, alarms: &[Range<usize>]) -> Vec<usize> {
+        self.hits(alarms).iter().filter_map(|hits| hits.delay).collect()
+    }
+
     /// For each segment the alarms inside.
     fn hits(&self, alarms: &[Range<usize>]) -> Vec<Hits> {
         let mut hits: Vec<Hits> =
@@ -301,11 +311,11 @@ pub(super) fn harmonic_mean(a: f64, b: f64) -> f64 {
     if a + b > 0.0 { 2.0 * a * b / (a + b) } else { 0.0 }
 }
 
-fn ratio(part: usize, whole: usize) -> f64 {
+pub(super) fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-fn median(mut values: Vec<usize>) -> Option<f64> {
+pub(super) fn median(mut values: Vec<usize>) -> Option<f64> {
     values.sort_unstable();
     let upper = *values.get(values.len() / 2)?;
     let lower = values[(values.len() - 1) / 2];

@@ -1,7 +1,11 @@
 //! Where model files lie.
 
 use crate::files::write_atomically;
-use std::{fs, io, path::PathBuf, time::SystemTime};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 /// Ending of model files.
 const EXTENSION: &str = "ewm";

@@ -140,6 +140,7 @@ impl ScikitLearnForest {
                 ..Hyperparams::default()
             },
             contamination: 0.0,
+            validation: None,
         };
         training.hyperparams.check()?;
         let mut model = Model {

@@ -10,10 +10,13 @@
 //!
 //! Memory is bounded by the series of alerts that the windows hold, and by the incidents of an entity within `lead`.
 
+mod history;
+
 mod quality;
 
 mod reading;
 
+pub use history::{AlertHistory, AlertedTime, AlertedTimes};
 pub use quality::{AlertOutcome, JudgedIncident};
 pub(super) use reading::AlertSource;
 pub use reading::OWN_ALERTS;
@@ -94,6 +97,18 @@ struct Firing {
     is_pending: bool,
 }
 
+// === impl AlertSettings ===
+
+impl AlertSettings {
+    /// Where nothing else is said of `margin_before`: what leads up to an alert, five minutes for which its condition usually has to
+    /// hold, and the five that its rates look back.
+    pub const DEFAULT_MARGIN_BEFORE: Duration = Duration::from_secs(600);
+
+    /// Where nothing else is said of `margin_after`: as long as the default window of a detector, until then what its features say is
+    /// still made of what was wrong.
+    pub const DEFAULT_MARGIN_AFTER: Duration = Duration::from_secs(1800);
+}
+
 // === impl AlertWatch ===
 
 impl AlertWatch {
@@ -116,15 +131,7 @@ impl AlertWatch {
         if read.is_empty() && self.entities.is_empty() && self.on_nobody.is_empty() {
             return;
         }
-        let mut firing: BTreeMap<LabelSet, Vec<&str>> = BTreeMap::new();
-        let mut on_nobody = BTreeSet::new();
-        for (alert, _) in read.iter().filter(|(_, value)| *value != 0.0 && !value.is_nan()) {
-            if by.iter().all(|name| alert.get(name).is_some()) {
-                firing.entry(alert.keep(by)).or_default().push(alert.get(ALERT_NAME).unwrap_or_default());
-            } else {
-                on_nobody.insert(alert.clone());
-            }
-        }
+        let (firing, on_nobody) = firing_on(read, by);
         self.step.named_nobody = on_nobody.difference(&self.on_nobody).count();
         self.on_nobody = on_nobody;
         self.end_others(at, &firing);
@@ -197,6 +204,23 @@ impl Watched {
             self.firing.insert(place, Firing { name: name.to_owned(), began: at, is_pending: true });
         }
     }
+}
+
+/// The names of the alerts that fire on each entity, and the alerts that fire on nobody.
+fn firing_on<'a>(
+    read: &'a LeafVector,
+    by: &[String],
+) -> (BTreeMap<LabelSet, Vec<&'a str>>, BTreeSet<LabelSet>) {
+    let mut firing: BTreeMap<LabelSet, Vec<&str>> = BTreeMap::new();
+    let mut on_nobody = BTreeSet::new();
+    for (alert, _) in read.iter().filter(|(_, value)| *value != 0.0 && !value.is_nan()) {
+        if by.iter().all(|name| alert.get(name).is_some()) {
+            firing.entry(alert.keep(by)).or_default().push(alert.get(ALERT_NAME).unwrap_or_default());
+        } else {
+            on_nobody.insert(alert.clone());
+        }
+    }
+    (firing, on_nobody)
 }
 
 #[cfg(test)]

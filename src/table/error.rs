@@ -45,6 +45,14 @@ pub enum Problem {
         /// The option that names it.
         option: &'static str,
     },
+    /// No columns of labels.
+    #[error(
+        "there are neither columns \"from\" and \"to\" nor \"timestamp\" and \"label\"; the columns are {0:?}"
+    )]
+    NoLabels(Vec<String>),
+    /// An incident ends before it begins.
+    #[error("\"to\" lies before \"from\"")]
+    EndsBeforeItBegins,
     /// A name occurs twice in the header.
     #[error("column {second} is called {name:?} like column {first}")]
     DuplicateColumn {

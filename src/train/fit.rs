@@ -317,6 +317,7 @@ fn summary(rows: &TrainingRows, settings: &TrainSettings) -> TrainingSummary {
         entities: rows.entities.len() as u64,
         hyperparams: settings.hyperparams,
         contamination: settings.contamination,
+        validation: None,
     }
 }
 

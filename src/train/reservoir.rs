@@ -143,6 +143,15 @@ impl Reservoir {
         self.len = self.entities.values().map(Vec::len).sum();
     }
 
+    /// Forgets the rows from `at` on.
+    pub fn forget_from(&mut self, at: TimestampMs) {
+        self.entities.retain(|_, own| {
+            own.truncate(own.partition_point(|kept| kept.at < at));
+            !own.is_empty()
+        });
+        self.len = self.entities.values().map(Vec::len).sum();
+    }
+
     /// Takes the rows of an entity from `since` on out again, and gives how many there were. The rows that were given up for
     /// them do not come back.
     pub fn take_back(&mut self, entity: &LabelSet, since: TimestampMs) -> usize {
@@ -395,6 +404,17 @@ mod tests {
         };
         assert_eq!((0..20).map(|minute| step(minute, 40)).last(), Some(40));
         assert_eq!([step(20, 20), step(21, 0), step(5_000, 0), step(5_001, 40)], [40; 4]);
+    }
+
+    #[test]
+    fn rows_from_an_instant_on_are_forgotten() {
+        let mut kept = reservoir(40);
+        for minute in 0..20 {
+            kept.offer(&inputs(minute, if minute < 15 { 1 } else { 2 }), |_| true);
+        }
+        kept.forget_from(TimestampMs(15 * 60_000));
+        assert_eq!((counts(&kept), kept.len()), (vec![15], 15), "nobody is kept without rows");
+        assert_eq!(kept.rows().at.last(), Some(&TimestampMs(14 * 60_000)));
     }
 
     #[test]

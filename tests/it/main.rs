@@ -63,6 +63,9 @@ mod succession;
 mod support;
 
 #[cfg(test)]
+mod validate;
+
+#[cfg(test)]
 mod writeback_prometheus;
 
 #[cfg(test)]

@@ -13,10 +13,11 @@ pub(super) struct Measured {
 }
 
 /// The figures that a terminal has room for; all of them stand in the JSON.
-const SHOWN: [&str; 11] = [
+const SHOWN: [&str; 12] = [
     "P",
     "R",
     "F1",
+    "FPR",
     "event_prec",
     "event_recall",
     "event_f1",

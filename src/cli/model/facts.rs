@@ -6,7 +6,7 @@ use crate::{
     config::{format_duration, format_size},
     explain::Expected,
     features::{FeatureColumn, FeatureSchema},
-    model::Model,
+    model::{Model, Validation},
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -100,6 +100,26 @@ fn entity_text(schema: &FeatureSchema) -> String {
     }
 }
 
+/// How good it was found to be, row by row and by incident.
+fn validation(Validation { first, last, counts }: &Validation) -> [(&'static str, String); 3] {
+    let by_row = format!(
+        "{:.3} (precision {:.3}, recall {:.3}, false-positive rate {:.5})",
+        counts.f1_score(),
+        counts.precision(),
+        counts.recall(),
+        counts.false_positive_rate()
+    );
+    let by_incident = format!(
+        "{:.3} ({} of {} incidents found, {} false alarms)",
+        counts.event_f1_score(),
+        counts.detected,
+        counts.incidents,
+        counts.false_alarms
+    );
+    let on = format!("{} rows, {} to {}", counts.rows, instant(*first), instant(*last));
+    [("validated on", on), ("F1", by_row), ("event F1", by_incident)]
+}
+
 fn lines(model: &Model, file_bytes: u64) -> Vec<(&'static str, String)> {
     let (schema, training) = (model.schema(), model.training());
     let step = Duration::from_millis(schema.step_ms().unsigned_abs());
@@ -123,6 +143,7 @@ fn lines(model: &Model, file_bytes: u64) -> Vec<(&'static str, String)> {
         ("splits", training.hyperparams.splits.to_string()),
         ("scoring", training.hyperparams.scoring.to_string()),
     ];
+    lines.extend(training.validation.iter().flat_map(validation));
     for part in model.parts() {
         let size = part.forest.map_or_else(
             || "the largest deviation of any feature".to_owned(),

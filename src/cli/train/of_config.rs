@@ -1,59 +1,117 @@
 //! A model for a detector of a config.
 
-use super::{Fitted, TrainArgs, fit_table};
+use super::{
+    Fitted, TrainArgs,
+    gathered::{Gathered, gather},
+    labels::Labels,
+    rows::{Past, Rows},
+    validation::{Final, Outcome, ValidateArgs, validate},
+};
 use crate::{
-    cli::{
-        created_at, instant,
-        past::{chosen, left_out},
-        progress, read_config, write_file,
-    },
+    cli::{created_at, past::chosen, progress, read_config, write_file},
     config::{Config, Detector},
     lifecycle::ModelDirectory,
-    pipeline::{DetectorSettings, VectorJudge},
+    model::Model,
     series::TimestampMs,
     table::{self, Columns, Table},
-    train::{Reservoir, ReservoirSettings, TrainSettings, fit},
+    train::{ReservoirSettings, TrainSettings, fit},
 };
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use std::{
     io::{Write as _, stdout},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-/// Trains, writes the model or puts it in use, and says what was done.
+/// Trains, validates where that is asked for, writes the model or puts it in use, and says what was done.
 pub(super) fn run(args: &TrainArgs, file: &Path) -> anyhow::Result<ExitCode> {
+    let share = args.validate.share()?;
     let config = read_config(Some(file))?;
     let detector = chosen(file, args.detector.as_deref(), &config)?;
     let created_at = created_at(args.created_at)?;
     let version = args.model_version.clone().unwrap_or_else(|| version(created_at));
     let settings = settings(&config, detector, version, created_at);
-    let fitted = if args.csv.is_empty() {
-        of_past(args, file, &config, detector, &settings)?
+    let rows = if args.csv.is_empty() {
+        let range = args.past.range()?;
+        Rows::Past(Past { args: &args.past, file, config: &config, detector, range })
     } else {
-        fit_table(&read(detector, &args.csv)?, detector.schema.clone(), reservoir(&config), &settings, fit)?
+        Rows::Table(detector, read(detector, &args.csv)?)
     };
-    let bytes = fitted.model.encode()?;
-    let put = match &args.out {
-        Some(out) => {
-            write_file(out, &bytes)?;
-            format!("written to {} ({} bytes)", out.display(), bytes.len())
+    let labels = labels(&args.validate, &rows)?;
+    let gathered = gather(&rows, &config, detector, &labels)?;
+    let mut out = stdout().lock();
+    gathered.said.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+    let fitted = match share {
+        Some(share) => {
+            let (fitted, outcome) = validated(&args.validate, share, gathered, &rows, &labels, &settings)?;
+            args.validate.write(&outcome, &mut out)?;
+            writeln!(out)?;
+            fitted
         }
         None => {
-            let directory = ModelDirectory::new(&config.models.path, config.models.keep_versions);
-            let name = detector.schema.detector();
-            let file = directory
-                .publish(name, fitted.model.version(), &bytes)
-                .with_context(|| format!("cannot write to {}", config.models.path.display()))?;
-            format!(
-                "put in use as {} ({} bytes); a running sidecar takes it with SIGHUP",
-                file.display(),
-                bytes.len()
-            )
+            let model = fit(detector.schema.clone(), &gathered.kept.rows(), &settings)?;
+            let sampled = gathered.kept.len();
+            gathered.fitted(model, sampled)
         }
     };
-    fitted.report(config.training.max_rows, &put)?;
+    let put = put(args, &config, &fitted.model)?;
+    fitted.report(config.training.max_rows, &put, &mut out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn labels(args: &ValidateArgs, rows: &Rows<'_>) -> anyhow::Result<Labels> {
+    match args.labels() {
+        Some(file) => Labels::of_file(file),
+        None if args.labels_from_alerts() => Labels::of_alerts(rows),
+        None => Ok(Labels::default()),
+    }
+}
+
+/// The model that is kept, with what the one of the earlier rows was found to be worth on the later ones.
+fn validated(
+    args: &ValidateArgs,
+    share: f64,
+    mut gathered: Gathered<'_>,
+    rows: &Rows<'_>,
+    labels: &Labels,
+    settings: &TrainSettings,
+) -> anyhow::Result<(Fitted, Outcome)> {
+    let split = gathered.split(share)?;
+    let schema = gathered.judged.schema.clone();
+    let all = (args.kept() == Final::All).then(|| gathered.kept.rows());
+    let sampled = gathered.kept.len();
+    gathered.kept.forget_from(split.trained_before);
+    let earlier = gathered.kept.rows();
+    let earlier = fit(schema.clone(), &earlier, settings)
+        .with_context(|| format!("on the rows before {}", crate::cli::instant(split.trained_before)))?;
+    let outcome = validate(rows, &gathered, &earlier, split, labels)?;
+    let model = match &all {
+        Some(rows) => fit(schema, rows, settings)?,
+        None => earlier,
+    };
+    let model = match outcome.validation() {
+        Some(validation) => model.with_validation(validation),
+        None => model,
+    };
+    Ok((gathered.fitted(model, sampled), outcome))
+}
+
+/// Writes the model, and says where it is.
+fn put(args: &TrainArgs, config: &Config, model: &Model) -> anyhow::Result<String> {
+    let bytes = model.encode()?;
+    if let Some(out) = &args.out {
+        write_file(out, &bytes)?;
+        return Ok(format!("written to {} ({} bytes)", out.display(), bytes.len()));
+    }
+    let directory = ModelDirectory::new(&config.models.path, config.models.keep_versions);
+    let file = directory
+        .publish(model.schema().detector(), model.version(), &bytes)
+        .with_context(|| format!("cannot write to {}", config.models.path.display()))?;
+    Ok(format!(
+        "put in use as {} ({} bytes); a running sidecar takes it with SIGHUP",
+        file.display(),
+        bytes.len()
+    ))
 }
 
 /// How the sidecar would train it.
@@ -87,40 +145,6 @@ pub(in crate::cli) fn read(detector: &Detector, files: &[PathBuf]) -> anyhow::Re
     let wanted =
         || format!("detector {:?} wants a column for each feature: {}", schema.detector(), names.join(", "));
     table::read(files, Columns::Only(&names), label, &progress(files)).with_context(wanted)
-}
-
-fn of_past(
-    args: &TrainArgs,
-    file: &Path,
-    config: &Config,
-    detector: &Detector,
-    settings: &TrainSettings,
-) -> anyhow::Result<Fitted> {
-    let range = args.past.range()?;
-    let schema = &detector.schema;
-    // Its rules hold for what is trained on as for what is judged: values that cannot be, gaps that are filled.
-    let judged = DetectorSettings { training: None, ..config.detector_settings(detector) };
-    let (mut judge, mut rows) = (VectorJudge::new(judged), Reservoir::new(reservoir(config)));
-    let (mut all_rows, mut warm_rows) = (0, 0);
-    let (counts, appended) = args.past.vectors(file, config, detector, range.clone(), |steps, _| {
-        for vectors in steps {
-            let inputs = judge.take(vectors.matrix)?;
-            all_rows += inputs.entities.len();
-            warm_rows += rows.offer(&inputs, |_| true);
-        }
-        Ok(())
-    })?;
-    let mut out = stdout().lock();
-    writeln!(out, "read {} samples", counts.samples)?;
-    for line in left_out(&counts, &appended) {
-        writeln!(out, "{line}")?;
-    }
-    if all_rows == 0 {
-        let (from, until) = (instant(*range.start()), instant(*range.end()));
-        bail!("the store has nothing of detector {:?} from {from} to {until}", schema.detector());
-    }
-    let model = fit(schema.clone(), &rows.rows(), settings)?;
-    Ok(Fitted { model, all_rows, warm_rows, kept_rows: rows.len() })
 }
 
 /// A version that sorts by time.

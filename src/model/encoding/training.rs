@@ -2,7 +2,7 @@
 
 use super::proto;
 use crate::{
-    model::{ModelError, TrainingSummary},
+    model::{ModelError, TrainingSummary, Validation, ValidationCounts},
     score::iforest::{Hyperparams, InvalidHyperparams, Scoring, SplitKind, Splits},
     series::TimestampMs,
 };
@@ -34,6 +34,7 @@ pub(super) fn write_training(training: &TrainingSummary) -> proto::Training {
         split_features: features as u32,
         split_candidates: candidates as u32,
         scoring: write_scoring(params.scoring).into(),
+        validation: training.validation.as_ref().map(write_validation),
     }
 }
 
@@ -56,7 +57,43 @@ pub(super) fn read_training(training: proto::Training) -> Result<TrainingSummary
         entities: training.entities,
         hyperparams,
         contamination: training.contamination,
+        validation: training.validation.map(read_validation).transpose()?,
     })
+}
+
+fn write_validation(validation: &Validation) -> proto::Validation {
+    let counts = validation.counts;
+    proto::Validation {
+        first_ms: validation.first.0,
+        last_ms: validation.last.0,
+        rows: counts.rows,
+        true_positives: counts.true_positives,
+        false_positives: counts.false_positives,
+        false_negatives: counts.false_negatives,
+        incidents: counts.incidents,
+        detected: counts.detected,
+        false_alarms: counts.false_alarms,
+    }
+}
+
+fn read_validation(read: proto::Validation) -> Result<Validation, ModelError> {
+    let validation = Validation {
+        first: TimestampMs(read.first_ms),
+        last: TimestampMs(read.last_ms),
+        counts: ValidationCounts {
+            rows: read.rows,
+            true_positives: read.true_positives,
+            false_positives: read.false_positives,
+            false_negatives: read.false_negatives,
+            incidents: read.incidents,
+            detected: read.detected,
+            false_alarms: read.false_alarms,
+        },
+    };
+    match validation.contradiction() {
+        Some(problem) => Err(ModelError::invalid("the validation", problem)),
+        None => Ok(validation),
+    }
 }
 
 /// A number that is not written is one that the kind does not have.
