@@ -6,16 +6,20 @@
 mod fleet;
 
 #[cfg(test)]
+#[path = "e2e_history/scores.rs"]
+mod scores;
+
+#[cfg(test)]
 #[path = "support/support.rs"]
 mod support;
 
-use emberwatch::series::TimestampMs;
 use fleet::{Fleet, INSTANCES, now, start_sidecar};
-use std::{collections::BTreeMap, fs, time::Duration};
+use scores::{assert_no_holes, newest_score, oldest_score, scores};
+use std::{fs, time::Duration};
 use support::{
     http, metrics, peers,
     process::{free_address, wait_for},
-    prometheus::{self, query, query_at},
+    prometheus::{self, query_at},
 };
 
 /// How long anything may take; the machine may be busy.
@@ -68,39 +72,6 @@ fn a_sidecar_starts_with_full_windows_and_makes_up_for_what_it_missed() {
     assert_no_holes(&scores(prometheus), killed_at);
     let conflicts = metrics::scrape(sidecar_address).sum("emberwatch_remote_write_samples_failed_total");
     assert_eq!(conflicts, 0.0, "no score was written twice");
-}
-
-/// The times of the scores of each instance.
-fn scores(prometheus: std::net::SocketAddr) -> BTreeMap<String, Vec<i64>> {
-    let mut scores = BTreeMap::new();
-    for element in query(prometheus, r#"anomaly_score{detector="fleet"}[15m]"#) {
-        let instance = element["metric"]["instance"].as_str().unwrap().to_owned();
-        let values = element["values"].as_array().unwrap();
-        let times = values.iter().map(|pair| (pair[0].as_f64().unwrap() * 1000.0).round() as i64);
-        scores.insert(instance, times.collect());
-    }
-    scores
-}
-
-/// The newest score of all, if every instance has one, and it is not older than `from`.
-fn newest_score(prometheus: std::net::SocketAddr, from: Option<TimestampMs>) -> Option<i64> {
-    let scores = scores(prometheus);
-    let newest = scores.values().filter_map(|times| times.last()).min().copied()?;
-    (scores.len() == INSTANCES && from.is_none_or(|from| newest >= from.0)).then_some(newest)
-}
-
-fn oldest_score(prometheus: std::net::SocketAddr) -> TimestampMs {
-    TimestampMs(scores(prometheus).values().filter_map(|times| times.first()).min().copied().unwrap())
-}
-
-fn assert_no_holes(scores: &BTreeMap<String, Vec<i64>>, killed_at: TimestampMs) {
-    assert_eq!(scores.len(), INSTANCES);
-    for (instance, times) in scores {
-        assert!(times.first().is_some_and(|first| *first < killed_at.0), "{instance}");
-        for pair in times.windows(2) {
-            assert_eq!(pair[1] - pair[0], 1000, "{instance}: a step without a score after {}", pair[0]);
-        }
-    }
 }
 
 /// A sender that leaves out five minutes: the steps of that time are evaluated on what the store has of it.
