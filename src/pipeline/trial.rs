@@ -143,15 +143,13 @@ pub(super) fn gate(candidate: &Tally, live: &Tally) -> Result<(), Rejection> {
             live: live.rows + live.alert_rows,
         });
     }
-    let shares = |of: fn(&Tally) -> u64| {
-        (Tally::share(of(candidate), candidate.rows), Tally::share(of(live), live.rows))
-    };
-    let levels: [(Severity, fn(&Tally) -> u64, f64); 2] = [
-        (Severity::Medium, |tally| tally.medium, TOLERATED_MEDIUM),
-        (Severity::High, |tally| tally.high, TOLERATED_HIGH),
+    let levels = [
+        (Severity::Medium, candidate.medium, live.medium, TOLERATED_MEDIUM),
+        (Severity::High, candidate.high, live.high, TOLERATED_HIGH),
     ];
-    for (severity, of, tolerated) in levels {
-        let (candidate, live) = shares(of);
+    for (severity, of_candidate, of_live, tolerated) in levels {
+        let (candidate, live) =
+            (Tally::share(of_candidate, candidate.rows), Tally::share(of_live, live.rows));
         if candidate > live * TOLERATED_GROWTH + tolerated {
             return Err(Rejection::TooLoud { severity, candidate, live });
         }
