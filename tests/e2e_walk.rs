@@ -30,7 +30,7 @@ use support::process::wait_for;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// 130 s of warm-up and the start.
-const TRAINING: Duration = Duration::from_secs(180);
+const TRAINING: Duration = Duration::from_secs(300);
 
 /// The load average over one minute takes as long to fall as the longest of what is waited for here.
 const RECOVERY: Duration = Duration::from_secs(150);
