@@ -29,7 +29,7 @@ use support::process::wait_for;
 /// How long anything but training may take; the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// 130 s of warm-up and the start.
+/// 130 s of warm-up, a minute of fitting, and the start.
 const TRAINING: Duration = Duration::from_secs(300);
 
 /// The load average over one minute takes as long to fall as the longest of what is waited for here.
