@@ -8,6 +8,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     generate(&["remote.proto", "write_v2.proto"])?;
     // The payload of a model file, for `src/model/encoding.rs`.
     generate(&["model.proto"])?;
+    // The records of a feature store, for `src/train/journal.rs`.
+    generate(&["features.proto"])?;
     // What a forest needs of the ONNX format, for `src/model/onnx.rs`.
     generate(&["onnx.proto"])?;
     // The gRPC interface, for `src/api/grpc.rs`; the client is for its callers, over any connection.

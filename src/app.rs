@@ -3,6 +3,7 @@
 //! ```text
 //! connections --batches--> shard tasks --progress--> stepper --steps--> write-back task
 //!                              ^------- leaves at T ----+  |---snapshot--> API
+//!                                                          |---rows------> row keeper --> disk
 //! signals, POST /-/reload --> reload --models--------------+
 //! ```
 //!
@@ -17,6 +18,8 @@ mod outlet;
 
 mod own_series;
 
+mod row_keeper;
+
 mod shard_task;
 
 mod stepper;
@@ -27,6 +30,7 @@ use crate::{
     api::{self, AnomalySnapshot, Api, Readiness, ReloadRequest},
     client::TlsError,
     config::{self, Config, format_duration},
+    feature_store,
     history::Reader,
     lifecycle::{LiveModels, ModelDirectory, ModelSource, ReloadError, reload},
     maintenance::Registry,
@@ -46,6 +50,7 @@ use backfill::Past;
 use board::ProgressBoard;
 use outlet::{DetectorTag, Outlet};
 use own_series::OwnSeries;
+use row_keeper::RowKeeper;
 use std::{
     io,
     net::SocketAddr,
@@ -92,6 +97,9 @@ pub enum StartError {
     /// The store of the past cannot be reached as configured.
     #[error("history: {0}")]
     History(TlsError),
+    /// The rows to train on are those of another process.
+    #[error(transparent)]
+    FeatureStore(#[from] feature_store::InUse),
     /// A model on disk cannot be used.
     #[error("cannot load the models: {}", joined(.0))]
     Models(Vec<ReloadError>),
@@ -138,7 +146,11 @@ impl Sidecar {
         note_successful_reload(&metrics);
 
         let maintenance = maintenance(&config);
-        let (evaluator, table) = Evaluator::new(detectors);
+        let (mut evaluator, table) = Evaluator::new(detectors);
+        let row_keeper = match &config.training.store {
+            Some(store) => RowKeeper::start(&config, store, &mut evaluator, &metrics)?,
+            None => None,
+        };
         let (shards, mailboxes) =
             Shards::new(config.storage.shards, config.storage.shard_queue_capacity, options.hash_seed);
         let board = Arc::new(ProgressBoard::new(shards.count()));
@@ -192,6 +204,7 @@ impl Sidecar {
             own_series,
             metrics: Arc::clone(&metrics),
             trainings: Trainings::default(),
+            row_keeper,
             past,
         };
         let readiness = Readiness::default();
@@ -259,7 +272,10 @@ impl Sidecar {
             tracing::error!(%error, "the server ended badly");
         }
         match self.stepper.await {
-            Ok(stepper) => stepper.end(),
+            Ok(mut stepper) => {
+                stepper.end();
+                stepper.end_rows().await;
+            }
             Err(error) => tracing::error!(%error, "the evaluation of steps ended badly"),
         }
         if let Some(writeback) = self.writeback {

@@ -10,6 +10,8 @@ pub mod evaluate;
 
 pub mod extract;
 
+pub mod features;
+
 mod forest_args;
 
 pub mod inspect;
@@ -77,6 +79,7 @@ enum Command {
     Backtest(backtest::BacktestArgs),
     Evaluate(evaluate::EvaluateArgs),
     Model(model::ModelArgs),
+    Features(features::FeaturesArgs),
     CheckConfig(check_config::CheckConfigArgs),
 }
 
@@ -97,6 +100,7 @@ impl Cli {
             Some(Command::Backtest(args)) => backtest::run(&args),
             Some(Command::Evaluate(args)) => evaluate::run(&args),
             Some(Command::Model(args)) => model::run(&args),
+            Some(Command::Features(args)) => features::run(&args),
             Some(Command::CheckConfig(args)) => check_config::run(&args),
         }
     }

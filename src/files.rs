@@ -6,18 +6,47 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// What the names of files begin with that are not whole yet.
+const UNFINISHED: &str = ".new-";
+
 /// Writes `path` so that a reader, or a crash, sees the old content or the new one and nothing between.
 ///
 /// # Errors
 /// When the disk refuses; the old content stays.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, |file| file.write_all(bytes)).map(drop)
+}
+
+/// The same, written by `write`; gives the new file, at whose end more can be written.
+///
+/// # Errors
+/// Those of `write`, and when the disk refuses; the old content stays.
+pub fn replace<E: From<io::Error>>(
+    path: &Path,
+    write: impl FnOnce(&mut fs::File) -> Result<(), E>,
+) -> Result<fs::File, E> {
     let folder = folder_of(path);
-    let mut file = tempfile::NamedTempFile::new_in(&folder)?;
-    file.write_all(bytes)?;
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&folder)?;
+    write(file.as_file_mut())?;
     file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
+    let file = file.persist(path).map_err(|error| error.error)?;
     // The rename itself must reach the disk too.
-    fs::File::open(folder)?.sync_all()
+    fs::File::open(folder)?.sync_all()?;
+    Ok(file)
+}
+
+/// Removes what writes that a crash broke off have left in a folder that nobody else writes to.
+///
+/// # Errors
+/// When the folder cannot be read, or a file not be removed.
+pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// The folder that `path` lies in.
@@ -41,5 +70,24 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         assert!(write_atomically(&folder.path().join("missing/file"), b"").is_err());
         assert_eq!(folder_of(Path::new("file")), Path::new("."));
+    }
+
+    #[test]
+    fn what_a_crash_left_behind_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        replace(&path, |_| {
+            // As it is found when the process dies here.
+            let names: Vec<_> =
+                fs::read_dir(folder.path())?.map(|entry| entry.unwrap().file_name()).collect();
+            assert_eq!(names.len(), 1);
+            fs::write(folder.path().join(".new-left"), b"half")?;
+            io::Result::Ok(())
+        })
+        .unwrap();
+        remove_unfinished(folder.path()).unwrap();
+        let names: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["file"]);
     }
 }

@@ -64,6 +64,8 @@ pub mod telemetry;
 
 pub mod files;
 
+pub mod feature_store;
+
 pub mod client;
 
 pub mod config;

@@ -7,6 +7,8 @@ mod appended;
 
 mod exposition;
 
+mod feature_store;
+
 mod labels;
 
 mod log;
@@ -18,6 +20,7 @@ mod process;
 pub mod writeback;
 
 pub use exposition::{Exposition, encode};
+pub use feature_store::FeatureStoreMetrics;
 pub use labels::{
     BuildLabels, DetectorLabel, DetectorOutcomeLabels, DetectorReasonLabels, DetectorSeverityLabels,
     FormLabel, HandlerCodeLabels, HandlerLabel, MessageCodeLabels, MessageLabel, ModelLabels, ReasonLabel,

@@ -1,7 +1,8 @@
 //! Fitting a model to what was seen.
 //!
 //! [`Reservoir`] keeps a bounded, even sample of the past; [`fit()`] turns such rows into a
-//! [`Model`](crate::model::Model), [`fit_plain()`] into a plain one.
+//! [`Model`](crate::model::Model), [`fit_plain()`] into a plain one. [`journal`] is how the sample is written down, so that it
+//! survives a restart.
 //!
 //! Calibration is cross-fitted: the rows are cut into four blocks of time, and each block is scored by
 //! forests that never saw it. A forest finds the rows it was grown from more ordinary than new ones, so its
@@ -10,12 +11,17 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod changes;
+
 mod fit;
+
+pub mod journal;
 
 mod plain;
 
 mod reservoir;
 
+pub use changes::{Columns, EntityChanges, GatherState, GatherUpdate, Gathered, RowChanges};
 pub use fit::{MIN_ROWS, TrainError, TrainSettings, fit, fit_on_some};
 pub use plain::fit_plain;
-pub use reservoir::{Reservoir, ReservoirSettings, TrainingRows};
+pub use reservoir::{Present, Reservoir, ReservoirSettings, TrainingRows};

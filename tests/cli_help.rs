@@ -23,4 +23,8 @@ fn every_subcommand_explains_itself() {
     for subcommand in ["show", "diff", "list", "promote", "rollback", "export", "import"] {
         insta::assert_snapshot!(format!("model-{subcommand}"), help(&["model", subcommand, "--help"]));
     }
+    insta::assert_snapshot!("features", help(&["features", "--help"]));
+    for subcommand in ["show", "export"] {
+        insta::assert_snapshot!(format!("features-{subcommand}"), help(&["features", subcommand, "--help"]));
+    }
 }

@@ -5,6 +5,7 @@ use super::{
     board::ProgressBoard,
     outlet::Outlet,
     own_series::{self, OwnSeries},
+    row_keeper::RowKeeper,
     successor::Trainings,
 };
 use crate::{
@@ -37,6 +38,8 @@ pub(super) struct Stepper {
     pub(super) metrics: Arc<Metrics>,
     /// Models that are being fitted.
     pub(super) trainings: Trainings,
+    /// Keeps what is gathered to train on, where that is wanted.
+    pub(super) row_keeper: Option<RowKeeper>,
     /// The store of the past, if there is one.
     pub(super) past: Option<Past>,
 }
@@ -70,12 +73,15 @@ impl Stepper {
             if let (Some(awaited), Some(newest)) = (self.clock.awaited(), report.progress.newest) {
                 self.shards.set_lead(awaited, newest);
             }
+            self.keep_rows().await;
+            let rows_due = self.row_keeper.as_ref().map(RowKeeper::due);
             let done = match self.clock.tick(report.progress, started.elapsed()) {
                 Tick::Wait { until } => {
                     let deadline = until.map(|until| started + until);
                     tokio::select! {
                         () = self.board.changed() => Ok(()),
                         () = sleep_until(deadline) => Ok(()),
+                        () = sleep_until(rows_due) => Ok(()),
                         _ = stop.changed() => return self,
                     }
                 }
@@ -128,6 +134,8 @@ impl Stepper {
         for job in self.evaluator.training_due(at, |detector| models.load(detector)) {
             self.trainings.begin(job, &self.metrics);
         }
+        // Also where the past is made up for, which takes a while.
+        self.keep_rows().await;
         Ok(())
     }
 

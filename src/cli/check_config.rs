@@ -107,7 +107,34 @@ fn write_summary(config: &Config, out: &mut impl Write) -> io::Result<()> {
             format_duration(history.backfill)
         ),
         None => writeln!(out, "windows are filled by the stream alone: there is no history"),
+    }?;
+    write_store(config, out)
+}
+
+/// What is kept to train on, and where it is too little.
+fn write_store(config: &Config, out: &mut impl Write) -> io::Result<()> {
+    let Some(store) = &config.training.store else {
+        return writeln!(out, "rows to train on are lost at a restart: training.store is false");
+    };
+    let bytes = format_size(store.max_bytes as u64);
+    let interval = format_duration(store.write_interval);
+    let path = store.path.display();
+    writeln!(
+        out,
+        "rows to train on are kept in {path}, at most {bytes} a detector, written every {interval}"
+    )?;
+    for detector in config.detectors.iter().filter(|detector| detector.model.is_none()) {
+        let most_rows = store.most_rows(&detector.schema);
+        if most_rows < config.training.max_rows {
+            let (name, max_rows) = (detector.schema.detector(), config.training.max_rows);
+            writeln!(
+                out,
+                "  hint: detector {name}: {bytes} have room for {most_rows} rows, training.max_rows asks for {max_rows}; raise \
+                 training.max_bytes or lower training.max_rows"
+            )?;
+        }
     }
+    Ok(())
 }
 
 fn write_detector(detector: &Detector, config: &Config, out: &mut impl Write) -> io::Result<()> {

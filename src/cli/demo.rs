@@ -106,6 +106,7 @@ models:
 training:
   warm_up: {}
   seed: {seed}
+  store: false
 detectors:
   - name: node
     preset: node_exporter

@@ -10,7 +10,7 @@ use super::{
     settings::{Config, Models, Storage, Training},
 };
 use crate::{
-    receive,
+    feature_store, receive,
     score::iforest::{Hyperparams, MAX_FEATURES, MAX_SPLIT_CANDIDATES, Scoring, SplitKind, Splits},
     train::ReservoirSettings,
     wire::Limits,
@@ -151,8 +151,21 @@ fn training(mut section: Section<'_>) -> Option<Training> {
     let checked = hyperparams.check().map_err(|error| {
         section.note_here(&error.to_string(), "docs/configuration.md says what goes together")
     });
+    let store = store(&mut section);
     section.finish();
-    Some(Training { warm_up, max_rows, trial, retention, hyperparams: checked.ok()?, contamination })
+    Some(Training { warm_up, max_rows, trial, retention, hyperparams: checked.ok()?, contamination, store })
+}
+
+/// Where the rows are kept; what is wrong with it is said where nothing is, too.
+fn store(section: &mut Section<'_>) -> Option<feature_store::Config> {
+    let default = feature_store::Config::default();
+    let is_kept = section.switch("store", true);
+    let config = feature_store::Config {
+        path: section.text("path").map_or(default.path, |text| PathBuf::from(text.value)),
+        max_bytes: section.size("max_bytes", default.max_bytes, 1 << 20..=1 << 40),
+        write_interval: section.duration("write_interval", default.write_interval, SECOND..=HOUR),
+    };
+    is_kept.then_some(config)
 }
 
 fn splits(section: &mut Section<'_>, default: Splits) -> Splits {

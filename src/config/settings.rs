@@ -2,6 +2,7 @@
 
 use crate::{
     calibrate::{Budget, CheckedPersistence, Thresholds},
+    feature_store,
     features::{FeatureSchema, SeasonSettings},
     history,
     pipeline::{
@@ -96,6 +97,8 @@ pub struct Training {
     pub hyperparams: CheckedHyperparams,
     /// Expected share of anomalies in the training data.
     pub contamination: f64,
+    /// Where the rows are kept over a restart; `None`: they are not.
+    pub store: Option<feature_store::Config>,
 }
 
 /// What is judged, by what, and how strictly.
@@ -151,6 +154,7 @@ impl Config {
         let policy = TrainingPolicy {
             warm_up_ms: milliseconds(training.warm_up),
             max_rows: training.max_rows,
+            most_rows: training.store.as_ref().map_or(usize::MAX, |store| store.most_rows(&detector.schema)),
             trial_ms: milliseconds(training.trial),
             retention_ms: milliseconds(training.retention),
             hyperparams: training.hyperparams.get(),

@@ -42,7 +42,7 @@ remote_write:
   - url: http://127.0.0.1:9090/api/v1/write
     headers: { X-Scope-OrgID: ops }
     queue_config: { max_samples_per_send: 500, sample_age_limit: 2h }
-training: { warm_up: 1d, n_trees: 50, seed: 7 }
+training: { warm_up: 1d, n_trees: 50, seed: 7, path: /data/rows, max_bytes: 1GiB, write_interval: 1m }
 detectors:
   - name: api
     preset: http
@@ -64,6 +64,11 @@ external_labels: { site: b, cluster: a }
     assert_eq!((shard.retention_ms, own.retention_ms), (21_600_000, 30_000_000));
     assert_eq!(config.remote_write.unwrap().url().path(), "/api/v1/write");
     assert_eq!((config.training.warm_up.as_secs(), config.training.hyperparams.get().n_trees), (86_400, 50));
+    let store = config.training.store.unwrap();
+    assert_eq!(
+        (store.path.to_str(), store.max_bytes, store.write_interval.as_secs()),
+        (Some("/data/rows"), 1 << 30, 60)
+    );
     let detector = &config.detectors[0];
     assert_eq!(detector.schema.by(), ["instance", "service"]);
     assert_eq!(detector.schema.window_steps(), 60);
@@ -206,6 +211,15 @@ fn splits_and_scoring_of_the_forests_are_chosen_under_training() {
     assert_snapshot!(problems("training: { split: guide, scoring: deep }\n"));
     assert_snapshot!(problems("training: { split: extended, split_candidates: 3 }\n"));
     assert_snapshot!(problems("training: { split: extended, scoring: density }\n"));
+}
+
+#[test]
+fn rows_are_kept_unless_somebody_says_not_to() {
+    assert_eq!(valid("").training.store, Some(crate::feature_store::Config::default()));
+    assert_eq!(valid("training: { store: false }\n").training.store, None);
+    assert_snapshot!(problems(
+        "training: { store: maybe, path: [a], max_bytes: 4KiB, write_interval: 0s }\n"
+    ));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::{
     model::Model,
     promql::{LeafMatrix, MergeMemory},
     series::TimestampMs,
+    train::{GatherUpdate, Gathered},
 };
 use std::sync::Arc;
 
@@ -151,6 +152,25 @@ impl Evaluator {
             judge.end_trial(next, &live)
         };
         self.judges.iter_mut().filter_map(end).collect()
+    }
+
+    /// Gives a detector what was gathered of it before, and has it note what is gathered from now on; before the first step.
+    pub fn keep(&mut self, detector: &str, gathered: Gathered) {
+        let judge = self.judges.iter_mut().find(|(judge, _)| judge.name() == detector);
+        if let Some((judge, _)) = judge {
+            judge.keep(gathered);
+        }
+    }
+
+    /// What was gathered since this was last asked, of every detector that [`Self::keep`] was said of; all that there is where
+    /// `everything` says so of its name.
+    pub fn take_updates(&mut self, mut everything: impl FnMut(&str) -> bool) -> Vec<(String, GatherUpdate)> {
+        let update = |(judge, _): &mut (Judge, Vec<LeafPlaces>)| {
+            let name = judge.name().to_owned();
+            let update = judge.take_update(everything(&name))?;
+            Some((name, update))
+        };
+        self.judges.iter_mut().filter_map(update).collect()
     }
 
     /// The detectors, in their order.

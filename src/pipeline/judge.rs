@@ -17,6 +17,7 @@ use crate::{
     model::Model,
     promql::{LeafMatrix, Memo, Value},
     series::{LabelSet, TimestampMs},
+    train::{GatherUpdate, Gathered},
 };
 use std::sync::Arc;
 
@@ -69,6 +70,22 @@ impl Judge {
     #[must_use]
     pub fn training_row_count(&self) -> usize {
         self.vectors.training_row_count()
+    }
+
+    /// See [`VectorJudge::is_short_of_room`].
+    #[must_use]
+    pub fn is_short_of_room(&self) -> bool {
+        self.vectors.is_short_of_room()
+    }
+
+    /// See [`VectorJudge::keep`].
+    pub fn keep(&mut self, gathered: Gathered) {
+        self.vectors.keep(gathered);
+    }
+
+    /// See [`VectorJudge::take_update`].
+    pub fn take_update(&mut self, everything: bool) -> Option<GatherUpdate> {
+        self.vectors.take_update(everything)
     }
 
     /// The entities whose score series stand, by ascending labels.

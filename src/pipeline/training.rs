@@ -1,5 +1,7 @@
 //! When a detector trains itself, and on what.
 
+mod kept;
+
 use crate::{
     calibrate::Thresholds,
     features::{FeatureSchema, Inputs},
@@ -22,6 +24,8 @@ pub struct TrainingPolicy {
     pub warm_up_ms: i64,
     /// Most rows kept, and shown to forests; each entity may keep what it takes to know it whatever this says.
     pub max_rows: usize,
+    /// Most rows kept whatever the entities may keep: as many as there is room for where they are stored.
+    pub most_rows: usize,
     /// How long a new model scores beside the one in use before it follows it, in milliseconds, and at most a quarter of what that one
     /// was trained on; 0: it follows at once.
     pub trial_ms: i64,
@@ -41,6 +45,8 @@ pub(super) struct Trainer {
     first: Option<TimestampMs>,
     /// When the last job was handed out, whatever became of it.
     last_job: Option<TimestampMs>,
+    /// The one before, as long as nothing has become of the last.
+    job_before: Option<TimestampMs>,
     /// No job before this instant: what was rejected just now would be so again.
     not_before: TimestampMs,
 }
@@ -61,6 +67,7 @@ impl Trainer {
     pub(super) fn new(policy: TrainingPolicy) -> Self {
         let settings = ReservoirSettings {
             max_rows: policy.max_rows,
+            most_rows: policy.most_rows,
             seed: policy.hyperparams.seed,
             ..ReservoirSettings::default()
         };
@@ -69,6 +76,7 @@ impl Trainer {
             reservoir: Reservoir::new(settings),
             first: None,
             last_job: None,
+            job_before: None,
             not_before: TimestampMs::MIN,
         }
     }
@@ -77,7 +85,8 @@ impl Trainer {
     pub(super) fn gather(&mut self, inputs: &Inputs, mut is_left_out: impl FnMut(&LabelSet) -> bool) {
         let offered = self.reservoir.offer(inputs, |row| !is_left_out(&inputs.entities[row]));
         if offered > 0 {
-            self.first.get_or_insert(inputs.at);
+            // What is kept over a restart may be younger than the past that is made up for.
+            self.first = Some(self.first.map_or(inputs.at, |first| first.min(inputs.at)));
         }
         let oldest = inputs.at.plus_ms(-self.policy.retention_ms);
         if self.first.is_some_and(|first| first < oldest) {
@@ -129,7 +138,7 @@ impl Trainer {
         if !grown && !live.is_some_and(|live| self.knows_more_than(live)) {
             return None;
         }
-        self.last_job = Some(at);
+        self.job_before = self.last_job.replace(at);
         let settings = TrainSettings {
             hyperparams: self.policy.hyperparams,
             contamination: self.policy.contamination,
@@ -205,6 +214,7 @@ mod tests {
             let policy = TrainingPolicy {
                 warm_up_ms: 30 * 60_000,
                 max_rows,
+                most_rows: usize::MAX,
                 trial_ms: 0,
                 retention_ms: i64::MAX / 2,
                 hyperparams: Hyperparams { n_trees: 10, ..Hyperparams::default() },

@@ -28,6 +28,7 @@ use crate::{
     model::{History, Model, Past, Scored},
     promql::LeafVector,
     series::{LabelSet, TimestampMs},
+    train::{GatherUpdate, Gathered},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -129,6 +130,26 @@ impl VectorJudge {
     #[must_use]
     pub fn training_row_count(&self) -> usize {
         self.trainer.as_ref().map_or(0, Trainer::row_count)
+    }
+
+    /// Whether less is kept to train on than the entities should have, because there is no room for more.
+    #[must_use]
+    pub fn is_short_of_room(&self) -> bool {
+        self.trainer.as_ref().is_some_and(Trainer::is_short_of_room)
+    }
+
+    /// Begins with what was gathered before, and from now on notes what [`Self::take_update`] is to tell.
+    pub fn keep(&mut self, gathered: Gathered) {
+        if let Some(trainer) = &mut self.trainer {
+            trainer.keep(gathered);
+        }
+    }
+
+    /// What was gathered since this was last asked, or with `everything` all that there is, so that it can be given to [`Self::keep`]
+    /// after a restart; none where nothing is gathered or kept.
+    pub fn take_update(&mut self, everything: bool) -> Option<GatherUpdate> {
+        let is_settled = self.succession.is_idle();
+        self.trainer.as_mut()?.take_update(everything, is_settled)
     }
 
     /// The entities whose score series stand, by ascending labels.

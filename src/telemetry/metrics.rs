@@ -1,6 +1,7 @@
 //! The table of all metrics.
 
 use super::{
+    feature_store::FeatureStoreMetrics,
     labels::{
         BuildLabels, DetectorLabel, DetectorOutcomeLabels, DetectorReasonLabels, DetectorSeverityLabels,
         FormLabel, HandlerCodeLabels, HandlerLabel, MessageCodeLabels, MessageLabel, ModelLabels,
@@ -184,6 +185,9 @@ pub struct Metrics {
     /// Where training stands; see [`Metrics::set_training_state`].
     pub training_state: Family<TrainingStateLabels, Gauge>,
 
+    /// What was gathered to train on, on disk.
+    pub feature_store: FeatureStoreMetrics,
+
     /// The way back to Prometheus.
     pub remote_write: WritebackMetrics,
 }
@@ -287,6 +291,7 @@ impl Metrics {
             training_state: t.gauges("training_state", "detector, state", "1 for the state a detector's training is in (gathering, training, trial, trained), else 0."),
 
 
+            feature_store: FeatureStoreMetrics::register(&mut t),
             remote_write: t.writeback(),
             at_scrape: Mutex::default(),
             rows: t.rows_with_process(),
@@ -351,7 +356,7 @@ fn minutes() -> Histogram {
 
 // === the table under construction ===
 
-struct Table {
+pub(super) struct Table {
     registry: Registry,
     rows: Vec<MetricRow>,
 }
@@ -382,7 +387,7 @@ impl Table {
         self.add("counter", name, "", help, Counter::default())
     }
 
-    fn counters<L: LabelSet>(
+    pub(super) fn counters<L: LabelSet>(
         &mut self,
         name: &str,
         labels: &'static str,
@@ -395,7 +400,7 @@ impl Table {
         self.add("gauge", name, "", help, G::default())
     }
 
-    fn gauges<L: LabelSet>(
+    pub(super) fn gauges<L: LabelSet>(
         &mut self,
         name: &str,
         labels: &'static str,
@@ -460,7 +465,7 @@ impl Table {
 }
 
 /// What can be the label set of a family.
-trait LabelSet:
+pub(super) trait LabelSet:
     prometheus_client::encoding::EncodeLabelSet
     + Clone
     + Eq

@@ -1,5 +1,6 @@
 //! A bounded sample of rows, even over entities and over time.
 
+use super::changes::{ChangeNotes, Columns, note_gone};
 use crate::{
     features::Inputs,
     model::MIN_ENTITY_ROWS,
@@ -18,6 +19,8 @@ const DAY_MS: i64 = 86_400_000;
 pub struct ReservoirSettings {
     /// Most rows kept, shared among the entities.
     pub max_rows: usize,
+    /// Most rows kept whatever the entities may keep: where there is no room for more.
+    pub most_rows: usize,
     /// Rows that each entity of the latest step may keep even when they are more than `max_rows`
     /// together: without them nobody knows what is ordinary for it.
     pub min_entity_rows: usize,
@@ -31,7 +34,13 @@ impl Default for ReservoirSettings {
     /// 50,000 rows, enough for a tail of one in a million and 25 MB with 10 features; for each entity
     /// as many as it takes to be scaled by itself; hour by hour.
     fn default() -> Self {
-        Self { max_rows: 50_000, min_entity_rows: MIN_ENTITY_ROWS, stratum_ms: 3_600_000, seed: 42 }
+        Self {
+            max_rows: 50_000,
+            most_rows: usize::MAX,
+            min_entity_rows: MIN_ENTITY_ROWS,
+            stratum_ms: 3_600_000,
+            seed: 42,
+        }
     }
 }
 
@@ -46,27 +55,32 @@ impl Default for ReservoirSettings {
 #[derive(Clone, Debug)]
 pub struct Reservoir {
     settings: ReservoirSettings,
-    entities: BTreeMap<LabelSet, EntityRows>,
-    len: usize,
-    present: Present,
+    pub(super) entities: BTreeMap<LabelSet, EntityRows>,
+    pub(super) len: usize,
+    pub(super) present: Present,
+    /// Where somebody wants to know what changes.
+    pub(super) changes: Option<ChangeNotes>,
 }
 
 /// How many entities there are: the most of a step of this day or the day before, so that a step at which most of them are
 /// missing costs nobody the rows of days.
-#[derive(Clone, Copy, Debug, Default)]
-struct Present {
-    day: i64,
-    today: usize,
-    day_before: usize,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Present {
+    /// A day, as days since 1970 in UTC.
+    pub day: i64,
+    /// The most entities of a step on it.
+    pub today: usize,
+    /// The same of the day before.
+    pub day_before: usize,
 }
 
 /// The rows of one entity, ascending by time, never none.
-type EntityRows = Vec<KeptRow>;
+pub(super) type EntityRows = Vec<KeptRow>;
 
 #[derive(Clone, Debug)]
-struct KeptRow {
-    at: TimestampMs,
-    columns: Box<[f64]>,
+pub(super) struct KeptRow {
+    pub(super) at: TimestampMs,
+    pub(super) columns: Columns,
 }
 
 /// Rows to train on, ascending by time, then entity.
@@ -110,7 +124,7 @@ impl Reservoir {
     /// An empty reservoir.
     #[must_use]
     pub fn new(settings: ReservoirSettings) -> Self {
-        Self { settings, entities: BTreeMap::new(), len: 0, present: Present::default() }
+        Self { settings, entities: BTreeMap::new(), len: 0, present: Present::default(), changes: None }
     }
 
     /// Takes the warm rows of `inputs` for which `keep` holds (false for rows inside an incident); gives
@@ -120,7 +134,9 @@ impl Reservoir {
             (0..inputs.entities.len()).filter(|row| inputs.warm[*row] && keep(*row)).collect();
         let entities: Vec<LabelSet> = offered.iter().map(|row| inputs.entities[*row].clone()).collect();
         for (row, own) in offered.iter().zip(values_of(&mut self.entities, &entities, Vec::new)) {
-            let kept = KeptRow { at: inputs.at, columns: inputs.values.row(*row).iter().copied().collect() };
+            let values = inputs.values.row(*row);
+            let columns = values.as_slice().map_or_else(|| values.iter().copied().collect(), Columns::from);
+            let kept = KeptRow { at: inputs.at, columns };
             match own.binary_search_by_key(&inputs.at, |kept| kept.at) {
                 Ok(same) => own[same] = kept,
                 Err(place) => {
@@ -129,15 +145,22 @@ impl Reservoir {
                 }
             }
         }
+        if let Some(changes) = &mut self.changes {
+            entities.iter().for_each(|entity| changes.note(entity, inputs.at));
+        }
         self.present.note(inputs.at, inputs.entities.len());
         self.thin();
+        if let Some(changes) = &mut self.changes {
+            changes.bound(self.len);
+        }
         offered.len()
     }
 
     /// Forgets rows before `oldest`.
     pub fn forget_before(&mut self, oldest: TimestampMs) {
-        self.entities.retain(|_, own| {
-            own.drain(..own.partition_point(|kept| kept.at < oldest));
+        self.entities.retain(|entity, own| {
+            let gone = own.drain(..own.partition_point(|kept| kept.at < oldest));
+            note_gone(&mut self.changes, entity, gone);
             !own.is_empty()
         });
         self.len = self.entities.values().map(Vec::len).sum();
@@ -145,8 +168,9 @@ impl Reservoir {
 
     /// Forgets the rows from `at` on.
     pub fn forget_from(&mut self, at: TimestampMs) {
-        self.entities.retain(|_, own| {
-            own.truncate(own.partition_point(|kept| kept.at < at));
+        self.entities.retain(|entity, own| {
+            let gone = own.drain(own.partition_point(|kept| kept.at < at)..);
+            note_gone(&mut self.changes, entity, gone);
             !own.is_empty()
         });
         self.len = self.entities.values().map(Vec::len).sum();
@@ -156,7 +180,8 @@ impl Reservoir {
     /// them do not come back.
     pub fn take_back(&mut self, entity: &LabelSet, since: TimestampMs) -> usize {
         let Some(own) = self.entities.get_mut(entity) else { return 0 };
-        let taken = own.drain(own.partition_point(|kept| kept.at < since)..).count();
+        let gone = own.drain(own.partition_point(|kept| kept.at < since)..);
+        let taken = note_gone(&mut self.changes, entity, gone);
         if own.is_empty() {
             self.entities.remove(entity);
         }
@@ -204,14 +229,26 @@ impl Reservoir {
         }
     }
 
+    /// Whether there is room for fewer rows than the entities that there are should have.
+    #[must_use]
+    pub fn is_short_of_room(&self) -> bool {
+        self.wanted_rows() > self.settings.most_rows
+    }
+
+    fn wanted_rows(&self) -> usize {
+        let ReservoirSettings { max_rows, min_entity_rows, .. } = self.settings;
+        max_rows.max(self.present.most().saturating_mul(min_entity_rows))
+    }
+
     /// Gives up what is too much for the entities that there are.
     fn thin(&mut self) {
-        let ReservoirSettings { min_entity_rows, stratum_ms, seed, .. } = self.settings;
-        let max_rows = self.settings.max_rows.max(self.present.most().saturating_mul(min_entity_rows));
+        let ReservoirSettings { most_rows, min_entity_rows, stratum_ms, seed, .. } = self.settings;
+        let max_rows = self.wanted_rows().min(most_rows);
         if self.len <= max_rows {
             return;
         }
-        self.forget_silent(max_rows / min_entity_rows.max(1));
+        // Those that are there share what there is.
+        self.forget_silent((max_rows / min_entity_rows.max(1)).max(self.present.most()));
         let mut all: Vec<(&LabelSet, &mut EntityRows)> = self.entities.iter_mut().collect();
         // The entity with the most rows first, of equal ones the last.
         let mut by_size: BinaryHeap<(usize, usize)> =
@@ -220,7 +257,8 @@ impl Reservoir {
             && let Some((size, entity)) = by_size.pop()
         {
             let (labels, own) = &mut all[entity];
-            own.remove(row_to_give_up(labels, own, stratum_ms, seed));
+            let given_up = own.remove(row_to_give_up(labels, own, stratum_ms, seed));
+            note_gone(&mut self.changes, labels, [given_up]);
             self.len -= 1;
             by_size.push((size - 1, entity));
         }
@@ -241,7 +279,8 @@ impl Reservoir {
             .collect();
         last.sort_unstable();
         for (_, entity) in &last[..excess] {
-            self.len -= self.entities.remove(entity).map_or(0, |own| own.len());
+            let own = self.entities.remove(entity).unwrap_or_default();
+            self.len -= note_gone(&mut self.changes, entity, own);
         }
     }
 }

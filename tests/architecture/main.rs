@@ -55,13 +55,26 @@ const MODULES: &[Module] = &[
     module("telemetry", Shell, &[]),
     // Files that are found whole.
     module("files", Shell, &[]),
+    // What detectors gathered to train on, kept over a restart.
+    module("feature_store", Shell, &["files"]),
     // Requests to other servers.
     module("client", Shell, &[]),
     // Parses the configuration file into the settings of the modules that it configures.
     module(
         "config",
         Shell,
-        &["client", "receive", "shards", "shard", "server", "writeback", "history", "api", "table"],
+        &[
+            "client",
+            "feature_store",
+            "receive",
+            "shards",
+            "shard",
+            "server",
+            "writeback",
+            "history",
+            "api",
+            "table",
+        ],
     ),
     // The mailboxes of the shard tasks, and the tasks.
     module("shards", Shell, &[]),
@@ -86,6 +99,7 @@ const MODULES: &[Module] = &[
         Shell,
         &[
             "client",
+            "feature_store",
             "config",
             "shards",
             "shard",
@@ -105,6 +119,7 @@ const MODULES: &[Module] = &[
         "cli",
         Shell,
         &[
+            "feature_store",
             "config",
             "lifecycle",
             "shards",

@@ -80,7 +80,10 @@ fn start_sidecar(address: SocketAddr) -> Process {
     let config = folder.path().join("config.yaml");
     fs::write(&config, format!("{CONFIG}models: {{path: {}}}\n", folder.path().display())).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_emberwatch"));
-    command.arg(format!("--config.file={}", config.display())).arg(format!("--web.listen-address={address}"));
+    command
+        .current_dir(folder.path())
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!("--web.listen-address={address}"));
     let mut sidecar = Process::spawn("sidecar", command, folder);
     sidecar.wait_until_ready(address, "/-/ready");
     sidecar

@@ -55,6 +55,7 @@ impl Site {
         let address = free_address();
         let mut command = Command::new(env!("CARGO_BIN_EXE_emberwatch"));
         command
+            .current_dir(folder.path())
             .arg(format!("--config.file={}", folder.path().join("config.yaml").display()))
             .arg(format!("--web.listen-address={address}"));
         let mut sidecar = Process::spawn("sidecar", command, tempfile::tempdir().unwrap());

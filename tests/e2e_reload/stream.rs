@@ -61,6 +61,7 @@ impl Bench {
         let models = folder.path().join("boiler");
         let mut command = Command::new(env!("CARGO_BIN_EXE_emberwatch"));
         command
+            .current_dir(folder.path())
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--web.listen-address={address}"))
             .arg("--web.enable-lifecycle");

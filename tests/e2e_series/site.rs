@@ -32,7 +32,10 @@ detectors:
     );
     fs::write(&config, text).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_emberwatch"));
-    command.arg(format!("--config.file={}", config.display())).arg(format!("--web.listen-address={address}"));
+    command
+        .current_dir(folder.path())
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!("--web.listen-address={address}"));
     let mut sidecar = Process::spawn("sidecar", command, folder);
     sidecar.wait_until_ready(address, "/-/ready");
     sidecar

@@ -134,7 +134,7 @@ fn sidecar(name: &str, prometheus: SocketAddr) -> Running {
     start(name, command, "/-/ready", |command, folder| {
         let file = folder.join("config.yaml");
         fs::write(&file, sidecar_config(name, prometheus, folder)).unwrap();
-        command.arg(format!("--config.file={}", file.display()));
+        command.current_dir(folder).arg(format!("--config.file={}", file.display()));
     })
 }
 

@@ -202,6 +202,7 @@ fn detector(name: &str, features: &str) -> Detector {
         trial_ms: 0,
         warm_up_ms: 12 * HOUR_MS,
         max_rows: 1_500,
+        most_rows: usize::MAX,
         retention_ms: 20 * HOUR_MS,
         hyperparams: Hyperparams::default(),
         contamination: 0.01,

@@ -99,6 +99,7 @@ impl Machine {
             trial_ms: 0,
             warm_up_ms: 2 * DAY_MS,
             max_rows: 4_000,
+            most_rows: usize::MAX,
             retention_ms: 90 * DAY_MS,
             hyperparams: Hyperparams { n_trees: 25, ..Hyperparams::default() },
             contamination: 0.0,

@@ -31,6 +31,7 @@ fn settings(trial_ms: i64) -> DetectorSettings {
         warm_up_ms: WARM_UP * MINUTE,
         trial_ms,
         max_rows: 2_000,
+        most_rows: usize::MAX,
         // So that a model knows the last hours only.
         retention_ms: 131 * MINUTE,
         hyperparams: Hyperparams { n_trees: 25, ..Hyperparams::default() },

@@ -90,6 +90,7 @@ fn judge(alerts: &AlertSettings) -> VectorJudge {
         trial_ms: 0,
         warm_up_ms: i64::MAX / 2,
         max_rows: 10_000,
+        most_rows: usize::MAX,
         retention_ms: i64::MAX / 2,
         hyperparams: Hyperparams::default(),
         contamination: 0.0,

@@ -106,6 +106,7 @@ fn the_false_alarms_of_two_hundred_weeks_stay_within_the_budget() {
         trial_ms: 0,
         warm_up_ms: 2 * STEPS_A_WEEK * STEP.as_millis() as i64,
         max_rows: 10_000,
+        most_rows: usize::MAX,
         retention_ms: i64::MAX / 2,
         hyperparams: Hyperparams { n_trees: 25, ..Hyperparams::default() },
         contamination: 0.0,

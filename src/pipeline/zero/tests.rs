@@ -174,6 +174,7 @@ fn with_a_model_the_score_is_the_higher_of_the_two() {
         trial_ms: 0,
         warm_up_ms: 600 * MINUTE,
         max_rows: 5_000,
+        most_rows: usize::MAX,
         retention_ms: i64::MAX / 2,
         hyperparams: Hyperparams { n_trees: 25, ..Hyperparams::default() },
         contamination: 0.0,
