@@ -17,6 +17,8 @@ mod outlet;
 
 mod own_series;
 
+mod past_training;
+
 mod shard_task;
 
 mod stepper;
@@ -28,7 +30,7 @@ use crate::{
     client::TlsError,
     config::{self, Config, format_duration},
     history::Reader,
-    lifecycle::{LiveModels, ModelDirectory, ModelSource, ReloadError, reload},
+    lifecycle::{Candidates, LiveModels, ModelDirectory, ModelSource, RefusedCandidate, ReloadError, reload},
     maintenance::Registry,
     metadata::MetadataStore,
     pipeline::{ClockConfig, Detector, Evaluator, InvalidDetector, StepClock},
@@ -46,6 +48,7 @@ use backfill::Past;
 use board::ProgressBoard;
 use outlet::{DetectorTag, Outlet};
 use own_series::OwnSeries;
+use past_training::PastTraining;
 use std::{
     io,
     net::SocketAddr,
@@ -136,6 +139,8 @@ impl Sidecar {
             tracing::info!(detector = model.detector, version = model.version, "loaded a model");
         }
         note_successful_reload(&metrics);
+        let candidates = Arc::new(Candidates::default());
+        read_candidates(&candidates, &sources, &directory);
 
         let maintenance = maintenance(&config);
         let (evaluator, table) = Evaluator::new(detectors);
@@ -192,7 +197,10 @@ impl Sidecar {
             own_series,
             metrics: Arc::clone(&metrics),
             trainings: Trainings::default(),
+            candidates: Arc::clone(&candidates),
+            past_training: PastTraining::new(&config, past.as_ref().map(|past| past.reader.clone())),
             past,
+            lessons: None,
         };
         let readiness = Readiness::default();
         // From the first request on.
@@ -200,7 +208,7 @@ impl Sidecar {
         let stepper = tokio::spawn(step(stepper, stopped.clone(), readiness.clone()));
 
         let (reloads, reload_requests) = mpsc::channel(1);
-        let reloader = Reloader { sources, directory, models, metrics: Arc::clone(&metrics) };
+        let reloader = Reloader { sources, directory, models, candidates, metrics: Arc::clone(&metrics) };
         tokio::spawn(reloader.run(reload_requests));
 
         let api = Api {
@@ -312,6 +320,7 @@ async fn step(mut stepper: Stepper, mut stop: watch::Receiver<bool>, readiness: 
     if !*stop.borrow() {
         readiness.set(true);
         tracing::info!("ready to receive");
+        stepper.learn_the_past();
     }
     stepper.run(stop).await
 }
@@ -330,6 +339,7 @@ struct Reloader {
     sources: Vec<ModelSource>,
     directory: ModelDirectory,
     models: Arc<LiveModels>,
+    candidates: Arc<Candidates>,
     metrics: Arc<Metrics>,
 }
 
@@ -352,6 +362,7 @@ impl Reloader {
                 for model in reloaded {
                     tracing::info!(detector = model.detector, version = model.version, "reloaded the model");
                 }
+                read_candidates(&self.candidates, &self.sources, &self.directory);
                 Ok(())
             }
             Err(errors) => {
@@ -361,6 +372,16 @@ impl Reloader {
                 Err(reason)
             }
         }
+    }
+}
+
+/// Lets the models that are to be tried wait for their trial. One that cannot be tried stops nothing: none of them scores yet.
+fn read_candidates(candidates: &Candidates, sources: &[ModelSource], directory: &ModelDirectory) {
+    match candidates.read(sources, directory) {
+        Ok(refused) => refused.iter().for_each(|RefusedCandidate { detector, version, reason }| {
+            tracing::error!(detector, version, reason, "a model that was to be tried is rejected");
+        }),
+        Err(error) => tracing::error!(%error, "cannot read the models that are to be tried"),
     }
 }
 

@@ -5,10 +5,11 @@ use super::{
     board::ProgressBoard,
     outlet::Outlet,
     own_series::{self, OwnSeries},
+    past_training::{Lessons, PastTraining},
     successor::Trainings,
 };
 use crate::{
-    lifecycle::{LiveModels, ModelDirectory},
+    lifecycle::{Candidates, LiveModels, ModelDirectory},
     maintenance::Registry,
     pipeline::{DetectorStep, Evaluator, LeafTable, StepCause, StepClock, Tick},
     promql::LeafMatrix,
@@ -37,8 +38,14 @@ pub(super) struct Stepper {
     pub(super) metrics: Arc<Metrics>,
     /// Models that are being fitted.
     pub(super) trainings: Trainings,
+    /// Models that wait for their trial.
+    pub(super) candidates: Arc<Candidates>,
     /// The store of the past, if there is one.
     pub(super) past: Option<Past>,
+    /// What is to be learned from it, once the windows are full ...
+    pub(super) past_training: Option<PastTraining>,
+    /// ... and what is being learned.
+    pub(super) lessons: Option<Lessons>,
 }
 
 /// What every shard answered, leaf by leaf.

@@ -164,6 +164,21 @@ impl Reservoir {
         taken
     }
 
+    /// Takes the rows of another one, where it has none of that entity and time itself.
+    pub fn join(&mut self, other: Self) {
+        for (entity, rows) in other.entities {
+            let own = self.entities.entry(entity).or_default();
+            for row in rows {
+                if let Err(place) = own.binary_search_by_key(&row.at, |kept| kept.at) {
+                    own.insert(place, row);
+                    self.len += 1;
+                }
+            }
+        }
+        self.present = self.present.max(other.present);
+        self.thin();
+    }
+
     /// Number of rows kept.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -264,6 +279,11 @@ impl Present {
 
     fn most(&self) -> usize {
         self.today.max(self.day_before)
+    }
+
+    /// The later of two; of the same day the one with more.
+    fn max(self, other: Self) -> Self {
+        if (self.day, self.today) >= (other.day, other.today) { self } else { other }
     }
 }
 
@@ -382,6 +402,27 @@ mod tests {
         assert!((0..10).all(|entity| (8..=35).contains(&of_entity(entity))), "even over the entities");
         assert_eq!((&*drawn, &*rows.drawn(5_000, 7)), (&*rows.drawn(200, 7), &rows));
         assert_ne!(rows.drawn(200, 8), drawn);
+    }
+
+    /// Two halves of a time make what the whole would have made, as long as nothing had to be given up; else as much.
+    #[test]
+    fn one_joins_another() {
+        let offered = |minutes: std::ops::Range<i64>, max_rows: usize| {
+            let mut kept = reservoir(max_rows);
+            minutes.for_each(|minute| _ = kept.offer(&inputs(minute, 3), |_| true));
+            kept
+        };
+        for (most, rows) in [(1_000, 600), (90, 90)] {
+            let (early, mut late) = (offered(0..120, most), offered(80..200, most));
+            late.join(early);
+            assert_eq!(late.len(), rows);
+            assert_eq!(counts(&late), [rows / 3; 3]);
+            if rows == 600 {
+                assert_eq!(late.rows(), offered(0..200, most).rows());
+            }
+            let at = late.rows().at;
+            assert!(at.iter().any(|at| at.0 < 60 * 60_000) && at.iter().any(|at| at.0 > 180 * 60_000));
+        }
     }
 
     #[test]
