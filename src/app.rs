@@ -18,6 +18,8 @@ mod outlet;
 
 mod own_series;
 
+mod past_training;
+
 mod row_keeper;
 
 mod shard_task;
@@ -32,7 +34,7 @@ use crate::{
     config::{self, Config, format_duration},
     feature_store,
     history::Reader,
-    lifecycle::{LiveModels, ModelDirectory, ModelSource, ReloadError, reload},
+    lifecycle::{Candidates, LiveModels, ModelDirectory, ModelSource, RefusedCandidate, ReloadError, reload},
     maintenance::Registry,
     metadata::MetadataStore,
     pipeline::{ClockConfig, Detector, Evaluator, InvalidDetector, StepClock},
@@ -50,6 +52,7 @@ use backfill::Past;
 use board::ProgressBoard;
 use outlet::{DetectorTag, Outlet};
 use own_series::OwnSeries;
+use past_training::PastTraining;
 use row_keeper::RowKeeper;
 use std::{
     io,
@@ -144,6 +147,8 @@ impl Sidecar {
             tracing::info!(detector = model.detector, version = model.version, "loaded a model");
         }
         note_successful_reload(&metrics);
+        let candidates = Arc::new(Candidates::default());
+        read_candidates(&candidates, &sources, &directory);
 
         let maintenance = maintenance(&config);
         let (mut evaluator, table) = Evaluator::new(detectors);
@@ -204,8 +209,11 @@ impl Sidecar {
             own_series,
             metrics: Arc::clone(&metrics),
             trainings: Trainings::default(),
+            candidates: Arc::clone(&candidates),
+            past_training: PastTraining::new(&config, past.as_ref().map(|past| past.reader.clone())),
             row_keeper,
             past,
+            lessons: None,
         };
         let readiness = Readiness::default();
         // From the first request on.
@@ -213,7 +221,7 @@ impl Sidecar {
         let stepper = tokio::spawn(step(stepper, stopped.clone(), readiness.clone()));
 
         let (reloads, reload_requests) = mpsc::channel(1);
-        let reloader = Reloader { sources, directory, models, metrics: Arc::clone(&metrics) };
+        let reloader = Reloader { sources, directory, models, candidates, metrics: Arc::clone(&metrics) };
         tokio::spawn(reloader.run(reload_requests));
 
         let api = Api {
@@ -328,6 +336,7 @@ async fn step(mut stepper: Stepper, mut stop: watch::Receiver<bool>, readiness: 
     if !*stop.borrow() {
         readiness.set(true);
         tracing::info!("ready to receive");
+        stepper.learn_the_past();
     }
     stepper.run(stop).await
 }
@@ -346,6 +355,7 @@ struct Reloader {
     sources: Vec<ModelSource>,
     directory: ModelDirectory,
     models: Arc<LiveModels>,
+    candidates: Arc<Candidates>,
     metrics: Arc<Metrics>,
 }
 
@@ -368,6 +378,7 @@ impl Reloader {
                 for model in reloaded {
                     tracing::info!(detector = model.detector, version = model.version, "reloaded the model");
                 }
+                read_candidates(&self.candidates, &self.sources, &self.directory);
                 Ok(())
             }
             Err(errors) => {
@@ -377,6 +388,16 @@ impl Reloader {
                 Err(reason)
             }
         }
+    }
+}
+
+/// Lets the models that are to be tried wait for their trial. One that cannot be tried stops nothing: none of them scores yet.
+fn read_candidates(candidates: &Candidates, sources: &[ModelSource], directory: &ModelDirectory) {
+    match candidates.read(sources, directory) {
+        Ok(refused) => refused.iter().for_each(|RefusedCandidate { detector, version, reason }| {
+            tracing::error!(detector, version, reason, "a model that was to be tried is rejected");
+        }),
+        Err(error) => tracing::error!(%error, "cannot read the models that are to be tried"),
     }
 }
 

@@ -8,8 +8,9 @@
 //!
 //! `app` spreads these over tasks; [`Replay`] runs them one after the other. Both give the same
 //! series to the last bit, whatever the number of shards: leaves are merged in label order, and a
-//! model trained after step T is there a minute later, is tried, and scores from a step on that the data decide, never by chance of timing. [`Backtest`]
-//! begins behind the expressions, with recorded feature vectors, and says the same of them.
+//! model trained after step T is there a minute later (four steps, where they are shorter), is tried, and
+//! scores from a step on that the data decide, never by chance of timing. [`Backtest`] begins behind the
+//! expressions, with recorded feature vectors, and says the same of them.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -30,6 +31,8 @@ mod gaps;
 mod incident;
 
 mod judge;
+
+mod learned;
 
 mod leaves;
 
@@ -72,6 +75,7 @@ pub use evaluator::Evaluator;
 pub use extraction::{Extraction, Vectors};
 pub use incident::{Incident, IncidentChanges, IncidentId, Incidents, KEPT_INCIDENTS};
 pub use judge::Judge;
+pub use learned::Learned;
 pub use leaves::{LeafMemory, LeafPlaces, LeafTable, SlicedEvaluation};
 pub use maintenance::{
     InMaintenance, InvalidMaintenance, Maintenance, MaintenanceStep, OpenMaintenance, Schedule, Times,

@@ -90,8 +90,8 @@ fn a_training_after_a_restart_learns_from_the_rows_of_before() {
     assert_eq!(site.metric("emberwatch_model_info"), 0.0);
     site.kill();
     site.restart();
-    // The first window warms up again; a model comes a minute of data after it was asked for.
-    let until = 128 + 2 * WARM + 62;
+    // The first window warms up again; a model comes four steps after it was asked for.
+    let until = 128 + 2 * WARM + 6;
     site.send(BEFORE..until);
     wait_for("a model of both lives is in use", PATIENCE, || {
         (site.metric("emberwatch_model_info") == 1.0).then_some(())
@@ -99,7 +99,7 @@ fn a_training_after_a_restart_learns_from_the_rows_of_before() {
     let trained = site.log_line("trained a model from the stream");
     let rows: usize = trained.split("rows=").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     assert!(rows > N_ENTITIES * BEFORE, "{trained}");
-    assert!(until - BEFORE < 128 + 62, "the second life alone is too short for a model");
+    assert!(until - BEFORE < 128, "the second life alone is too short for a model");
 }
 
 /// At SIGTERM everything is written, however long the interval is.

@@ -13,6 +13,7 @@ mod scores;
 #[path = "support/support.rs"]
 mod support;
 
+use emberwatch::model::Model;
 use fleet::{Fleet, INSTANCES, now, start_sidecar};
 use scores::{assert_no_holes, newest_score, oldest_score, scores};
 use std::{fs, time::Duration};
@@ -72,6 +73,38 @@ fn a_sidecar_starts_with_full_windows_and_makes_up_for_what_it_missed() {
     assert_no_holes(&scores(prometheus), killed_at);
     let conflicts = metrics::scrape(sidecar_address).sum("emberwatch_remote_write_samples_failed_total");
     assert_eq!(conflicts, 0.0, "no score was written twice");
+}
+
+/// A sidecar that has nothing trains on all that the store has, while the stream goes on; the next one has that model, and the model is tried
+/// beside one that learned less.
+#[test]
+fn a_sidecar_without_a_model_trains_on_history_beside_the_stream() {
+    let Some(binary) = peers::find("prometheus") else { return };
+    let sidecar_address = free_address();
+    let configuration = format!(
+        "global: {{}}\nremote_write:\n  - url: http://{sidecar_address}/api/v1/write\n    queue_config: {{batch_send_deadline: 200ms}}\n"
+    );
+    let flags = ["--web.enable-remote-write-receiver"];
+    let (prometheus, _prometheus) = prometheus::start_with(&binary, &configuration, &flags);
+    let begin = now().plus_ms(-PAST_SECONDS * 1000);
+    let _fleet = Fleet::begin(prometheus, begin);
+    let models = tempfile::tempdir().unwrap();
+    let sidecar = start_sidecar(sidecar_address, prometheus, models.path(), "0s");
+    let version = wait_for("a model of the past is in use", PATIENCE, || {
+        let scraped = metrics::scrape(sidecar_address);
+        scraped.label_values("emberwatch_model_info", "version").first().map(|version| (*version).to_owned())
+    });
+    assert!(version.starts_with("history-"), "{version}");
+    assert!(sidecar.log().contains("training on history beside the stream"), "{}", sidecar.log());
+    wait_for("the model scores the stream", PATIENCE, || newest_score(prometheus, None));
+    assert_eq!(metrics::scrape(sidecar_address).sum("emberwatch_history_training_progress_ratio"), 1.0);
+    drop(sidecar);
+
+    let file = models.path().join(format!("fleet/{version}.ewm"));
+    let model = Model::decode(&fs::read(file).unwrap()).unwrap();
+    let seen = model.training().last.since_ms(model.training().first);
+    assert!(model.training().first.since_ms(begin) < 60_000, "from the begin of the past on");
+    assert!(seen > (PAST_SECONDS - 60) * 1000, "{seen} ms of it");
 }
 
 /// A sender that leaves out five minutes: the steps of that time are evaluated on what the store has of it.

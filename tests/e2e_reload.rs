@@ -15,7 +15,7 @@ use support::{http, process::wait_for};
 
 /// Seconds of data until the first model. The next one would be trained from the stream when the data
 /// spans twice that, so the tests end before: each sends a number of steps that does not depend on time.
-const WARM_UP: usize = 260;
+const WARM_UP: usize = 200;
 
 /// The model is swapped ten times by SIGHUP while steps arrive; each step of each entity arrives at the
 /// receiver of the scores exactly once.

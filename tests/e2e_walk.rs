@@ -30,7 +30,7 @@ use support::process::wait_for;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// 130 s of warm-up, a minute of fitting, and the start.
-const TRAINING: Duration = Duration::from_secs(300);
+const TRAINING: Duration = Duration::from_secs(240);
 
 /// The load average over one minute takes as long to fall as the longest of what is waited for here.
 const RECOVERY: Duration = Duration::from_secs(150);

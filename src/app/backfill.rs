@@ -74,6 +74,8 @@ struct Status {
     read: Counts,
     steps: usize,
     first: TimestampMs,
+    /// The newest sample that was read.
+    newest: Option<TimestampMs>,
 }
 
 // === impl Past ===
@@ -126,8 +128,7 @@ impl Stepper {
         let Some(plan) = self.past.clone().filter(Past::fills_at_start) else { return };
         let now = now();
         let first = now.plus_ms(-plan.back_ms).align_down(plan.step_ms);
-        let mut status =
-            Status { begun: Instant::now(), said: Instant::now(), read: Counts::default(), steps: 0, first };
+        let mut status = Status::new(first);
         tracing::info!(minutes = plan.back_ms / 60_000, "filling the windows from history");
         let ended = self.fill(&plan, first, &mut status, stop).await;
         self.metrics.backfill_duration.set(status.begun.elapsed().as_secs_f64());
@@ -205,7 +206,24 @@ impl Stepper {
             last = plan.last_score(self, first, now()) => last.map_err(Ended::History)?,
             _ = stop.changed() => return Err(Ended::Stopped),
         };
-        self.outlet.hold_back_until(last_score.unwrap_or_else(now));
+        self.outlet.hold_back_until(last_score.unwrap_or(TimestampMs::MAX));
+        let ended = self.fill_rounds(plan, begin, status, stop).await;
+        if last_score.is_none() {
+            // Of what comes from now on all are to hear.
+            let last = self.clock.awaited().map(|next| next.plus_ms(-plan.step_ms));
+            self.outlet.hold_back_until(last.unwrap_or(TimestampMs::MIN));
+        }
+        ended
+    }
+
+    /// Reads up to now, and once more what came meanwhile.
+    async fn fill_rounds(
+        &mut self,
+        plan: &Past,
+        begin: TimestampMs,
+        status: &mut Status,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), Ended> {
         let mut from = begin;
         for _ in 0..MAX_ROUNDS {
             let until = now();
@@ -263,7 +281,11 @@ impl Stepper {
             self.begin(first.max(status.first)).await?;
         }
         self.append(&batch).await?;
-        while let Some(step) = self.clock.awaited().filter(|step| step <= range.end() && *step <= settled) {
+        status.newest = status.newest.max(batch.newest());
+        // Nor are there any behind the last ones: what a sender still holds of that time would come too late.
+        let Some(newest) = status.newest else { return Ok(()) };
+        let until = (*range.end()).min(settled).min(newest);
+        while let Some(step) = self.clock.awaited().filter(|step| *step <= until) {
             self.evaluate(step, StepCause::History, None).await?;
             status.steps += 1;
             status.say(step);
@@ -318,7 +340,7 @@ impl Stepper {
 impl Status {
     fn new(first: TimestampMs) -> Self {
         let begun = Instant::now();
-        Self { begun, said: begun, read: Counts::default(), steps: 0, first }
+        Self { begun, said: begun, read: Counts::default(), steps: 0, first, newest: None }
     }
 
     fn say(&mut self, step: TimestampMs) {
@@ -338,7 +360,7 @@ impl Status {
 }
 
 /// The wall clock.
-fn now() -> TimestampMs {
+pub(super) fn now() -> TimestampMs {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     TimestampMs(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }

@@ -5,11 +5,12 @@ use super::{
     board::ProgressBoard,
     outlet::Outlet,
     own_series::{self, OwnSeries},
+    past_training::{Lessons, PastTraining},
     row_keeper::RowKeeper,
     successor::Trainings,
 };
 use crate::{
-    lifecycle::{LiveModels, ModelDirectory},
+    lifecycle::{Candidates, LiveModels, ModelDirectory},
     maintenance::Registry,
     pipeline::{DetectorStep, Evaluator, LeafTable, StepCause, StepClock, Tick},
     promql::LeafMatrix,
@@ -38,10 +39,16 @@ pub(super) struct Stepper {
     pub(super) metrics: Arc<Metrics>,
     /// Models that are being fitted.
     pub(super) trainings: Trainings,
+    /// Models that wait for their trial.
+    pub(super) candidates: Arc<Candidates>,
     /// Keeps what is gathered to train on, where that is wanted.
     pub(super) row_keeper: Option<RowKeeper>,
     /// The store of the past, if there is one.
     pub(super) past: Option<Past>,
+    /// What is to be learned from it, once the windows are full ...
+    pub(super) past_training: Option<PastTraining>,
+    /// ... and what is being learned.
+    pub(super) lessons: Option<Lessons>,
 }
 
 /// What every shard answered, leaf by leaf.

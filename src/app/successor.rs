@@ -87,7 +87,7 @@ impl Trainings {
 }
 
 /// Lowers the priority of this thread; where that is not allowed it runs as all do.
-fn give_way() {
+pub(super) fn give_way() {
     let thread = rustix::thread::gettid();
     if let Err(error) = rustix::process::setpriority_process(Some(thread), NICENESS) {
         tracing::debug!(%error, "the training thread keeps its priority");
@@ -111,17 +111,42 @@ impl Stepper {
                 self.count_model(&detector, "failed");
             }
             let live = self.models.load(&detector);
-            let name = candidate.as_ref().map(|model| model.version().to_owned());
-            match self.evaluator.deliver(&detector, candidate, live.as_deref()) {
-                Some(model) => self.put_in_use(&detector, model).await,
-                None => {
-                    if let Some(version) = name {
-                        tracing::info!(detector, version, "the new model is on trial beside the one in use");
-                    }
-                }
+            match (self.evaluator.deliver(&detector, candidate.clone(), live.as_deref()), candidate) {
+                (Some(model), _) => self.put_in_use(&detector, model).await,
+                (None, Some(candidate)) => self.on_trial(&detector, candidate).await,
+                (None, None) => {}
             }
             self.show_models();
         }
+        self.take_lessons();
+        self.nominate(at).await;
+    }
+
+    /// Begins the trials of models that wait for one, where nothing else is tried.
+    async fn nominate(&mut self, at: TimestampMs) {
+        let detectors: Vec<String> = self.evaluator.judges().map(|judge| judge.name().to_owned()).collect();
+        for detector in detectors {
+            let Some(candidate) = self.candidates.take(&detector) else { continue };
+            let live = self.models.load(&detector);
+            match self.evaluator.nominate(&detector, Arc::clone(&candidate), live.as_deref(), at) {
+                Ok(Some(model)) => self.put_in_use(&detector, model).await,
+                Ok(None) => self.on_trial(&detector, candidate).await,
+                // What is under way ends first.
+                Err(candidate) => self.candidates.give_back(&detector, candidate),
+            }
+            self.show_models();
+        }
+    }
+
+    /// Keeps a model on disk whose trial has begun: should this process end, the next one tries it again.
+    async fn on_trial(&self, detector: &str, model: Arc<Model>) {
+        let version = model.version();
+        tracing::info!(detector, version, "the new model is on trial beside the one in use");
+        let directory = self.directory.clone();
+        self.on_disk(detector, model, move |detector, version, bytes| {
+            directory.nominate(detector, version, bytes)
+        })
+        .await;
     }
 
     /// Does what came of a trial.
@@ -149,18 +174,21 @@ impl Stepper {
                 self.count_model(&detector, "rejected");
                 let directory = self.directory.clone();
                 self.on_disk(&detector, end.model, move |detector, version, bytes| {
-                    directory.reject(detector, version, bytes, &reason)
+                    let file = directory.reject(detector, version, bytes, &reason)?;
+                    directory.withdraw(detector, version).map(|()| file)
                 })
                 .await;
             }
         }
+        self.candidates.forget(&detector, &version);
     }
 
     async fn put_in_use(&mut self, detector: &str, model: Arc<Model>) {
         self.count_model(detector, "in_use");
         let directory = self.directory.clone();
         self.on_disk(detector, Arc::clone(&model), move |detector, version, bytes| {
-            directory.publish(detector, version, bytes)
+            let file = directory.publish(detector, version, bytes)?;
+            directory.withdraw(detector, version).map(|()| file)
         })
         .await;
         self.models.swap(detector, model);
@@ -187,7 +215,7 @@ impl Stepper {
         }
     }
 
-    fn count_model(&self, detector: &str, outcome: &'static str) {
+    pub(super) fn count_model(&self, detector: &str, outcome: &'static str) {
         let labels = DetectorOutcomeLabels { detector: detector.to_owned(), outcome };
         self.metrics.models_trained.get_or_create(&labels).inc();
     }

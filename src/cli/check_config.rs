@@ -96,19 +96,26 @@ fn write_summary(config: &Config, out: &mut impl Write) -> io::Result<()> {
         Some(target) => writeln!(out, "scores go to {}", target.url())?,
         None => writeln!(out, "scores are not written back: there is no remote_write")?,
     }
-    match &config.history {
-        Some(history) if history.backfill.is_zero() => {
-            writeln!(out, "gaps of the stream are filled from {}", history.store.url())
-        }
-        Some(history) => writeln!(
-            out,
-            "windows are filled at start from {}, {} back",
-            history.store.url(),
-            format_duration(history.backfill)
-        ),
-        None => writeln!(out, "windows are filled by the stream alone: there is no history"),
-    }?;
+    write_history(config, out)?;
     write_store(config, out)
+}
+
+/// What is read of the past.
+fn write_history(config: &Config, out: &mut impl Write) -> io::Result<()> {
+    let Some(history) = &config.history else {
+        return writeln!(out, "windows are filled by the stream alone: there is no history");
+    };
+    let (url, back) = (history.store.url(), format_duration(history.backfill));
+    if history.backfill.is_zero() {
+        writeln!(out, "gaps of the stream are filled from {url}")?;
+    } else {
+        writeln!(out, "windows are filled at start from {url}, {back} back")?;
+    }
+    if history.training.is_zero() {
+        return Ok(());
+    }
+    let back = format_duration(history.training);
+    writeln!(out, "detectors without a model of as much are trained on {back} of it, beside the stream")
 }
 
 /// What is kept to train on, and where it is too little.

@@ -5,7 +5,7 @@ use crate::{
     config::{self, Config, Detector},
     history::{self, Api, Counts, Reader, Slice, Slices},
     pipeline::{Extraction, Vectors, names},
-    series::{LabelMatcher, SampleBatch, TimestampMs},
+    series::{LabelMatcher, TimestampMs},
     window::{self, AppendCounts},
 };
 use anyhow::{Context as _, anyhow, bail};
@@ -116,23 +116,13 @@ impl PastArgs {
         let mut appended = AppendCounts::default();
         let all = extraction.wants_from()..=*range.end();
         let counts = store.read(all, "extracting", |slice| {
-            appended.add(&extraction.append(&without_own(&slice.batch)));
+            appended.add(&extraction.append(&names::without_own(&slice.batch)));
             let vectors: Vec<Vectors> =
                 std::iter::from_fn(|| extraction.vectors(*slice.range.end())).collect();
             each(vectors, extraction.next_step())
         })?;
         Ok((counts, appended))
     }
-}
-
-/// Our own scores are no input, as in the sidecar.
-fn without_own(batch: &SampleBatch) -> SampleBatch {
-    let mut others = SampleBatch::default();
-    for entry in batch.iter().filter(|entry| !names::is_own(entry.labels)) {
-        let samples = entry.samples.iter().copied();
-        others.push_with_histograms(entry.hash, entry.labels, samples, entry.histograms.iter().cloned());
-    }
-    others
 }
 
 /// What was left out of what was read, and why, a line each.

@@ -66,6 +66,11 @@ pub struct TrainArgs {
     #[arg(long, required_unless_present = "config", value_name = "FILE")]
     out: Option<PathBuf>,
 
+    /// With --config: do not put the model in use, but let a running sidecar try it beside the one in use, after SIGHUP, and
+    /// use or reject it
+    #[arg(long, requires = "config", conflicts_with = "out")]
+    candidate: bool,
+
     /// Distance of two rows, e.g. 60s, 5m, 1h [default: the median spacing of the rows]
     #[arg(long, value_name = "DURATION", value_parser = parse_step_ms)]
     step: Option<i64>,

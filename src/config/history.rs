@@ -11,6 +11,10 @@ use std::time::Duration;
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const MONTH: Duration = Duration::from_secs(31 * 86_400);
+const YEAR: Duration = Duration::from_secs(366 * 86_400);
+
+/// What a detector without a model is trained on.
+const MONTH_OF_TRAINING: Duration = Duration::from_secs(30 * 86_400);
 
 /// The store of the past; `None` when there is none, or a wrong one, which has been noted.
 pub(super) fn history(root: &mut Section<'_>) -> Option<History> {
@@ -28,12 +32,16 @@ pub(super) fn history(root: &mut Section<'_>) -> Option<History> {
     if !backfill.is_zero() && backfill < MINUTE {
         section.note_at("backfill", "fills no window; write a minute or more, or 0s for none");
     }
+    let training = section.duration("training", MONTH_OF_TRAINING, Duration::ZERO..=YEAR);
+    if !training.is_zero() && training < HOUR {
+        section.note_at("training", "is too short for a model; write an hour or more, or 0s for none");
+    }
     let checked = Config::try_new(settings);
     if let (true, Err(problems)) = (has_url, &checked) {
         problems.iter().for_each(|problem| note(&section, &problem.to_string()));
     }
     section.finish();
-    Some(History { store: checked.ok()?, backfill })
+    Some(History { store: checked.ok()?, backfill, training })
 }
 
 fn api(section: &mut Section<'_>) -> Api {

@@ -53,6 +53,8 @@ pub struct History {
     pub store: history::Config,
     /// How far back the steps begin that are made up for at start; zero: none are.
     pub backfill: Duration,
+    /// How far back detectors without a model of as much learn, beside the stream; zero: not at all.
+    pub training: Duration,
 }
 
 /// The windows of raw samples.

@@ -11,6 +11,8 @@ use std::{
 const EXTENSION: &str = "ewm";
 /// The file that names the version in use.
 const CURRENT: &str = "current";
+/// The folder of the version that is to be tried beside the one in use.
+const CANDIDATE: &str = "candidate";
 /// The folder of versions that were never in use, because they were worse than the one that was.
 const REJECTED: &str = "rejected";
 /// Ending of the files that say why.
@@ -115,10 +117,7 @@ impl ModelDirectory {
     /// # Errors
     /// When `version` cannot be a file name, or the disk refuses.
     pub fn publish(&self, detector: &str, version: &str, bytes: &[u8]) -> io::Result<PathBuf> {
-        if !is_file_stem(version) {
-            let text = format!("a model version cannot be named {version:?}");
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-        }
+        check_name(version)?;
         let folder = self.root.join(detector);
         fs::create_dir_all(&folder)?;
         let file = self.file(detector, version);
@@ -128,15 +127,53 @@ impl ModelDirectory {
         Ok(file)
     }
 
+    /// Writes a version that is to be tried, in the place of one before it; returns its file.
+    ///
+    /// # Errors
+    /// When `version` cannot be a file name, or the disk refuses.
+    pub fn nominate(&self, detector: &str, version: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+        check_name(version)?;
+        let folder = self.root.join(detector).join(CANDIDATE);
+        fs::create_dir_all(&folder)?;
+        let file = folder.join(format!("{version}.{EXTENSION}"));
+        write_atomically(&file, bytes)?;
+        for other in versions_in(&folder, Some(&file))?.into_iter().filter(|other| !other.is_current) {
+            fs::remove_file(other.file)?;
+        }
+        Ok(file)
+    }
+
+    /// The version of a detector that is to be tried.
+    ///
+    /// # Errors
+    /// When its folder cannot be read; that there is none means there is no such version.
+    pub fn candidate(&self, detector: &str) -> io::Result<Option<StoredVersion>> {
+        let folder = self.root.join(detector).join(CANDIDATE);
+        if !folder.is_dir() {
+            return Ok(None);
+        }
+        Ok(versions_in(&folder, None)?.into_iter().next())
+    }
+
+    /// Takes away a version that was to be tried; where there is another one by now, or none, nothing.
+    ///
+    /// # Errors
+    /// When `version` cannot be a file name, or the disk refuses.
+    pub fn withdraw(&self, detector: &str, version: &str) -> io::Result<()> {
+        check_name(version)?;
+        let folder = self.root.join(detector).join(CANDIDATE);
+        match fs::remove_file(folder.join(format!("{version}.{EXTENSION}"))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Keeps a version that is not to be used, with the reason; returns its file.
     ///
     /// # Errors
     /// When `version` cannot be a file name, or the disk refuses.
     pub fn reject(&self, detector: &str, version: &str, bytes: &[u8], reason: &str) -> io::Result<PathBuf> {
-        if !is_file_stem(version) {
-            let text = format!("a model version cannot be named {version:?}");
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-        }
+        check_name(version)?;
         let folder = self.root.join(detector).join(REJECTED);
         fs::create_dir_all(&folder)?;
         let file = folder.join(format!("{version}.{EXTENSION}"));
@@ -165,7 +202,7 @@ impl ModelDirectory {
         Ok(rejected.collect())
     }
 
-    /// Puts a version in use that was rejected, or is there already.
+    /// Puts a version in use that was rejected, is to be tried, or is there already.
     ///
     /// # Errors
     /// When there is no such version, or the disk refuses.
@@ -177,6 +214,10 @@ impl ModelDirectory {
             fs::remove_file(&rejected.file)?;
             fs::remove_file(rejected.file.with_extension(REASON))?;
             return Ok(file);
+        }
+        if let Some(candidate) = self.candidate(detector)?.filter(|candidate| candidate.name == version) {
+            let file = self.publish(detector, version, &fs::read(&candidate.file)?)?;
+            return self.withdraw(detector, version).map(|()| file);
         }
         self.make_current(detector, version)?;
         Ok(self.file(detector, version))
@@ -209,6 +250,14 @@ fn versions_in(folder: &Path, current: Option<&Path>) -> io::Result<Vec<StoredVe
     }
     versions.sort_unstable_by(|a, b| (b.modified, &b.name).cmp(&(a.modified, &a.name)));
     Ok(versions)
+}
+
+fn check_name(version: &str) -> io::Result<()> {
+    if is_file_stem(version) {
+        return Ok(());
+    }
+    let text = format!("a model version cannot be named {version:?}");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
 /// Whether a name stays inside its folder and is not hidden.
@@ -292,10 +341,33 @@ mod tests {
     }
 
     #[test]
+    fn one_version_is_to_be_tried() {
+        let (_root, directory) = directory(2);
+        assert_eq!(directory.candidate("node").unwrap(), None);
+        directory.publish("node", "v1", b"one").unwrap();
+        directory.nominate("node", "v2", b"two").unwrap();
+        let third = directory.nominate("node", "v3", b"three").unwrap();
+        assert_eq!(directory.candidate("node").unwrap().unwrap().file, third);
+        assert_eq!(directory.versions("node").unwrap().len(), 1, "it is not among those that were in use");
+        // The one before it is gone.
+        directory.withdraw("node", "v2").unwrap();
+        assert_eq!(directory.candidate("node").unwrap().unwrap().name, "v3");
+        directory.withdraw("node", "v3").unwrap();
+        assert_eq!(directory.candidate("node").unwrap(), None);
+
+        directory.nominate("node", "v4", b"four").unwrap();
+        let promoted = directory.promote("node", "v4").unwrap();
+        assert_eq!(directory.current("node").unwrap(), Some(promoted));
+        assert_eq!(directory.candidate("node").unwrap(), None);
+    }
+
+    #[test]
     fn names_that_leave_the_folder_are_refused() {
         let (root, directory) = directory(1);
         for bad in ["../x", "", ".hidden", "a/b"] {
             assert!(directory.publish("node", bad, b"x").is_err(), "{bad:?}");
+            assert!(directory.nominate("node", bad, b"x").is_err(), "{bad:?}");
+            assert!(directory.withdraw("node", bad).is_err(), "{bad:?}");
         }
         fs::create_dir_all(root.path().join("models/node")).unwrap();
         fs::write(root.path().join("models/node/current"), "../../secret").unwrap();

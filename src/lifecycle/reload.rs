@@ -2,7 +2,11 @@
 
 use super::{LiveModels, ModelDirectory};
 use crate::{features::FeatureSchema, model::Model};
-use std::{fs, io, path::PathBuf, sync::Arc};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Where the model of a detector comes from.
 #[derive(Clone, Debug)]
@@ -94,18 +98,25 @@ fn read(source: &ModelSource, directory: &ModelDirectory) -> Result<Option<Model
     let Some(file) = source.fixed.clone().map_or_else(current, |file| Ok(Some(file)))? else {
         return Ok(None);
     };
-    let bytes = fs::read(&file).map_err(|source| ReloadError::Read {
-        detector: detector.to_owned(),
-        file: file.clone(),
-        source,
-    })?;
-    let unusable = |reason| ReloadError::Unusable { detector: detector.to_owned(), file, reason };
+    read_model(&file, &source.schema).map(Some)
+}
+
+/// A model file for a detector with this schema.
+pub(super) fn read_model(file: &Path, schema: &FeatureSchema) -> Result<Model, ReloadError> {
+    let (detector, file) = (schema.detector().to_owned(), file.to_owned());
+    let bytes = match fs::read(&file) {
+        Ok(bytes) => bytes,
+        Err(source) => return Err(ReloadError::Read { detector, file, source }),
+    };
     let model = match Model::decode(&bytes) {
         Ok(model) => model,
-        Err(error) => return Err(unusable(error.to_string())),
+        Err(error) => return Err(ReloadError::Unusable { detector, file, reason: error.to_string() }),
     };
-    match model.difference(&source.schema) {
-        None => Ok(Some(model)),
-        Some(difference) => Err(unusable(format!("it is for another schema: {difference}"))),
+    match model.difference(schema) {
+        None => Ok(model),
+        Some(difference) => {
+            let reason = format!("it is for another schema: {difference}");
+            Err(ReloadError::Unusable { detector, file, reason })
+        }
     }
 }

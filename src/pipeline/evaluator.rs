@@ -4,6 +4,7 @@ use super::{
     detector::Detector,
     incident::Incidents,
     judge::Judge,
+    learned::Learned,
     leaves::{LeafPlaces, LeafTable},
     maintenance::{Maintenance, MaintenanceStep, Plan},
     training::TrainingJob,
@@ -139,6 +140,35 @@ impl Evaluator {
     ) -> Option<Arc<Model>> {
         let judge = self.judges.iter_mut().find(|(judge, _)| judge.name() == detector);
         judge.and_then(|(judge, _)| judge.deliver(candidate, live))
+    }
+
+    /// Takes over what a detector of the same name and settings gathered elsewhere; of one that does not exist it is dropped.
+    pub fn take_learned(&mut self, detector: &str, learned: Learned) {
+        if let Some((judge, _)) = self.judges.iter_mut().find(|(judge, _)| judge.name() == detector) {
+            judge.take_learned(learned);
+        }
+    }
+
+    /// What every detector that trains has gathered by step `at`, and the job of a model on it.
+    pub(super) fn into_learned(self, at: TimestampMs) -> impl Iterator<Item = (Learned, TrainingJob)> {
+        self.judges.into_iter().filter_map(move |(judge, _)| judge.into_learned(at))
+    }
+
+    /// Tries a model that did not come of a training here, from step `at` on: see [`Judge::nominate`].
+    ///
+    /// # Errors
+    /// With the model, where there is no such detector, or another model of it is being fitted or tried.
+    pub fn nominate(
+        &mut self,
+        detector: &str,
+        candidate: Arc<Model>,
+        live: Option<&Model>,
+        at: TimestampMs,
+    ) -> Result<Option<Arc<Model>>, Arc<Model>> {
+        match self.judges.iter_mut().find(|(judge, _)| judge.name() == detector) {
+            Some((judge, _)) => judge.nominate(candidate, live, at),
+            None => Err(candidate),
+        }
     }
 
     /// The trials that are over before step `next` is judged, given the models in use: what passed is to be used from that step on.

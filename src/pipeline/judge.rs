@@ -3,6 +3,7 @@
 use super::{
     alerts::AlertSource,
     detector::{CompiledFeature, Detector, Sight},
+    learned::Learned,
     leaves::LeafPlaces,
     maintenance::OpenMaintenance,
     series::SeriesSource,
@@ -182,6 +183,29 @@ impl Judge {
     /// See [`VectorJudge::deliver`].
     pub fn deliver(&mut self, candidate: Option<Arc<Model>>, live: Option<&Model>) -> Option<Arc<Model>> {
         self.vectors.deliver(candidate, live)
+    }
+
+    /// See [`Learned::of`].
+    pub(super) fn into_learned(self, at: TimestampMs) -> Option<(Learned, TrainingJob)> {
+        Learned::of(self.vectors, at)
+    }
+
+    /// Takes over what another one gathered that has the same settings.
+    pub fn take_learned(&mut self, learned: Learned) {
+        self.vectors.take_learned(learned);
+    }
+
+    /// See [`VectorJudge::nominate`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn nominate(
+        &mut self,
+        candidate: Arc<Model>,
+        live: Option<&Model>,
+        at: TimestampMs,
+    ) -> Result<Option<Arc<Model>>, Arc<Model>> {
+        self.vectors.nominate(candidate, live, at)
     }
 
     /// See [`VectorJudge::end_trial`].

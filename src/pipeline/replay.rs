@@ -5,14 +5,16 @@ use super::{
     clock::{ClockConfig, StepClock, Tick, merge_progress},
     detector::Detector,
     evaluator::Evaluator,
+    learned::Learned,
     leaves::{LeafMemory, LeafTable},
     maintenance::Maintenance,
+    training::TrainingJob,
     verdict::DetectorStep,
 };
 use crate::{
     model::Model,
     promql::LeafMatrix,
-    series::{SampleBatch, TimestampMs},
+    series::{LabelMatcher, SampleBatch, TimestampMs},
     window::{self, AppendCounts, Store},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -70,7 +72,8 @@ impl Replay {
         let mut parts: Vec<SampleBatch> = self.stores.iter().map(|_| SampleBatch::default()).collect();
         for entry in batch.iter() {
             let shard = ((entry.hash >> 64) as u64 % shards) as usize;
-            parts[shard].push(entry.hash, entry.labels, entry.samples.iter().copied());
+            let (samples, histograms) = (entry.samples.iter().copied(), entry.histograms.iter().cloned());
+            parts[shard].push_with_histograms(entry.hash, entry.labels, samples, histograms);
         }
         let mut counts = AppendCounts::default();
         for ((store, _), part) in self.stores.iter_mut().zip(&parts) {
@@ -92,6 +95,36 @@ impl Replay {
                 Tick::Due(step, _) => steps.push((step, self.step(step))),
             }
         }
+    }
+
+    /// Evaluates every step up to `until`, of a past of which nothing is awaited any more; gives how many. The first one is the first behind the
+    /// oldest sample.
+    pub fn pass(&mut self, until: TimestampMs) -> usize {
+        let mut steps = 0;
+        loop {
+            match self.clock.awaited() {
+                Some(step) if step <= until => _ = self.step(step),
+                Some(_) => return steps,
+                None => {
+                    let progress = merge_progress(self.stores.iter().map(|(store, _)| store.progress()));
+                    let Tick::Begin(step) = self.clock.tick(progress, Duration::ZERO) else { return steps };
+                    self.begin(step);
+                    continue;
+                }
+            }
+            steps += 1;
+        }
+    }
+
+    /// What every detector has gathered by step `at`, and the job of a model on it.
+    pub fn into_learned(self, at: TimestampMs) -> impl Iterator<Item = (Learned, TrainingJob)> {
+        self.evaluator.into_learned(at)
+    }
+
+    /// What the detectors read; of each list all matchers hold.
+    #[must_use]
+    pub fn selectors(&self) -> Vec<Vec<LabelMatcher>> {
+        self.table.selectors()
     }
 
     fn step(&mut self, at: TimestampMs) -> Vec<DetectorStep> {

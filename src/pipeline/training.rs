@@ -139,16 +139,34 @@ impl Trainer {
             return None;
         }
         self.job_before = self.last_job.replace(at);
+        Some(self.job(at, version("stream", at), schema, thresholds, forget_after))
+    }
+
+    /// A job on all that is gathered by step `at`.
+    pub(super) fn job(
+        &self,
+        at: TimestampMs,
+        version: String,
+        schema: &FeatureSchema,
+        thresholds: Thresholds,
+        forget_after: Option<Duration>,
+    ) -> TrainingJob {
         let settings = TrainSettings {
             hyperparams: self.policy.hyperparams,
             contamination: self.policy.contamination,
             thresholds,
             forget_after,
-            version: version(at),
+            version,
             created_at: at,
         };
         let (rows, most) = (self.reservoir.rows(), self.policy.max_rows);
-        Some(TrainingJob { schema: schema.clone(), rows, most, settings })
+        TrainingJob { schema: schema.clone(), rows, most, settings }
+    }
+
+    /// Takes the rows that another one has gathered, where it has none of its own.
+    pub(super) fn join(&mut self, other: Self) {
+        self.first = self.first.into_iter().chain(other.first).min();
+        self.reservoir.join(other.reservoir);
     }
 
     /// Whether a model trained now would know an entity that `live` does not.
@@ -158,10 +176,10 @@ impl Trainer {
     }
 }
 
-/// The version of a model trained from the stream: the step it was trained at, in UTC.
-fn version(at: TimestampMs) -> String {
+/// The version of a model: where its rows came from, and the step it was trained at, in UTC.
+pub(super) fn version(source: &str, at: TimestampMs) -> String {
     let instant = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    format!("stream-{}", instant.strftime("%Y%m%dT%H%M%SZ"))
+    format!("{source}-{}", instant.strftime("%Y%m%dT%H%M%SZ"))
 }
 
 // === impl TrainingJob ===
@@ -289,6 +307,6 @@ mod tests {
 
     #[test]
     fn versions_sort_by_time() {
-        assert_eq!(version(TimestampMs(1_767_571_200_000)), "stream-20260105T000000Z");
+        assert_eq!(version("stream", TimestampMs(1_767_571_200_000)), "stream-20260105T000000Z");
     }
 }

@@ -265,6 +265,14 @@ impl Exam {
         }
     }
 
+    /// Takes the rows of another one.
+    pub(super) fn join(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+        while self.rows.len() > MAX_EXAM_ROWS {
+            self.rows.pop_last();
+        }
+    }
+
     /// The rows as if they were of one step; none where there are none.
     fn inputs(&self) -> Option<Inputs> {
         let n_columns = self.rows.values().next()?.len();

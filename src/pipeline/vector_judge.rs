@@ -3,6 +3,8 @@
 //! Where the vectors come from makes no difference: the running sidecar, a recorded stream and a table all go this
 //! way, so that what is measured on a table is what will run.
 
+mod elsewhere;
+
 use super::{
     alerts::{AlertSettings, AlertWatch},
     detector::DetectorSettings,
@@ -281,7 +283,7 @@ impl VectorJudge {
         let settings = &self.settings;
         let trainer = self.trainer.as_mut()?;
         let job = trainer.due(at, live, &settings.schema, settings.thresholds, settings.forget_after)?;
-        self.succession.fit(at);
+        self.succession.fit(at, settings.schema.step_ms());
         Some(job)
     }
 

@@ -26,6 +26,7 @@ use std::{
 
 /// A gauge of seconds.
 type Seconds = Gauge<f64, AtomicU64>;
+type Ratio = Gauge<f64, AtomicU64>;
 type Score = Gauge<f64, AtomicU64>;
 
 /// A histogram per label set.
@@ -108,6 +109,11 @@ pub struct Metrics {
     pub backfill_failures: Counter,
     /// Time that filling the windows took at start.
     pub backfill_duration: Seconds,
+
+    /// How much of the past is gone through to train on, 0 to 1.
+    pub history_training_progress: Ratio,
+    /// Times that it could not be.
+    pub history_training_failures: Counter,
 
     /// Queries that run.
     pub queries_running: Gauge,
@@ -250,6 +256,8 @@ impl Metrics {
             history_samples_left_out: t.counter("history_samples_left_out", "Samples and native histograms of the store of the past that break a rule or cannot be read by its API."),
             backfill_failures: t.counter("backfill_failures", "Times that the windows could not be filled from the store of the past."),
             backfill_duration: t.gauge("backfill_duration_seconds", "Time that filling the windows from the store of the past took at start."),
+            history_training_progress: t.gauge("history_training_progress_ratio", "How much of the store of the past is gone through to train models on, 0 to 1."),
+            history_training_failures: t.counter("history_training_failures", "Times that the store of the past could not be read to train models on."),
             queries_running: t.gauge("queries_running", "Queries of the API that read or evaluate now, requests of remote read among them."),
             queries_waiting: t.gauge("queries_waiting", "Queries of the API that wait for their turn."),
             read_queries: t.counters("read_queries", "form", "Queries of remote read, by the form of their answer (samples, chunks)."),

@@ -97,10 +97,15 @@ impl ChangeNotes {
         }
     }
 
+    /// So much has changed that everything is told.
+    pub(super) fn note_all(&mut self) {
+        *self = Self::new(true);
+    }
+
     /// Forgets the notes where they grow beyond the `n_rows` that there are: whoever should ask does not.
     pub(super) fn bound(&mut self, n_rows: usize) {
         if self.noted.len() > n_rows.saturating_mul(MOST_NOTES_A_ROW).max(FREE_NOTES) {
-            *self = Self::new(true);
+            self.note_all();
         }
     }
 }

@@ -48,7 +48,7 @@ pub(crate) struct Bench {
 // === impl Bench ===
 
 /// Steps between the one that asks for a model and the first that it judges.
-const FITTING: usize = 60;
+const FITTING: usize = 4;
 
 impl Bench {
     /// Starts a sidecar that trains after `warm_up` seconds of data, with a forest of its own `seed`.
@@ -75,8 +75,8 @@ impl Bench {
     /// It is the same step however busy the machine is: whoever sends until a model is seen has sent
     /// the data for the next one too when the sidecar is slow.
     pub(crate) fn train(&self) -> usize {
-        // The warm-up begins with the first row, and there are rows when the windows are full, or before. The model is in use from a
-        // minute after the step that asked for it on.
+        // The warm-up begins with the first row, and there are rows when the windows are full, or before. The model is in use from
+        // four steps after the one that asked for it on.
         let first_unsent = self.warm_up + WINDOW + FITTING + 1;
         for step in 0..first_unsent {
             send(self.address, step, false);

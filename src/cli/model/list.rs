@@ -14,7 +14,7 @@ use std::{
 };
 
 /// List the versions of the models that a sidecar keeps, the newest first; the one in use is marked with
-/// a star, those that were rejected with an x, and below it is said why.
+/// a star, the one that is to be tried beside it with a ?, those that were rejected with an x, and below it is said why.
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
     /// Only this detector
@@ -48,6 +48,8 @@ pub fn run(args: &ListArgs) -> anyhow::Result<ExitCode> {
             format!("{detector}: {} was rejected: {}", rejected.version.name, rejected.reason)
         }));
         let kept = versions.into_iter().map(|version| (if version.is_current { "*" } else { "" }, version));
+        let candidate = directory.candidate(&detector).with_context(unreadable)?;
+        let kept = candidate.map(|candidate| ("?", candidate)).into_iter().chain(kept);
         for (mark, version) in kept.chain(rejected.into_iter().map(|rejected| ("x", rejected.version))) {
             let row = [detector.clone(), mark.to_owned(), version.name];
             rows.push(match read_model(&version.file) {

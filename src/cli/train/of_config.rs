@@ -104,14 +104,18 @@ fn put(args: &TrainArgs, config: &Config, model: &Model) -> anyhow::Result<Strin
         return Ok(format!("written to {} ({} bytes)", out.display(), bytes.len()));
     }
     let directory = ModelDirectory::new(&config.models.path, config.models.keep_versions);
-    let file = directory
-        .publish(model.schema().detector(), model.version(), &bytes)
-        .with_context(|| format!("cannot write to {}", config.models.path.display()))?;
-    Ok(format!(
-        "put in use as {} ({} bytes); a running sidecar takes it with SIGHUP",
-        file.display(),
-        bytes.len()
-    ))
+    let (detector, version) = (model.schema().detector(), model.version());
+    let (written, done, then) = if args.candidate {
+        (
+            directory.nominate(detector, version, &bytes),
+            "is to be tried",
+            "tries it beside the one in use after SIGHUP",
+        )
+    } else {
+        (directory.publish(detector, version, &bytes), "put in use", "takes it with SIGHUP")
+    };
+    let file = written.with_context(|| format!("cannot write to {}", config.models.path.display()))?;
+    Ok(format!("{done} as {} ({} bytes); a running sidecar {then}", file.display(), bytes.len()))
 }
 
 /// How the sidecar would train it.

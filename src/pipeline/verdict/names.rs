@@ -1,6 +1,6 @@
 //! Names of the series that are written back, and how they are known when they come back.
 
-use crate::series::{Labels, METRIC_NAME};
+use crate::series::{Labels, METRIC_NAME, SampleBatch};
 
 /// How rare the window is, 0..1.
 pub const ANOMALY_SCORE: &str = "anomaly_score";
@@ -19,6 +19,17 @@ pub const DETECTOR: &str = "detector";
 pub fn is_own(labels: &str) -> bool {
     let name = Labels::of_canonical_text(labels).find(|label| label.name >= METRIC_NAME);
     name.is_some_and(|label| label.name == METRIC_NAME && OWN.contains(&label.value))
+}
+
+/// What is in a batch beside our own series: those are no input.
+#[must_use]
+pub fn without_own(batch: &SampleBatch) -> SampleBatch {
+    let mut others = SampleBatch::default();
+    for entry in batch.iter().filter(|entry| !is_own(entry.labels)) {
+        let samples = entry.samples.iter().copied();
+        others.push_with_histograms(entry.hash, entry.labels, samples, entry.histograms.iter().cloned());
+    }
+    others
 }
 
 #[cfg(test)]

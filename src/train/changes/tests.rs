@@ -114,6 +114,19 @@ fn a_row_that_came_and_went_is_gone() {
     assert_eq!(kept.take_changes(false).unwrap(), RowChanges::default(), "it was told");
 }
 
+/// As when the past is learned beside the stream.
+#[test]
+fn rows_of_another_one_are_told() {
+    let (mut kept, mut other) = (reservoir(100), reservoir(100));
+    happen(&mut other, 1, &Event::Offer(2));
+    happen(&mut kept, 2, &Event::Offer(1));
+    kept.take_changes(false);
+    kept.join(other);
+    let mut listener = Listener::default();
+    listener.hear(kept.take_changes(false).unwrap());
+    assert_eq!((listener.rows(), kept.len()), (plain(&kept.rows()), 3));
+}
+
 /// A disk that hangs for days must not cost more memory than the rows.
 #[test]
 fn too_many_notes_are_given_up_for_all_rows() {
