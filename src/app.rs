@@ -19,12 +19,14 @@ mod own_series;
 
 mod shard_task;
 
+mod status;
+
 mod stepper;
 
 mod successor;
 
 use crate::{
-    api::{self, AnomalySnapshot, Api, Readiness, ReloadRequest},
+    api::{self, AnomalySnapshot, Api, DetectorReport, Readiness, ReloadRequest},
     client::TlsError,
     config::{self, Config, format_duration},
     history::Reader,
@@ -46,6 +48,7 @@ use backfill::Past;
 use board::ProgressBoard;
 use outlet::{DetectorTag, Outlet};
 use own_series::OwnSeries;
+use status::Status;
 use std::{
     io,
     net::SocketAddr,
@@ -159,6 +162,7 @@ impl Sidecar {
         });
         let writeback = writeback.transpose().map_err(StartError::RemoteWrite)?;
         let snapshot = Arc::new(ArcSwap::from_pointee(AnomalySnapshot::default()));
+        let detector_reports: Arc<ArcSwap<Vec<DetectorReport>>> = Arc::default();
         let tags = config
             .detectors
             .iter()
@@ -191,6 +195,7 @@ impl Sidecar {
             outlet,
             own_series,
             metrics: Arc::clone(&metrics),
+            status: Status::new(Arc::clone(&detector_reports), config.training.triggers.min_f1),
             trainings: Trainings::default(),
             past,
         };
@@ -207,6 +212,7 @@ impl Sidecar {
             metrics: Arc::clone(&metrics),
             readiness: readiness.clone(),
             anomalies: snapshot,
+            detectors: detector_reports,
             maintenance,
             reload: options.enable_lifecycle.then(|| reloads.clone()),
         };

@@ -19,9 +19,9 @@ pub mod writeback;
 
 pub use exposition::{Exposition, encode};
 pub use labels::{
-    BuildLabels, DetectorLabel, DetectorOutcomeLabels, DetectorReasonLabels, DetectorSeverityLabels,
-    FormLabel, HandlerCodeLabels, HandlerLabel, MessageCodeLabels, MessageLabel, ModelLabels, ReasonLabel,
-    SeverityLabel, ShardLabel, StepCauseLabel, TrainingStateLabels,
+    BuildLabels, DetectorFeatureLabels, DetectorLabel, DetectorOutcomeLabels, DetectorReasonLabels,
+    DetectorSeverityLabels, FormLabel, HandlerCodeLabels, HandlerLabel, MessageCodeLabels, MessageLabel,
+    ModelLabels, ReasonLabel, SeverityLabel, ShardLabel, StepCauseLabel, TrainingStateLabels,
 };
 pub use log::{LogFormat, LogSettings, UnknownLogFormat, init as init_log};
 pub use metrics::{MetricRow, Metrics, TRAINING_STATES};

@@ -14,8 +14,11 @@ mod fit;
 
 mod plain;
 
+mod regime;
+
 mod reservoir;
 
 pub use fit::{MIN_ROWS, TrainError, TrainSettings, fit, fit_on_some};
 pub use plain::fit_plain;
+pub use regime::NEW_NORMAL_MS;
 pub use reservoir::{Reservoir, ReservoirSettings, TrainingRows};

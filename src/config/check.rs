@@ -8,6 +8,7 @@ use super::{
     remote_write::remote_write,
     section::Section,
     settings::{Config, Models, Storage, Training},
+    training::triggers,
 };
 use crate::{
     receive,
@@ -133,6 +134,7 @@ fn training(mut section: Section<'_>) -> Option<Training> {
     let max_rows = section.number("max_rows", ReservoirSettings::default().max_rows, 256..=10_000_000);
     let trial = section.duration("trial", 1800 * SECOND, Duration::ZERO..=31 * DAY);
     let retention = section.duration("retention", 90 * DAY, SECOND..=3650 * DAY);
+    let triggers = triggers(&mut section);
     let splits = splits(&mut section, forest.splits);
     let hyperparams = Hyperparams {
         n_trees: section.number("n_trees", forest.n_trees, 1..=10_000),
@@ -152,7 +154,15 @@ fn training(mut section: Section<'_>) -> Option<Training> {
         section.note_here(&error.to_string(), "docs/configuration.md says what goes together")
     });
     section.finish();
-    Some(Training { warm_up, max_rows, trial, retention, hyperparams: checked.ok()?, contamination })
+    Some(Training {
+        warm_up,
+        max_rows,
+        trial,
+        retention,
+        triggers,
+        hyperparams: checked.ok()?,
+        contamination,
+    })
 }
 
 fn splits(section: &mut Section<'_>, default: Splits) -> Splits {

@@ -4,8 +4,9 @@
 //! way, so that what is measured on a table is what will run.
 
 use super::{
-    alerts::{AlertSettings, AlertWatch},
+    alerts::{AlertSettings, AlertWatch, LiveF1},
     detector::DetectorSettings,
+    drift::{DriftFigures, DriftWatch},
     gaps::{Filled, GapFiller},
     maintenance::{InMaintenance, OpenMaintenance},
     rules::{AppliedRules, Violations},
@@ -14,7 +15,7 @@ use super::{
     starts::StartWatch,
     succession::Succession,
     telling::{add_alerts, add_filled, add_maintenance, add_start, add_violations, unscored, verdict},
-    training::{Trainer, TrainingJob},
+    training::{F1Source, Noticed, Trainer, TrainingJob},
     trial::{Exam, Trial, TrialEnd},
     verdict::{Breach, DetectorStep, Seasonal, Verdict, Violation},
     zero::{DroppedToZero, ZeroWatch},
@@ -46,6 +47,9 @@ pub struct VectorJudge {
     /// Where alerts are read.
     alerts: Option<AlertWatch>,
     past: Past,
+    drift: DriftWatch,
+    /// Of the live model against the alerts.
+    live_f1: LiveF1,
     /// What was wrong with the vectors of the step that was taken last: feature and number of entities.
     invalid_values: Vec<(String, usize)>,
     zero_watch: ZeroWatch,
@@ -77,6 +81,10 @@ impl VectorJudge {
             starts: (!settings.grace.is_zero()).then(|| StartWatch::new(settings.grace)),
             alerts: None,
             past: past(&settings),
+            drift: DriftWatch::new(
+                settings.training.as_ref().map_or(0.0, |training| training.triggers.drift_threshold),
+            ),
+            live_f1: LiveF1::new(f1_period_ms(&settings)),
             invalid_values: Vec::new(),
             zero_watch: zero_watch(&settings),
             dropped: Vec::new(),
@@ -129,6 +137,23 @@ impl VectorJudge {
     #[must_use]
     pub fn training_row_count(&self) -> usize {
         self.trainer.as_ref().map_or(0, Trainer::row_count)
+    }
+
+    /// How far the inputs have moved from the training of the model in use, as of the end of the last hour; none where that cannot be said (yet).
+    #[must_use]
+    pub fn drift(&self) -> Option<&DriftFigures> {
+        self.drift.figures()
+    }
+
+    /// The F1 of the model in use: against the alerts in the stream of the last while, once there are enough, or else of its validation.
+    #[must_use]
+    pub fn f1(&self, live: &Model) -> Option<(f64, F1Source)> {
+        let of_alerts = self.live_f1.f1().map(|f1| (f1, F1Source::Alerts));
+        of_alerts.or_else(|| {
+            let counts = live.training().validation.as_ref().map(|validation| validation.counts);
+            let counts = counts.filter(|counts| counts.incidents > 0);
+            counts.map(|counts| (counts.f1_score(), F1Source::Validation))
+        })
     }
 
     /// The entities whose score series stand, by ascending labels.
@@ -231,23 +256,35 @@ impl VectorJudge {
         let in_grace =
             |entity: &LabelSet| starts.as_ref().is_some_and(|starts| starts.in_grace(entity, inputs.at));
         step.in_grace = inputs.entities.iter().filter(|entity| in_grace(entity)).count();
+        let alerts = self.alerts.as_ref();
         let mut rows_in_alerts = 0;
-        if let Some(trainer) = &mut self.trainer {
-            let alerts = self.alerts.as_ref();
-            let began = alerts.into_iter().flat_map(|alerts| alerts.began(inputs.at));
-            rows_in_alerts = began.map(|(entity, since)| trainer.take_back(entity, since)).sum();
-            trainer.gather(inputs, |entity| {
-                let otherwise = in_incident(entity) || in_grace(entity) || is_planned(entity);
-                let in_alert = !otherwise && alerts.is_some_and(|alerts| alerts.keeps_out(entity));
-                rows_in_alerts += usize::from(in_alert);
-                otherwise || in_alert
-            });
+        let mut is_fit = |(entity, warm): (&LabelSet, &bool)| {
+            let otherwise = !*warm || in_incident(entity) || in_grace(entity) || is_planned(entity);
+            let in_alert = !otherwise && alerts.is_some_and(|alerts| alerts.keeps_out(entity));
+            rows_in_alerts += usize::from(in_alert);
+            !otherwise && !in_alert
+        };
+        let fit: Vec<bool> = inputs.entities.iter().zip(&inputs.warm).map(&mut is_fit).collect();
+        if let Some(model) = model {
+            self.drift.count(inputs, model, &fit);
+        }
+        match &mut self.trainer {
+            Some(trainer) => {
+                let began = alerts.into_iter().flat_map(|alerts| alerts.began(inputs.at));
+                rows_in_alerts +=
+                    began.map(|(entity, since)| trainer.take_back(entity, since)).sum::<usize>();
+                trainer.gather(inputs, |row| fit[row]);
+            }
+            None => rows_in_alerts = 0,
         }
         if let (Some(exam), Some(alerts)) = (&mut self.exam, &self.alerts) {
             exam.take(inputs, |entity| alerts.fires_on(entity));
         }
         let alerts = self.alerts.as_mut();
         step.alerts = alerts.map(|alerts| alerts.judge(inputs.at, &step.verdicts, rows_in_alerts));
+        if let (Some(alerts), Some(model)) = (&step.alerts, model) {
+            self.live_f1.take(inputs.at, (model.version(), model.created_at()), alerts);
+        }
         step
     }
 
@@ -258,8 +295,13 @@ impl VectorJudge {
             return None;
         }
         let settings = &self.settings;
+        let noticed = Noticed {
+            drifted: self.drift.drifted(&settings.schema),
+            f1: live.and_then(|live| self.f1(live)),
+        };
         let trainer = self.trainer.as_mut()?;
-        let job = trainer.due(at, live, &settings.schema, settings.thresholds, settings.forget_after)?;
+        let (thresholds, forget_after) = (settings.thresholds, settings.forget_after);
+        let job = trainer.due(at, live, &settings.schema, thresholds, forget_after, &noticed)?;
         self.succession.fit(at);
         Some(job)
     }
@@ -307,6 +349,7 @@ impl VectorJudge {
         let chosen = |entity: &LabelSet| !only_known || model.knows(entity);
         let rules = &self.rules;
         let mut scored = model.score_gated(inputs, &mut self.past, chosen, |entity| rules.gates(entity));
+        self.drift.note(&scored);
         if let Some(trial) = self.succession.trial() {
             let alerts = &self.alerts;
             let has_alert = |entity: &LabelSet| alerts.as_ref().is_some_and(|alerts| alerts.fires_on(entity));
@@ -456,6 +499,12 @@ fn past(settings: &DetectorSettings) -> Past {
 fn zero_watch(settings: &DetectorSettings) -> ZeroWatch {
     let fade = settings.forget_after.unwrap_or(Memory::DEFAULT_FADE);
     ZeroWatch::new(fade, settings.schema.window_steps())
+}
+
+/// As far apart as two trainings are, as of the first day there is: where times of a crontab are not all as far apart it is no matter.
+fn f1_period_ms(settings: &DetectorSettings) -> i64 {
+    let schedule = settings.training.as_ref().map(|training| training.triggers.schedule.clone());
+    schedule.unwrap_or_default().distance_ms(TimestampMs(0), settings.schema.zone())
 }
 
 fn season(settings: &DetectorSettings) -> Option<Season> {

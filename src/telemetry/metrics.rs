@@ -2,9 +2,9 @@
 
 use super::{
     labels::{
-        BuildLabels, DetectorLabel, DetectorOutcomeLabels, DetectorReasonLabels, DetectorSeverityLabels,
-        FormLabel, HandlerCodeLabels, HandlerLabel, MessageCodeLabels, MessageLabel, ModelLabels,
-        ReasonLabel, SeverityLabel, ShardLabel, StepCauseLabel, TrainingStateLabels,
+        BuildLabels, DetectorFeatureLabels, DetectorLabel, DetectorOutcomeLabels, DetectorReasonLabels,
+        DetectorSeverityLabels, FormLabel, HandlerCodeLabels, HandlerLabel, MessageCodeLabels, MessageLabel,
+        ModelLabels, ReasonLabel, SeverityLabel, ShardLabel, StepCauseLabel, TrainingStateLabels,
     },
     process::ProcessCollector,
     writeback::WritebackMetrics,
@@ -179,6 +179,14 @@ pub struct Metrics {
     pub training_rows_in_alerts: Family<DetectorLabel, Counter>,
     /// What came of trainings.
     pub models_trained: Family<DetectorOutcomeLabels, Counter>,
+    /// Trainings that were begun.
+    pub trainings_started: Family<DetectorReasonLabels, Counter>,
+    /// Population stability index of each feature.
+    pub feature_drift: Family<DetectorFeatureLabels, Score>,
+    /// Population stability index of the scores.
+    pub score_drift: Family<DetectorLabel, Score>,
+    /// F1 of the live model.
+    pub detector_f1: Family<DetectorLabel, Score>,
     /// Rows gathered for training.
     pub training_rows: Family<DetectorLabel, Gauge>,
     /// Where training stands; see [`Metrics::set_training_state`].
@@ -283,6 +291,10 @@ impl Metrics {
             model_last_reload_success_timestamp: t.gauge("model_last_reload_success_timestamp_seconds", "When the models were last loaded."),
             training_rows_in_alerts: t.counters("training_rows_in_alerts", "detector", "Rows not gathered for training, or taken out again, because an alert fired on their entity then, shortly after or shortly before."),
             models_trained: t.counters("models_trained", "detector, outcome", "Trainings from the stream by what came of them: the model was put in use, rejected after its trial, or training failed."),
+            trainings_started: t.counters("trainings_started", "detector, reason", "Trainings from the stream by why they were begun (first, grown, schedule, newcomer, drift, f1)."),
+            feature_drift: t.score_gauges("feature_drift_psi", "detector, feature", "Population stability index of a feature over the last 24 hours against the training of the model in use; absent until the model knows these hours of the week."),
+            score_drift: t.score_gauges("score_drift_psi", "detector", "Population stability index of the scores over the last 24 hours against those of the training; absent as that of features."),
+            detector_f1: t.score_gauges("detector_f1", "detector", "F1 of the model in use: against the alerts in the stream, once ten are judged, or else of its validation; absent where there is neither."),
             training_rows: t.gauges("training_rows", "detector", "Rows gathered for training."),
             training_state: t.gauges("training_state", "detector, state", "1 for the state a detector's training is in (gathering, training, trial, trained), else 0."),
 

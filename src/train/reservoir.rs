@@ -181,6 +181,18 @@ impl Reservoir {
         self.entities.iter().map(|(entity, own)| (entity, own.len()))
     }
 
+    /// For each entity that is kept how many of its rows are from `begin` up to `since`, and from there on.
+    pub fn counts_around(
+        &self,
+        begin: TimestampMs,
+        since: TimestampMs,
+    ) -> impl Iterator<Item = (usize, usize)> {
+        self.entities.values().map(move |own| {
+            let before = |at: TimestampMs| own.partition_point(|kept| kept.at < at);
+            (before(since) - before(begin.min(since)), own.len() - before(since))
+        })
+    }
+
     /// The rows kept, to train on.
     #[must_use]
     pub fn rows(&self) -> TrainingRows {
@@ -335,6 +347,15 @@ mod tests {
             kept.offer(&inputs(minute, 4), |_| true);
         }
         assert_eq!(counts(&kept), [100, 100, 100, 100]);
+    }
+
+    #[test]
+    fn rows_are_counted_around_an_instant() {
+        let mut kept = reservoir(1000);
+        (0..100).for_each(|minute| _ = kept.offer(&inputs(minute, 2), |row| row == 0 || minute < 20));
+        let minute = |minute: i64| TimestampMs(minute * 60_000);
+        let counts: Vec<_> = kept.counts_around(minute(10), minute(30)).collect();
+        assert_eq!(counts, [(20, 70), (10, 0)]);
     }
 
     /// A fleet so large that an equal share of the rows would be too few to know anyone.
