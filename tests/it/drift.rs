@@ -3,8 +3,9 @@
 use emberwatch::{
     calibrate::{CheckedPersistence, Memory, Thresholds},
     features::{FeatureColumn, FeatureMatrix, FeatureSchema, SchemaSettings},
+    model::{Model, Validation, ValidationCounts},
     pipeline::{
-        Backtest, CronTimes, DetectorSettings, Drifted, Rules, TrainingPolicy, TrainingReason,
+        Backtest, CronTimes, DetectorSettings, Drifted, F1Source, Rules, TrainingPolicy, TrainingReason,
         TrainingSchedule, TrainingTriggers,
     },
     score::iforest::Hyperparams,
@@ -13,7 +14,7 @@ use emberwatch::{
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 const STEP: i64 = 300_000;
 
@@ -94,31 +95,141 @@ impl Fleet {
     }
 }
 
+/// What was trained at which day, and why; where `lift` raises `queue`.
+fn trainings(backtest: &mut Backtest, days: i64, lift: impl Fn(f64) -> f64) -> Vec<(f64, TrainingReason)> {
+    let (mut fleet, mut trainings) = (Fleet::new(), Vec::new());
+    let day = |at: i64| (at - 4 * DAY) as f64 / DAY as f64;
+    for _ in 0..days * DAY / STEP {
+        let matrix = fleet.next(|at| lift(day(at)));
+        backtest.step(&matrix).unwrap();
+        let begun = backtest.training_reasons().get(trainings.len()).cloned();
+        trainings.extend(begun.map(|reason| (day(fleet.at), reason)));
+    }
+    trainings
+}
+
+fn names(trainings: &[(f64, TrainingReason)]) -> Vec<&'static str> {
+    trainings.iter().map(|(_, reason)| reason.name()).collect()
+}
+
+/// Two weeks and a half with nights and weekends: as much time as the model saw, then the week.
 #[test]
-fn explore() {
+fn a_fleet_with_a_rhythm_does_not_drift() {
     let mut backtest = Backtest::new(settings(TrainingTriggers::default()), None);
-    let mut fleet = Fleet::new();
-    let shift: i64 = std::env::var("SHIFT_DAY").map_or(1000, |d| d.parse().unwrap());
-    let days: i64 = std::env::var("DAYS").map_or(17, |d| d.parse().unwrap());
-    let size: f64 = std::env::var("SIZE").map_or(8.0, |d| d.parse().unwrap());
-    let mut seen = 0;
-    for step in 0..days * DAY / STEP {
-        let matrix = fleet.next(|at| if at >= (4 + shift) * DAY { size } else { 0.0 });
-        let judged = backtest.step(&matrix).unwrap();
-        let day = (fleet.at - 4 * DAY) as f64 / DAY as f64;
-        if step % 72 == 0 {
-            let most = judged.step.verdicts.iter().map(|v| v.anomaly_score.value()).fold(0.0, f64::max);
-            println!(
-                "{day:.2} {most:.2} {:?}",
-                backtest.drift().map(|d| (d.features.clone(), d.score, d.rows))
-            );
-        }
-        for reason in &backtest.training_reasons()[seen..] {
-            println!("{day:.2} TRAIN {reason} {reason:?}");
-        }
-        seen = backtest.training_reasons().len();
-    }
-    for end in backtest.trials() {
-        println!("{:.2} {:?}", (end.at.0 - 4 * DAY) as f64 / DAY as f64, end.outcome);
-    }
+    let trainings = trainings(&mut backtest, 17, |_| 0.0);
+    assert_eq!(names(&trainings), ["first", "grown", "grown", "grown", "grown", "schedule"]);
+    let between: Vec<f64> = trainings.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    assert_eq!(between[4], 7.0, "a week");
+    assert!(between[..4].is_sorted() && between[3] < 4.0, "{between:?}");
+    let figures = backtest.drift().unwrap();
+    assert!(figures.features.iter().chain([&figures.score]).all(|psi| *psi < 0.1), "{figures:?}");
+    assert_eq!(figures.features[2], 0.0, "what never moves has not moved");
+}
+
+/// On the twentieth day the queues become longer for good, by four times their noise.
+#[test]
+fn a_level_that_shifts_for_good_is_learned_within_a_day() {
+    let mut backtest = Backtest::new(settings(TrainingTriggers::default()), None);
+    let shift = |day: f64| if day >= 20.0 { 8.0 } else { 0.0 };
+    let trainings = trainings(&mut backtest, 31, shift);
+    let at = names(&trainings).iter().position(|name| *name == "drift").unwrap();
+    let (day, TrainingReason::Drift(Drifted { feature, psi, since })) = &trainings[at] else {
+        panic!("no drift")
+    };
+    assert!((20.0..21.0).contains(day), "trained on day {day}");
+    assert!(feature.as_deref() == Some("queue") && *psi >= 0.25, "{feature:?} {psi}");
+    let shifted = TimestampMs((4 + 20) * DAY);
+    assert!(*since >= shifted && since.since_ms(shifted) < 12 * HOUR, "{since} is not when it began");
+    // It passed the gate, knows since when it holds, and is followed by others as a young one is.
+    assert!(backtest.trials().iter().all(|end| end.outcome.is_ok()), "{:?}", backtest.trials());
+    assert_eq!(backtest.model().unwrap().training().drifted, Some(*since));
+    assert_eq!(
+        backtest.model().unwrap().training().first,
+        *since,
+        "what was before is forgotten after a week"
+    );
+    assert!(names(&trainings[at + 1..]).iter().all(|name| *name == "grown"), "{trainings:?}");
+    let figures = backtest.drift().unwrap();
+    assert!(figures.features.iter().all(|psi| *psi < 0.1), "{figures:?}");
+}
+
+/// The same with a model that must not follow it: drift is said, and nothing done.
+#[test]
+fn drift_is_only_measured_where_the_threshold_is_zero() {
+    let triggers = TrainingTriggers {
+        drift_threshold: 0.0,
+        schedule: TrainingSchedule::Every(30 * DAY),
+        ..TrainingTriggers::default()
+    };
+    let mut backtest = Backtest::new(settings(triggers), None);
+    let trainings = trainings(&mut backtest, 17, |day| if day >= 16.0 { 8.0 } else { 0.0 });
+    assert!(names(&trainings).iter().all(|name| ["first", "grown"].contains(name)), "{trainings:?}");
+}
+
+/// Mondays and Thursdays at four in the morning of Berlin, once the model has seen as much as lies between: three days.
+#[test]
+fn a_crontab_holds_once_a_detector_is_as_old_as_its_distance() {
+    let schedule = TrainingSchedule::At(CronTimes::new("0 4 * * 1,4").unwrap());
+    let mut settings = settings(TrainingTriggers { schedule, ..TrainingTriggers::default() });
+    let schema = SchemaSettings {
+        step_ms: STEP,
+        window_steps: 6,
+        features: settings.schema.features().to_vec(),
+        time_zone: Some("Europe/Berlin".to_owned()),
+        ..SchemaSettings::default()
+    };
+    settings.schema = FeatureSchema::new(schema).unwrap();
+    let trainings = trainings(&mut Backtest::new(settings, None), 16, |_| 0.0);
+    assert!(trainings.iter().all(|(_, reason)| reason.name() != "drift"), "{trainings:?}");
+    let scheduled = trainings.iter().filter(|(_, reason)| *reason == TrainingReason::Schedule);
+    let scheduled: Vec<f64> = scheduled.map(|(day, _)| (day * 24.0).round()).collect();
+    // Day 0 is a Monday of 1970 and Berlin an hour ahead: 03:00.
+    let expected: Vec<f64> = [7, 10, 14].map(|day| f64::from(day * 24 + 3)).into();
+    assert_eq!(scheduled, expected);
+}
+
+#[test]
+fn never_is_never_after_the_first_model() {
+    let triggers = TrainingTriggers { schedule: TrainingSchedule::Never, ..TrainingTriggers::default() };
+    let trainings = trainings(&mut Backtest::new(settings(triggers), None), 3, |day| day);
+    assert_eq!(names(&trainings), ["first"]);
+}
+
+/// One that found 3 of 10 labelled rows and called 3 others anomalies has an F1 of 6 / 16.
+#[test]
+fn a_model_whose_validation_was_bad_is_followed_as_soon_as_there_are_rows() {
+    let triggers =
+        TrainingTriggers { schedule: TrainingSchedule::Every(30 * DAY), ..TrainingTriggers::default() };
+    let mut young = Backtest::new(settings(triggers.clone()), None);
+    trainings(&mut young, 2, |_| 0.0);
+    let model = young.model().unwrap();
+    let (first, last) = (model.training().first, model.training().last);
+    let validated = |true_positives, false_positives, incidents| {
+        let counts = ValidationCounts {
+            rows: 1000,
+            true_positives,
+            false_positives,
+            false_negatives: 10 - true_positives,
+            incidents,
+            ..ValidationCounts::default()
+        };
+        Arc::new(Model::clone(model).with_validation(Validation { first, last, counts }))
+    };
+    let second = |model: Arc<Model>| {
+        let mut backtest = Backtest::new(settings(triggers.clone()), Some(model));
+        trainings(&mut backtest, 1, |_| 0.0)
+    };
+    let begun = second(validated(3, 3, 2));
+    let reason = TrainingReason::LowF1 { f1: 0.375, against: F1Source::Validation };
+    assert_eq!(begun[0].1, reason);
+    assert!(
+        begun[0].0 < 0.5,
+        "when an entity was seen often enough, ten hours and 40 minutes: day {}",
+        begun[0].0
+    );
+    assert!(second(validated(9, 1, 2)).iter().all(|(_, reason)| reason.name() != "f1"));
+    assert!(
+        second(validated(3, 3, 0)).iter().all(|(_, reason)| reason.name() != "f1"),
+        "nothing was to be found"
+    );
 }

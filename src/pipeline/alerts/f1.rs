@@ -43,7 +43,7 @@ impl LiveF1 {
         model: (&str, TimestampMs),
         step: &AlertStep,
     ) {
-        if !self.of.as_ref().is_some_and(|(version, since)| (version.as_str(), *since) == model) {
+        if self.of.as_ref().is_none_or(|(version, since)| (version.as_str(), *since) != model) {
             self.parts.clear();
             self.of = Some((model.0.to_owned(), model.1));
         }

@@ -149,17 +149,6 @@ impl Default for TrainingSchedule {
     }
 }
 
-/// For people: `every 7d` is said by whoever writes durations; here `at 0 4 * * 0`, `never`.
-impl fmt::Display for TrainingSchedule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Every(distance_ms) => write!(f, "every {distance_ms} ms"),
-            Self::At(times) => write!(f, "at {}", times.text()),
-            Self::Never => f.write_str("never"),
-        }
-    }
-}
-
 /// How much time a model saw of its inputs as they are now, in milliseconds: after a drift it is young again.
 pub(super) fn seen_ms(model: &Model) -> i64 {
     let training = model.training();
