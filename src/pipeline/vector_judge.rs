@@ -3,6 +3,8 @@
 //! Where the vectors come from makes no difference: the running sidecar, a recorded stream and a table all go this
 //! way, so that what is measured on a table is what will run.
 
+mod parts;
+
 use super::{
     alerts::{AlertSettings, AlertWatch, LiveF1},
     detector::DetectorSettings,
@@ -21,7 +23,7 @@ use super::{
     zero::{DroppedToZero, ZeroWatch},
 };
 use crate::{
-    calibrate::{Memory, Severity, SeverityTracker},
+    calibrate::{Severity, SeverityTracker},
     explain::AnomalyType,
     features::{
         FeatureMatrix, FeatureWindows, InputLayout, Inputs, SeasonalInputs, Statistic, StepBackwards,
@@ -30,6 +32,7 @@ use crate::{
     promql::LeafVector,
     series::{LabelSet, TimestampMs},
 };
+use parts::{f1_period_ms, past, season, zero_watch};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What one detector remembers.
@@ -486,30 +489,6 @@ fn of_row<T>(all: &[T], row: usize, row_of: impl Fn(&T) -> usize) -> &[T] {
     let from = all.partition_point(|one| row_of(one) < row);
     let after = all.partition_point(|one| row_of(one) <= row);
     &all[from..after]
-}
-
-fn past(settings: &DetectorSettings) -> Past {
-    match settings.forget_after {
-        Some(fade) => Past::new(Memory::new(fade, settings.schema.step_ms())),
-        None => Past::none(),
-    }
-}
-
-/// Zeros are remembered as long as scores are.
-fn zero_watch(settings: &DetectorSettings) -> ZeroWatch {
-    let fade = settings.forget_after.unwrap_or(Memory::DEFAULT_FADE);
-    ZeroWatch::new(fade, settings.schema.window_steps())
-}
-
-/// As far apart as two trainings are, as of the first day there is: where times of a crontab are not all as far apart it is no matter.
-fn f1_period_ms(settings: &DetectorSettings) -> i64 {
-    let schedule = settings.training.as_ref().map(|training| training.triggers.schedule.clone());
-    schedule.unwrap_or_default().distance_ms(TimestampMs(0), settings.schema.zone())
-}
-
-fn season(settings: &DetectorSettings) -> Option<Season> {
-    let season = settings.season.as_ref()?;
-    Some(Season::new(season, &settings.schema, settings.persistence))
 }
 
 #[cfg(test)]

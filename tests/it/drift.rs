@@ -119,7 +119,7 @@ fn a_fleet_with_a_rhythm_does_not_drift() {
     let trainings = trainings(&mut backtest, 17, |_| 0.0);
     assert_eq!(names(&trainings), ["first", "grown", "grown", "grown", "grown", "schedule"]);
     let between: Vec<f64> = trainings.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
-    assert_eq!(between[4], 7.0, "a week");
+    assert!((between[4] - 7.0).abs() < 1e-9, "a week");
     assert!(between[..4].is_sorted() && between[3] < 4.0, "{between:?}");
     let figures = backtest.drift().unwrap();
     assert!(figures.features.iter().chain([&figures.score]).all(|psi| *psi < 0.1), "{figures:?}");
@@ -143,27 +143,25 @@ fn a_level_that_shifts_for_good_is_learned_within_a_day() {
     // It passed the gate, knows since when it holds, and is followed by others as a young one is.
     assert!(backtest.trials().iter().all(|end| end.outcome.is_ok()), "{:?}", backtest.trials());
     assert_eq!(backtest.model().unwrap().training().drifted, Some(*since));
-    assert_eq!(
-        backtest.model().unwrap().training().first,
-        *since,
-        "what was before is forgotten after a week"
-    );
+    let first = backtest.model().unwrap().training().first.since_ms(*since);
+    assert!((0..2 * HOUR).contains(&first), "what was before is forgotten after a week");
     assert!(names(&trainings[at + 1..]).iter().all(|name| *name == "grown"), "{trainings:?}");
     let figures = backtest.drift().unwrap();
     assert!(figures.features.iter().all(|psi| *psi < 0.1), "{figures:?}");
 }
 
-/// The same with a model that must not follow it: drift is said, and nothing done.
+/// Long enough after a training that one for the drift would have been due.
 #[test]
 fn drift_is_only_measured_where_the_threshold_is_zero() {
-    let triggers = TrainingTriggers {
-        drift_threshold: 0.0,
-        schedule: TrainingSchedule::Every(30 * DAY),
-        ..TrainingTriggers::default()
-    };
-    let mut backtest = Backtest::new(settings(triggers), None);
-    let trainings = trainings(&mut backtest, 17, |day| if day >= 16.0 { 8.0 } else { 0.0 });
-    assert!(names(&trainings).iter().all(|name| ["first", "grown"].contains(name)), "{trainings:?}");
+    let shift = |day: f64| if day >= 16.0 { 8.0 } else { 0.0 };
+    for (drift_threshold, expected) in [(0.25, 1), (0.0, 0)] {
+        let triggers = TrainingTriggers { drift_threshold, ..TrainingTriggers::default() };
+        let mut backtest = Backtest::new(settings(triggers), None);
+        let mut trainings = names(&trainings(&mut backtest, 17, shift));
+        trainings.retain(|name| *name == "drift");
+        assert_eq!(trainings.len(), expected, "threshold {drift_threshold}");
+        assert!(expected > 0 || backtest.drift().unwrap().features[1] > 1.0, "it is measured");
+    }
 }
 
 /// Mondays and Thursdays at four in the morning of Berlin, once the model has seen as much as lies between: three days.
