@@ -49,6 +49,7 @@ fn a_step_of_1000_entities(bencher: Bencher<'_, '_>) {
         contamination: 0.0,
         thresholds: Thresholds::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
+        drifted: None,
         version: "bench".to_owned(),
         created_at: TimestampMs(0),
     };

@@ -105,6 +105,7 @@ fn members(train: &Table, test: &Table) -> anyhow::Result<impl Fn(Hyperparams) -
             contamination: 0.0,
             thresholds: Thresholds::default(),
             forget_after: Some(Memory::DEFAULT_FADE),
+            drifted: None,
             version: "quality".to_owned(),
             created_at: TimestampMs(0),
         };

@@ -9,6 +9,7 @@
 //! | `POST /-/reload`, `PUT` | reloads the models; 403 unless `--web.enable-lifecycle` |
 //! | `GET /api/v1/anomalies` | the anomalies of the last evaluated step, as JSON |
 //! | `GET /api/v1/incidents` | the incidents that are open, and the last that ended |
+//! | `GET /api/v1/detectors` | the detectors: their models, why they train, drift, F1 |
 //! | `GET`, `POST /api/v1/maintenance`, `DELETE /api/v1/maintenance/<id>` | planned work, listed, begun and ended |
 //! | [`prometheus`] | the series, by Prometheus' HTTP API |
 //! | [`read`] | the series, by remote read |
@@ -18,6 +19,8 @@
 //! Handlers read shared state and pass requests on.
 
 mod anomalies;
+
+mod detectors;
 
 mod envelope;
 
@@ -47,6 +50,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{delete, get},
 };
+pub use detectors::{DetectorReport, DriftReport, F1Report, ModelReport, TrainingReport};
 use http::{HeaderMap, StatusCode, header};
 pub use lifecycle::{Readiness, ReloadRequest, ReloadResult};
 use std::{any::Any, sync::Arc, time::Instant};
@@ -59,6 +63,7 @@ Emberwatch: anomaly detection for Prometheus
 POST /api/v1/write       Remote-Write receiver, 1.0 and 2.0
 GET  /api/v1/anomalies   current anomalies, as JSON
 GET  /api/v1/incidents   incidents, open and ended
+GET  /api/v1/detectors   models in use, why they train, drift, F1
 GET  /api/v1/maintenance planned work; POST begins it, DELETE /api/v1/maintenance/<id> ends it
 GET  /api/v1/query       Prometheus' HTTP API: also query_range, series, labels,
                          label/<name>/values, metadata, status/buildinfo
@@ -80,6 +85,8 @@ pub struct Api {
     pub readiness: Readiness,
     /// What the last evaluated step found; whoever evaluates swaps it.
     pub anomalies: Arc<ArcSwap<AnomalySnapshot>>,
+    /// The detectors after the last evaluated step; whoever evaluates swaps it.
+    pub detectors: Arc<ArcSwap<Vec<DetectorReport>>>,
     /// Planned work.
     pub maintenance: Arc<Registry>,
     /// Where reloads are asked for; `None` when they are not enabled.
@@ -101,6 +108,7 @@ pub fn router(api: Api) -> Router {
         .route("/-/reload", axum::routing::post(lifecycle::reload).put(lifecycle::reload))
         .route("/api/v1/anomalies", get(anomalies))
         .route("/api/v1/incidents", get(incidents))
+        .route("/api/v1/detectors", get(detectors::list))
         .with_state(api)
         .merge(maintenance)
         .merge(grpc)

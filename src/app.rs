@@ -24,12 +24,14 @@ mod row_keeper;
 
 mod shard_task;
 
+mod status;
+
 mod stepper;
 
 mod successor;
 
 use crate::{
-    api::{self, AnomalySnapshot, Api, Readiness, ReloadRequest},
+    api::{self, AnomalySnapshot, Api, DetectorReport, Readiness, ReloadRequest},
     client::TlsError,
     config::{self, Config, format_duration},
     feature_store,
@@ -54,6 +56,7 @@ use outlet::{DetectorTag, Outlet};
 use own_series::OwnSeries;
 use past_training::PastTraining;
 use row_keeper::RowKeeper;
+use status::Status;
 use std::{
     io,
     net::SocketAddr,
@@ -176,6 +179,7 @@ impl Sidecar {
         });
         let writeback = writeback.transpose().map_err(StartError::RemoteWrite)?;
         let snapshot = Arc::new(ArcSwap::from_pointee(AnomalySnapshot::default()));
+        let detector_reports: Arc<ArcSwap<Vec<DetectorReport>>> = Arc::default();
         let tags = config
             .detectors
             .iter()
@@ -208,6 +212,7 @@ impl Sidecar {
             outlet,
             own_series,
             metrics: Arc::clone(&metrics),
+            status: Status::new(Arc::clone(&detector_reports), config.training.triggers.min_f1),
             trainings: Trainings::default(),
             candidates: Arc::clone(&candidates),
             past_training: PastTraining::new(&config, past.as_ref().map(|past| past.reader.clone())),
@@ -228,6 +233,7 @@ impl Sidecar {
             metrics: Arc::clone(&metrics),
             readiness: readiness.clone(),
             anomalies: snapshot,
+            detectors: detector_reports,
             maintenance,
             reload: options.enable_lifecycle.then(|| reloads.clone()),
         };

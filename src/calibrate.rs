@@ -6,6 +6,7 @@
 //! - [`AnomalyScore`]: tail probability -> 0 to 1, a sixth for every factor of ten;
 //! - [`Limits`]: values that are anomalies whatever their score;
 //! - [`Budget`]: how many false alarms are allowed -> thresholds;
+//! - [`population_stability_index`]: how far scores, or anything else, have moved from what they were;
 //! - [`Severity`], [`SeverityTracker`]: anomaly scores over time -> level, with persistence and hysteresis.
 //!
 //! Promised: a higher raw score never gets a higher probability; a probability is never rarer than
@@ -29,6 +30,8 @@ mod seasonal;
 
 mod severity;
 
+mod stability;
+
 mod tail;
 
 mod tracker;
@@ -40,5 +43,6 @@ pub use limit::{Bound, InvalidLimits, Limits};
 pub use recent::{Memory, Recent};
 pub use seasonal::SeasonalRarity;
 pub use severity::{InvalidThresholds, Severity, Thresholds};
+pub use stability::{SHARE_FLOOR, population_stability_index};
 pub use tail::{InvalidTail, Tail, TailError, TailParts};
 pub use tracker::{CheckedPersistence, InvalidPersistence, Peak, Persistence, SeverityTracker};

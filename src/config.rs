@@ -35,6 +35,8 @@ mod series;
 
 mod settings;
 
+mod training;
+
 mod units;
 
 mod yaml;

@@ -21,6 +21,7 @@
 //! - `explanation`: from there to a sentence;
 //! - `blame`: which features a member blames; `attribution`: how exactly, row by row; `importance`: which features a model looks at most;
 //! - `scikit_learn`: forests that were grown there; `onnx`: plain models for other programs;
+//! - [`Reference`]: how the training sample was distributed, to see whether live rows still are;
 //! - `self_test`: rows with their known scores; `summary`: what a person wants to know of a model; `validation`: how good it was found to be;
 //! - `file`, `encoding`: the file (see `docs/model-format.md`) and what stands in it.
 //!
@@ -57,6 +58,8 @@ mod past;
 
 mod plain;
 
+mod reference;
+
 mod scaling;
 
 mod scikit_learn;
@@ -73,6 +76,7 @@ pub use explanation::{Explanation, History};
 pub use file::{FORMAT_VERSION, MAGIC};
 pub use member::{Member, MemberKind, Scorer};
 pub use past::Past;
+pub use reference::{MISSING_BIN, N_BINS, Reference, WEEK_PARTS};
 pub use scaling::{ColumnScale, SCALED, SCALED_BY_BODY, Scales, Scaling};
 pub use scikit_learn::{Calibration, ImportSettings, ScikitLearnError, ScikitLearnForest, TreeProblem};
 pub use self_test::SelfTestRow;
@@ -114,6 +118,8 @@ pub struct Model {
     pub(crate) thresholds: Thresholds,
     pub(crate) training: TrainingSummary,
     pub(crate) self_test: Vec<SelfTestRow>,
+    /// How the training sample was distributed. Invariant: of as many features as the schema has.
+    pub(crate) reference: Option<Reference>,
     /// What it says of the rows that it was trained on. Not in the file: after a start the past is empty.
     pub(crate) past: Past,
 }
@@ -135,6 +141,8 @@ pub struct TrainingSummary {
     pub contamination: f64,
     /// How good it was found to be, where that was looked at.
     pub validation: Option<Validation>,
+    /// Where inputs had drifted: since when they are as they are now, as far as that is known. Rows from before are fewer than they were.
+    pub drifted: Option<TimestampMs>,
 }
 
 /// What a model says of one entity at one step.

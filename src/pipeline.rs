@@ -20,7 +20,11 @@ mod backtest;
 
 mod clock;
 
+mod cron;
+
 mod detector;
+
+mod drift;
 
 mod evaluator;
 
@@ -70,7 +74,9 @@ pub use alerts::{
 };
 pub use backtest::{Backtest, Judged};
 pub use clock::{ClockConfig, StepCause, StepClock, Tick, merge_progress};
+pub use cron::{CronTimes, InvalidCron};
 pub use detector::{CompiledFeature, Detector, DetectorSettings, InvalidDetector, Sight, compile_feature};
+pub use drift::DriftFigures;
 pub use evaluator::Evaluator;
 pub use extraction::{Extraction, Vectors};
 pub use incident::{Incident, IncidentChanges, IncidentId, Incidents, KEPT_INCIDENTS};
@@ -84,7 +90,9 @@ pub use replay::Replay;
 pub use rules::{FeatureRules, OnGap, OnZero, Override, Rules};
 pub use series::SeriesSettings;
 pub use starts::Start;
-pub use training::{TrainingJob, TrainingPolicy};
+pub use training::{
+    Drifted, F1Source, TrainingJob, TrainingPolicy, TrainingReason, TrainingSchedule, TrainingTriggers,
+};
 pub use trial::{Rejection, Tally, TrialEnd};
 pub use vector_judge::VectorJudge;
 pub use verdict::{Breach, DetectorStep, FeatureContribution, Seasonal, Verdict, Violation, names};

@@ -17,14 +17,17 @@ mod metrics;
 
 mod process;
 
+mod table;
+
 pub mod writeback;
 
 pub use exposition::{Exposition, encode};
 pub use feature_store::FeatureStoreMetrics;
 pub use labels::{
-    BuildLabels, DetectorLabel, DetectorOutcomeLabels, DetectorReasonLabels, DetectorSeverityLabels,
-    FormLabel, HandlerCodeLabels, HandlerLabel, MessageCodeLabels, MessageLabel, ModelLabels, ReasonLabel,
-    SeverityLabel, ShardLabel, StepCauseLabel, TrainingStateLabels,
+    BuildLabels, DetectorFeatureLabels, DetectorLabel, DetectorOutcomeLabels, DetectorReasonLabels,
+    DetectorSeverityLabels, FormLabel, HandlerCodeLabels, HandlerLabel, MessageCodeLabels, MessageLabel,
+    ModelLabels, ReasonLabel, SeverityLabel, ShardLabel, StepCauseLabel, TrainingStateLabels,
 };
 pub use log::{LogFormat, LogSettings, UnknownLogFormat, init as init_log};
-pub use metrics::{MetricRow, Metrics, TRAINING_STATES};
+pub use metrics::{Metrics, TRAINING_STATES};
+pub use table::MetricRow;

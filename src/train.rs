@@ -19,9 +19,12 @@ pub mod journal;
 
 mod plain;
 
+mod regime;
+
 mod reservoir;
 
 pub use changes::{Columns, EntityChanges, GatherState, GatherUpdate, Gathered, RowChanges};
 pub use fit::{MIN_ROWS, TrainError, TrainSettings, fit, fit_on_some};
 pub use plain::fit_plain;
+pub use regime::NEW_NORMAL_MS;
 pub use reservoir::{Present, Reservoir, ReservoirSettings, TrainingRows};

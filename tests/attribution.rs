@@ -86,6 +86,7 @@ impl Scene {
             contamination: 0.0,
             thresholds: Thresholds::default(),
             forget_after: Some(Memory::DEFAULT_FADE),
+            drifted: None,
             version: "test".to_owned(),
             created_at: TimestampMs(0),
         };

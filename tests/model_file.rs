@@ -58,6 +58,7 @@ fn settings(n_trees: usize, subsample_size: usize) -> TrainSettings {
         contamination: 0.0,
         thresholds: Thresholds::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
+        drifted: None,
         version: "test".to_owned(),
         created_at: TimestampMs(1_700_000_000_000),
     }

@@ -74,6 +74,7 @@ fn train(fleet: &mut Fleet, schema: &FeatureSchema) -> Model {
         contamination: 0.0,
         thresholds: Thresholds::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
+        drifted: None,
         version: "promise".to_owned(),
         created_at: TimestampMs(STEP_MS * fleet.step as i64),
     };

@@ -147,6 +147,7 @@ fn learn(table: &Table) -> Result<(Model, Deviations)> {
         contamination: 0.0,
         thresholds: Thresholds::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
+        drifted: None,
         version: "attribution".to_owned(),
         created_at: TimestampMs(0),
     };

@@ -7,6 +7,7 @@ use super::{
     own_series::{self, OwnSeries},
     past_training::{Lessons, PastTraining},
     row_keeper::RowKeeper,
+    status::Status,
     successor::Trainings,
 };
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     promql::LeafMatrix,
     series::{LabelSet, TimestampMs},
     shards::{Evaluate, Evaluated, ShardMessage, Shards},
-    telemetry::{DetectorLabel, Metrics, ReasonLabel},
+    telemetry::{Metrics, ReasonLabel},
 };
 use std::{sync::Arc, time::Instant as StdInstant};
 use tokio::{
@@ -37,6 +38,8 @@ pub(super) struct Stepper {
     pub(super) outlet: Outlet,
     pub(super) own_series: OwnSeries,
     pub(super) metrics: Arc<Metrics>,
+    /// What is said of the detectors.
+    pub(super) status: Status,
     /// Models that are being fitted.
     pub(super) trainings: Trainings,
     /// Models that wait for their trial.
@@ -71,6 +74,7 @@ impl Stepper {
     /// Returns what shutdown still needs: who was scored last, for the stale markers.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) -> Self {
         let started = Instant::now();
+        self.show_models();
         // During a backlog steps are due one after another without a pause: a stop does not wait for them.
         while !*stop.borrow() {
             let report = self.board.merged();
@@ -139,6 +143,7 @@ impl Stepper {
         self.begin(self.clock.next(at, next_sample.filter(|_| empty))).await?;
         let models = Arc::clone(&self.models);
         for job in self.evaluator.training_due(at, |detector| models.load(detector)) {
+            self.status.note_training(&job, &self.metrics);
             self.trainings.begin(job, &self.metrics);
         }
         // Also where the past is made up for, which takes a while.
@@ -197,26 +202,6 @@ impl Stepper {
             self.metrics.samples_dropped.get_or_create(&ReasonLabel { reason }).inc_by(count);
         }
         Ok(())
-    }
-
-    /// Which models score and how many rows are gathered, as metrics.
-    pub(super) fn show_models(&mut self) {
-        for judge in self.evaluator.judges() {
-            let detector = judge.name();
-            let label = DetectorLabel { detector: detector.to_owned() };
-            self.metrics.training_rows.get_or_create(&label).set(judge.training_row_count() as i64);
-            let model = self.models.load(detector);
-            if let Some(model) = &model {
-                self.outlet.show_model(detector, model.version());
-            }
-            let state = match model {
-                _ if self.trainings.is_training(detector) => "training",
-                _ if judge.is_on_trial() => "trial",
-                Some(_) => "trained",
-                None => "gathering",
-            };
-            self.metrics.set_training_state(detector, state);
-        }
     }
 }
 

@@ -4,7 +4,9 @@ use crate::{
     calibrate::{AlarmRate, Budget, Severity},
     config::{self, Config, Detector, format_duration, format_rate, format_size},
     features::{CheckedReading, Direction, FeatureSchema, SeriesReading},
-    pipeline::{FeatureRules, OnGap, OnZero, SeriesSettings, VectorJudge},
+    pipeline::{
+        FeatureRules, OnGap, OnZero, SeriesSettings, TrainingSchedule, TrainingTriggers, VectorJudge,
+    },
     promql::{Annotations, Query},
 };
 use clap::Args;
@@ -81,6 +83,9 @@ fn write_summary(config: &Config, out: &mut impl Write) -> io::Result<()> {
         let matchers: Vec<String> = window.matchers().iter().map(ToString::to_string).collect();
         writeln!(out, "maintenance {:?}: {{{}}}, {}", window.name(), matchers.join(","), window.times())?;
     }
+    if config.detectors.iter().any(|detector| detector.model.is_none()) {
+        write_training(&config.training.triggers, out)?;
+    }
     let storage = &config.storage;
     let bytes = format_size(storage.max_bytes as u64);
     let kept = match storage.retention {
@@ -142,6 +147,25 @@ fn write_store(config: &Config, out: &mut impl Write) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// When detectors without a fixed model train again.
+fn write_training(triggers: &TrainingTriggers, out: &mut impl Write) -> io::Result<()> {
+    let schedule = match &triggers.schedule {
+        TrainingSchedule::Every(distance_ms) => {
+            format!("every {}", format_duration(Duration::from_millis(distance_ms.unsigned_abs())))
+        }
+        TrainingSchedule::At(times) => format!("at {}", times.text()),
+        TrainingSchedule::Never => return writeln!(out, "after its first model no detector trains again"),
+    };
+    write!(out, "detectors train again {schedule}")?;
+    if triggers.drift_threshold > 0.0 {
+        write!(out, ", when inputs drift (PSI {})", triggers.drift_threshold)?;
+    }
+    if triggers.min_f1 > 0.0 {
+        write!(out, ", when F1 against alerts is under {}", triggers.min_f1)?;
+    }
+    writeln!(out)
 }
 
 fn write_detector(detector: &Detector, config: &Config, out: &mut impl Write) -> io::Result<()> {

@@ -239,6 +239,7 @@ fn settings(args: &TrainArgs) -> anyhow::Result<TrainSettings> {
         contamination: args.contamination,
         thresholds: Thresholds::default(),
         forget_after: Some(Memory::DEFAULT_FADE),
+        drifted: None,
         version: args.model_version.clone().unwrap_or_else(|| instant(created_at)),
         created_at,
     })

@@ -8,6 +8,7 @@ use super::{
     remote_write::remote_write,
     section::Section,
     settings::{Config, Models, Storage, Training},
+    training::triggers,
 };
 use crate::{
     feature_store, receive,
@@ -133,6 +134,7 @@ fn training(mut section: Section<'_>) -> Option<Training> {
     let max_rows = section.number("max_rows", ReservoirSettings::default().max_rows, 256..=10_000_000);
     let trial = section.duration("trial", 1800 * SECOND, Duration::ZERO..=31 * DAY);
     let retention = section.duration("retention", 90 * DAY, SECOND..=3650 * DAY);
+    let triggers = triggers(&mut section);
     let splits = splits(&mut section, forest.splits);
     let hyperparams = Hyperparams {
         n_trees: section.number("n_trees", forest.n_trees, 1..=10_000),
@@ -153,7 +155,16 @@ fn training(mut section: Section<'_>) -> Option<Training> {
     });
     let store = store(&mut section);
     section.finish();
-    Some(Training { warm_up, max_rows, trial, retention, hyperparams: checked.ok()?, contamination, store })
+    Some(Training {
+        warm_up,
+        max_rows,
+        trial,
+        retention,
+        triggers,
+        hyperparams: checked.ok()?,
+        contamination,
+        store,
+    })
 }
 
 /// Where the rows are kept; what is wrong with it is said where nothing is, too.

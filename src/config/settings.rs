@@ -7,7 +7,7 @@ use crate::{
     history,
     pipeline::{
         self, AlertSettings, DetectorSettings, InvalidDetector, Maintenance, Rules, SeriesSettings,
-        TrainingPolicy,
+        TrainingPolicy, TrainingTriggers,
     },
     receive,
     score::iforest::CheckedHyperparams,
@@ -95,6 +95,8 @@ pub struct Training {
     pub trial: Duration,
     /// How long a row is trained on, in the time of the data.
     pub retention: Duration,
+    /// What makes a detector train again.
+    pub triggers: TrainingTriggers,
     /// Of the forests; the seed is also that of the reservoir.
     pub hyperparams: CheckedHyperparams,
     /// Expected share of anomalies in the training data.
@@ -159,6 +161,7 @@ impl Config {
             most_rows: training.store.as_ref().map_or(usize::MAX, |store| store.most_rows(&detector.schema)),
             trial_ms: milliseconds(training.trial),
             retention_ms: milliseconds(training.retention),
+            triggers: training.triggers.clone(),
             hyperparams: training.hyperparams.get(),
             contamination: training.contamination,
         };

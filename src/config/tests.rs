@@ -3,7 +3,7 @@ use crate::{
     calibrate::Severity,
     explain::AnomalyType,
     features::Direction,
-    pipeline::{FeatureRules, OnGap, OnZero},
+    pipeline::{FeatureRules, OnGap, OnZero, TrainingSchedule, TrainingTriggers},
     score::iforest::{Scoring, Splits},
     series::LabelSet,
 };
@@ -220,6 +220,27 @@ fn rows_are_kept_unless_somebody_says_not_to() {
     assert_snapshot!(problems(
         "training: { store: maybe, path: [a], max_bytes: 4KiB, write_interval: 0s }\n"
     ));
+}
+
+#[test]
+fn detectors_train_again_by_an_interval_a_crontab_or_never() {
+    let triggers = |keys: &str| valid(&format!("training: {{ {keys} }}\n")).training.triggers;
+    assert_eq!(triggers("seed: 7"), TrainingTriggers::default());
+    let default = TrainingTriggers::default();
+    assert_eq!(
+        (default.schedule, default.drift_threshold, default.min_f1),
+        (TrainingSchedule::Every(604_800_000), 0.25, 0.8)
+    );
+    assert_eq!(triggers("schedule: 36h").schedule, TrainingSchedule::Every(129_600_000));
+    assert_eq!(triggers("schedule: never").schedule, TrainingSchedule::Never);
+    let TrainingSchedule::At(times) = triggers("schedule: 0 4 * * 0").schedule else { panic!("no crontab") };
+    assert_eq!(times.text(), "0 4 * * 0");
+    let off = triggers("drift_threshold: 0, min_f1: 0");
+    assert_eq!((off.drift_threshold, off.min_f1), (0.0, 0.0));
+    assert_snapshot!(problems("training: { schedule: weekly, drift_threshold: much, min_f1: 80 }\n"));
+    assert_snapshot!(problems("training: { schedule: 10m }\n"));
+    assert_snapshot!(problems("training: { schedule: 0 25 * * 0 }\n"));
+    assert_snapshot!(problems("training: { schedule: 0 0 31 2 * }\n"));
 }
 
 #[test]

@@ -122,6 +122,7 @@ mod tests {
             contamination: 0.0,
             thresholds: Thresholds::default(),
             forget_after: None,
+            drifted: None,
             version: version.to_owned(),
             created_at: TimestampMs(0),
         };

@@ -8,6 +8,8 @@ mod older;
 
 mod plain;
 
+mod reference;
+
 mod training;
 
 use super::{
@@ -26,6 +28,7 @@ use crate::{
 use forest::{read_forest, write_forest};
 use plain::{read_plain, write_plain};
 use prost::Message as _;
+use reference::{read_reference, write_reference};
 use training::{read_training, write_training};
 
 /// Types generated from `proto/model.proto`.
@@ -87,6 +90,7 @@ impl Model {
                 high: self.thresholds.of(Severity::High),
             }),
             training: Some(write_training(&self.training)),
+            reference: self.reference.as_ref().map(write_reference),
             self_test: self.self_test.iter().map(|row| write_self_test_row(format, layout, row)).collect(),
         }
     }
@@ -125,6 +129,7 @@ impl Model {
                 .map_err(|error| ModelError::invalid("the thresholds", error))?,
             training: read_training(required("the training summary", message.training)?)?,
             self_test: read_self_test(layout, format, message.self_test)?,
+            reference: message.reference.map(|reference| read_reference(layout, &reference)).transpose()?,
             past: Past::none(),
             schema,
         })

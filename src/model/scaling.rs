@@ -109,6 +109,11 @@ impl Scaling {
 // === impl Scales ===
 
 impl Scales {
+    /// The scale of a feature's value, which there is.
+    pub(crate) fn value(&self, feature: usize) -> ColumnScale {
+        self.columns[feature * N_SCALED]
+    }
+
     /// What is ordinary for a feature; none for one that is not there.
     pub(super) fn usual(&self, feature: usize) -> Option<FeatureScales> {
         let columns = self.columns.chunks_exact(N_SCALED).nth(feature)?;

@@ -141,6 +141,7 @@ impl ScikitLearnForest {
             },
             contamination: 0.0,
             validation: None,
+            drifted: None,
         };
         training.hyperparams.check()?;
         let mut model = Model {
@@ -151,6 +152,7 @@ impl ScikitLearnForest {
             thresholds: settings.thresholds,
             training,
             self_test: Vec::new(),
+            reference: None,
             past: Past::none(),
         };
         model.self_test = self_test(&model);

@@ -10,12 +10,15 @@
 //!
 //! Memory is bounded by the series of alerts that the windows hold, and by the incidents of an entity within `lead`.
 
+mod f1;
+
 mod history;
 
 mod quality;
 
 mod reading;
 
+pub(super) use f1::LiveF1;
 pub use history::{AlertHistory, AlertedTime, AlertedTimes};
 pub use quality::{AlertOutcome, JudgedIncident};
 pub(super) use reading::AlertSource;

@@ -2,8 +2,10 @@
 
 use super::{
     detector::DetectorSettings,
+    drift::DriftFigures,
     incident::Incidents,
     maintenance::{Maintenance, OpenMaintenance},
+    training::TrainingReason,
     trial::TrialEnd,
     vector_judge::VectorJudge,
     verdict::{DetectorStep, Verdict},
@@ -32,6 +34,7 @@ pub struct Backtest {
     fitted: Option<Arc<Model>>,
     last: Option<TimestampMs>,
     trainings: Vec<Result<Arc<Model>, TrainError>>,
+    reasons: Vec<TrainingReason>,
     trials: Vec<TrialEnd>,
 }
 
@@ -58,6 +61,7 @@ impl Backtest {
             fitted: None,
             last: None,
             trainings: Vec::new(),
+            reasons: Vec::new(),
             trials: Vec::new(),
         }
     }
@@ -91,6 +95,18 @@ impl Backtest {
         &self.trainings
     }
 
+    /// Why each of [`Self::trainings`] was begun.
+    #[must_use]
+    pub fn training_reasons(&self) -> &[TrainingReason] {
+        &self.reasons
+    }
+
+    /// How far the inputs have moved from the training of the model in use; see [`VectorJudge::drift`].
+    #[must_use]
+    pub fn drift(&self) -> Option<&DriftFigures> {
+        self.judge.drift()
+    }
+
     /// The trials of new models beside the one in use that are over.
     #[must_use]
     pub fn trials(&self) -> &[TrialEnd] {
@@ -120,6 +136,7 @@ impl Backtest {
         let detector = self.judge.settings().schema.detector();
         self.incidents.take(matrix.at, [(detector, &mut step)]);
         if let Some(job) = self.judge.training_due(matrix.at, self.model.as_deref()) {
+            self.reasons.push(job.reason().clone());
             let trained = job.run().map(Arc::new);
             self.fitted = trained.as_ref().ok().cloned();
             self.trainings.push(trained);

@@ -3,12 +3,13 @@
 use super::{
     alerts::AlertSource,
     detector::{CompiledFeature, Detector, Sight},
+    drift::DriftFigures,
     learned::Learned,
     leaves::LeafPlaces,
     maintenance::OpenMaintenance,
     series::SeriesSource,
     starts::StartSource,
-    training::TrainingJob,
+    training::{F1Source, TrainingJob},
     trial::TrialEnd,
     vector_judge::VectorJudge,
     verdict::DetectorStep,
@@ -172,6 +173,23 @@ impl Judge {
     #[must_use]
     pub fn is_on_trial(&self) -> bool {
         self.vectors.is_on_trial()
+    }
+
+    /// The names of its features, in the order of its schema.
+    pub fn feature_names(&self) -> impl Iterator<Item = &str> {
+        self.vectors.settings().schema.features().iter().map(|feature| feature.name.as_str())
+    }
+
+    /// See [`VectorJudge::drift`].
+    #[must_use]
+    pub fn drift(&self) -> Option<&DriftFigures> {
+        self.vectors.drift()
+    }
+
+    /// See [`VectorJudge::f1`].
+    #[must_use]
+    pub fn f1(&self, live: &Model) -> Option<(f64, F1Source)> {
+        self.vectors.f1(live)
     }
 
     /// See [`VectorJudge::awaits_before`].

@@ -23,7 +23,8 @@ impl Learned {
         let (settings, trainer, exam) = judge.into_gathered();
         let trainer = trainer?;
         let version = version("history", at);
-        let job = trainer.job(at, version, &settings.schema, settings.thresholds, settings.forget_after);
+        let job =
+            trainer.first_job(at, version, &settings.schema, settings.thresholds, settings.forget_after);
         Some((Self { trainer, exam }, job))
     }
 }

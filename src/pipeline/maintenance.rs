@@ -5,12 +5,12 @@
 
 mod plan;
 
+use super::cron::{CALENDAR, CronTimes, InvalidCron};
 use crate::{
     features::Zone,
     promql::{ParseError, parse_matchers},
     series::{LabelMatcher, LabelSet, TimestampMs},
 };
-use cronexpr::{Crontab, FallbackTimezoneOption, ParseOptions};
 use jiff::Timestamp;
 pub use plan::MaintenanceStep;
 pub(super) use plan::Plan;
@@ -20,9 +20,6 @@ const MINUTE_MS: i64 = 60_000;
 
 /// The longest recurring window: work without an end is no maintenance.
 const MAX_MINUTES: i64 = 7 * 24 * 60;
-
-/// Schedules are looked up between these years, which the calendar's arithmetic does not leave.
-const CALENDAR: std::ops::Range<i64> = 0..253_000_000_000_000;
 
 /// Planned work on some entities.
 #[derive(Clone, Debug)]
@@ -49,9 +46,7 @@ pub enum Times {
 /// Times of a crontab, each with the same duration.
 #[derive(Clone)]
 pub struct Schedule {
-    text: String,
-    /// Of a clock that shows local time and takes it for UTC.
-    crontab: Crontab,
+    times: CronTimes,
     minutes: i64,
     zone: Zone,
 }
@@ -67,20 +62,9 @@ pub enum InvalidMaintenance {
         /// Its end.
         to: i64,
     },
-    /// The schedule cannot be read, with the reason.
-    #[error("{text:?} is no schedule: {reason}")]
-    Schedule {
-        /// As written.
-        text: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// No day is such a day.
-    #[error("{text:?} never comes")]
-    Never {
-        /// As written.
-        text: String,
-    },
+    /// The schedule names no times.
+    #[error(transparent)]
+    Cron(#[from] InvalidCron),
     /// Not whole minutes, or too long.
     #[error("lasts {minutes} minutes, must be 1 to {MAX_MINUTES}")]
     Duration {
@@ -164,25 +148,12 @@ impl Schedule {
     /// # Errors
     /// When the text is no crontab or names no day that there is, or the duration is none.
     pub fn new(text: &str, duration: Duration, zone: Zone) -> Result<Self, InvalidMaintenance> {
-        let invalid = |reason: String| InvalidMaintenance::Schedule { text: text.to_owned(), reason };
-        let fields = text.split_whitespace().count();
-        if fields != 5 {
-            return Err(invalid(format!("it has {fields} fields, not 5")));
-        }
-        let mut options = ParseOptions::default();
-        options.fallback_timezone_option = FallbackTimezoneOption::UTC;
-        let crontab = cronexpr::parse_crontab_with(text, options).map_err(|error| {
-            // The first line says what; the others draw where.
-            invalid(error.to_string().lines().next().unwrap_or("it cannot be read").to_owned())
-        })?;
-        if crontab.find_next(Timestamp::UNIX_EPOCH).is_err() {
-            return Err(InvalidMaintenance::Never { text: text.to_owned() });
-        }
+        let times = CronTimes::new(text)?;
         let minutes = duration.as_millis() / 60_000;
         let is_whole = duration.as_millis().is_multiple_of(60_000);
         match i64::try_from(minutes) {
             Ok(minutes) if is_whole && (1..=MAX_MINUTES).contains(&minutes) => {
-                Ok(Self { text: text.to_owned(), crontab, minutes, zone })
+                Ok(Self { times, minutes, zone })
             }
             _ => Err(InvalidMaintenance::Duration { minutes }),
         }
@@ -197,12 +168,13 @@ impl Schedule {
             return None;
         }
         // Most of the time it is not open: one look ahead from where the first that could be open would have begun.
-        let next = self.crontab.find_next(clock(self.minutes)?).ok()?;
+        let next = self.times.crontab().find_next(clock(self.minutes)?).ok()?;
         if next.timestamp().as_millisecond() > minute.0 {
             return None;
         }
-        let begins =
-            |minutes: &i64| clock(*minutes).is_some_and(|at| self.crontab.matches(at).unwrap_or(false));
+        let begins = |minutes: &i64| {
+            clock(*minutes).is_some_and(|at| self.times.crontab().matches(at).unwrap_or(false))
+        };
         let ago = (0..self.minutes).find(begins)?;
         Some(minute.plus_ms((self.minutes - ago) * MINUTE_MS - offset_ms))
     }
@@ -220,7 +192,7 @@ impl fmt::Display for Times {
             }
             Self::Recurring(schedule) => {
                 let zone = schedule.zone.name().map(|name| format!(" {name}")).unwrap_or_default();
-                write!(f, "{}{zone} for {} min", schedule.text, schedule.minutes)
+                write!(f, "{}{zone} for {} min", schedule.times.text(), schedule.minutes)
             }
         }
     }
@@ -228,7 +200,7 @@ impl fmt::Display for Times {
 
 impl fmt::Debug for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} for {} min in {:?}", self.text, self.minutes, self.zone)
+        write!(f, "{:?} for {} min in {:?}", self.times, self.minutes, self.zone)
     }
 }
 

@@ -1,6 +1,10 @@
 //! When a detector trains itself, and on what.
 
+mod adaption;
+
 mod kept;
+
+mod triggers;
 
 use crate::{
     calibrate::Thresholds,
@@ -10,10 +14,16 @@ use crate::{
     series::{LabelSet, TimestampMs},
     train::{self, MIN_ROWS, Reservoir, ReservoirSettings, TrainError, TrainSettings, TrainingRows},
 };
+use adaption::Adaption;
 use std::time::Duration;
+use triggers::seen_ms;
+pub use triggers::{Drifted, F1Source, TrainingReason, TrainingSchedule, TrainingTriggers};
 
-/// A detector whose data has grown tenfold knows little more; from here on it trains at this distance.
-const LONGEST_DISTANCE_MS: i64 = 7 * 86_400_000;
+/// What is worth a wait: a part of the time that the live model saw, and of the distance of two trainings at most.
+const DRIFT_SHARE: i64 = 4;
+
+/// How often the rest between trainings for a low F1 is doubled: to years.
+const MAX_DOUBLINGS: u32 = 10;
 
 /// When and on what a detector trains itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +41,8 @@ pub struct TrainingPolicy {
     pub trial_ms: i64,
     /// Data older than this, in milliseconds, is no longer trained on.
     pub retention_ms: i64,
+    /// What makes it train again.
+    pub triggers: TrainingTriggers,
     /// Of the forests.
     pub hyperparams: Hyperparams,
     /// Share of the rows taken for anomalous.
@@ -49,11 +61,32 @@ pub(super) struct Trainer {
     job_before: Option<TimestampMs>,
     /// No job before this instant: what was rejected just now would be so again.
     not_before: TimestampMs,
+    /// A drift that was seen and not trained for yet.
+    adaption: Option<Adaption>,
+    f1_rest: F1Rest,
+}
+
+/// What was noticed of the live model at a step.
+#[derive(Debug, Default)]
+pub(super) struct Noticed {
+    /// What has drifted for good.
+    pub(super) drifted: Option<Drifted>,
+    /// How good it is, where that is known.
+    pub(super) f1: Option<(f64, F1Source)>,
+}
+
+/// How long no model is trained for a low F1: alerts may have nothing to do with what the detector sees.
+#[derive(Debug)]
+struct F1Rest {
+    until: TimestampMs,
+    /// Trainings for a low F1 that did not help, one after another.
+    in_vain: u32,
 }
 
 /// A model waiting to be fitted: rows and settings, nothing shared with the running detector.
 #[derive(Debug)]
 pub struct TrainingJob {
+    reason: TrainingReason,
     schema: FeatureSchema,
     rows: TrainingRows,
     /// So many of them are shown to forests and tails.
@@ -78,12 +111,14 @@ impl Trainer {
             last_job: None,
             job_before: None,
             not_before: TimestampMs::MIN,
+            adaption: None,
+            f1_rest: F1Rest { until: TimestampMs::MIN, in_vain: 0 },
         }
     }
 
-    /// Takes the warm rows of a step but those for which `is_left_out` holds.
-    pub(super) fn gather(&mut self, inputs: &Inputs, mut is_left_out: impl FnMut(&LabelSet) -> bool) {
-        let offered = self.reservoir.offer(inputs, |row| !is_left_out(&inputs.entities[row]));
+    /// Takes the warm rows of a step that are fit to be trained on.
+    pub(super) fn gather(&mut self, inputs: &Inputs, is_fit: impl FnMut(usize) -> bool) {
+        let offered = self.reservoir.offer(inputs, is_fit);
         if offered > 0 {
             // What is kept over a restart may be younger than the past that is made up for.
             self.first = Some(self.first.map_or(inputs.at, |first| first.min(inputs.at)));
@@ -102,9 +137,7 @@ impl Trainer {
 
     /// The model of the last job was rejected at step `at` in favour of `live`: the next one is tried when there is half as much more to learn from.
     pub(super) fn was_rejected(&mut self, at: TimestampMs, live: &Model) {
-        let training = live.training();
-        let seen = training.last.since_ms(training.first).min(LONGEST_DISTANCE_MS);
-        self.not_before = at.plus_ms(seen / 2);
+        self.not_before = at.plus_ms(self.worth_ms(live) / 2);
     }
 
     pub(super) fn row_count(&self) -> usize {
@@ -113,7 +146,8 @@ impl Trainer {
 
     /// A job when the gathered rows are worth a model: the first one after the warm-up, the next when
     /// as much time has passed since as the live model saw (a young detector learns quickly, an old one
-    /// weekly, for ever: what the retention drops does not count against it), and one as soon as there are rows enough of an entity that the live model does not know.
+    /// by its schedule, for ever: what the retention drops does not count against it), one as soon as there are rows enough of an entity that the
+    /// live model does not know, and one where something was `noticed` of it.
     pub(super) fn due(
         &mut self,
         at: TimestampMs,
@@ -121,29 +155,41 @@ impl Trainer {
         schema: &FeatureSchema,
         thresholds: Thresholds,
         forget_after: Option<Duration>,
+        noticed: &Noticed,
     ) -> Option<TrainingJob> {
-        let span = at.since_ms(self.first?);
         let warm_up_ms = self.policy.warm_up_ms.max(schema.step_ms().saturating_mul(MIN_ENTITY_ROWS as i64));
         // A job that failed, or changed nothing, is not tried again at every step.
         let rested = self.last_job.is_none_or(|last| at.since_ms(last) >= warm_up_ms);
         if !rested || at < self.not_before || self.reservoir.len() < MIN_ROWS {
             return None;
         }
-        let grown = span >= warm_up_ms
-            && live.is_none_or(|model| {
-                let training = model.training();
-                let seen = training.last.since_ms(training.first);
-                at.since_ms(training.last) >= seen.min(LONGEST_DISTANCE_MS)
-            });
-        if !grown && !live.is_some_and(|live| self.knows_more_than(live)) {
+        let is_warm = at.since_ms(self.first?) >= warm_up_ms;
+        let reason = match live {
+            None => is_warm.then_some(TrainingReason::First),
+            Some(live) => self.reason(at, live, is_warm, schema, noticed),
+        }?;
+        let adaption = self.adaption.as_ref().map(|adaption| adaption.since);
+        let drifted = adaption.or(live.and_then(|live| live.training().drifted));
+        let rows = self.reservoir.rows();
+        let rows = match drifted {
+            Some(drifted) => rows.since(drifted, self.policy.hyperparams.seed),
+            None => rows,
+        };
+        if rows.at.len() < MIN_ROWS {
             return None;
         }
+        if let (TrainingReason::LowF1 { .. }, Some(live)) = (&reason, live) {
+            self.f1_rest.begin(at, self.worth_ms(live) / 2);
+        }
+        self.adaption = None;
         self.job_before = self.last_job.replace(at);
-        Some(self.job(at, version("stream", at), schema, thresholds, forget_after))
+        let settings = self.settings(at, version("stream", at), thresholds, forget_after);
+        let settings = TrainSettings { drifted, ..settings };
+        Some(TrainingJob { reason, schema: schema.clone(), rows, most: self.policy.max_rows, settings })
     }
 
-    /// A job on all that is gathered by step `at`.
-    pub(super) fn job(
+    /// The job of a first model, on all that is gathered by step `at`.
+    pub(super) fn first_job(
         &self,
         at: TimestampMs,
         version: String,
@@ -151,22 +197,91 @@ impl Trainer {
         thresholds: Thresholds,
         forget_after: Option<Duration>,
     ) -> TrainingJob {
-        let settings = TrainSettings {
+        let settings = self.settings(at, version, thresholds, forget_after);
+        let (rows, most) = (self.reservoir.rows(), self.policy.max_rows);
+        TrainingJob { reason: TrainingReason::First, schema: schema.clone(), rows, most, settings }
+    }
+
+    fn settings(
+        &self,
+        at: TimestampMs,
+        version: String,
+        thresholds: Thresholds,
+        forget_after: Option<Duration>,
+    ) -> TrainSettings {
+        TrainSettings {
             hyperparams: self.policy.hyperparams,
             contamination: self.policy.contamination,
             thresholds,
             forget_after,
+            drifted: None,
             version,
             created_at: at,
-        };
-        let (rows, most) = (self.reservoir.rows(), self.policy.max_rows);
-        TrainingJob { schema: schema.clone(), rows, most, settings }
+        }
     }
 
     /// Takes the rows that another one has gathered, where it has none of its own.
     pub(super) fn join(&mut self, other: Self) {
         self.first = self.first.into_iter().chain(other.first).min();
         self.reservoir.join(other.reservoir);
+    }
+
+    /// Why a model should be trained beside `live`, if it should.
+    fn reason(
+        &mut self,
+        at: TimestampMs,
+        live: &Model,
+        is_warm: bool,
+        schema: &FeatureSchema,
+        noticed: &Noticed,
+    ) -> Option<TrainingReason> {
+        let triggers = &self.policy.triggers;
+        if triggers.schedule == TrainingSchedule::Never {
+            return None;
+        }
+        let low_f1 = noticed.f1.filter(|(f1, _)| *f1 < triggers.min_f1);
+        if low_f1.is_none() && noticed.f1.is_some() {
+            self.f1_rest.in_vain = 0;
+        }
+        let by_schedule = triggers.schedule.due(at, live, schema.zone()).filter(|_| is_warm);
+        if let Some(drifted) = self.adapted(at, live, noticed) {
+            return Some(TrainingReason::Drift(drifted));
+        }
+        if self.adaption.is_some() {
+            // What would be trained now would know too few.
+            return None;
+        }
+        if by_schedule.is_some() {
+            return by_schedule;
+        }
+        if self.knows_more_than(live) {
+            return Some(TrainingReason::Newcomer);
+        }
+        let (f1, against) = low_f1.filter(|_| is_warm && at >= self.f1_rest.until)?;
+        Some(TrainingReason::LowF1 { f1, against })
+    }
+
+    /// The drift that is to be trained for now. Rows that are too old to be trained on after it make room for new ones.
+    fn adapted(&mut self, at: TimestampMs, live: &Model, noticed: &Noticed) -> Option<Drifted> {
+        let is_time = at.since_ms(live.training().last) >= self.worth_ms(live) / DRIFT_SHARE;
+        if self.adaption.is_none()
+            && let Some(drifted) = noticed.drifted.clone().filter(|_| is_time)
+        {
+            let adaption = Adaption::new(at, drifted);
+            self.reservoir.forget_before(adaption.oldest());
+            self.first = self.first.map(|first| first.max(adaption.oldest()));
+            self.adaption = Some(adaption);
+        }
+        let adaption = self.adaption.as_ref()?;
+        adaption.is_ready(at, &self.reservoir).then(|| adaption.drifted.clone())
+    }
+
+    /// What the live model saw, in milliseconds, and the distance of two trainings at most: how much more there must be to learn from is
+    /// measured by it.
+    fn worth_ms(&self, live: &Model) -> i64 {
+        let distance_ms =
+            self.policy.triggers.schedule.distance_ms(live.training().last, live.schema().zone());
+        seen_ms(live).min(distance_ms)
     }
 
     /// Whether a model trained now would know an entity that `live` does not.
@@ -182,13 +297,35 @@ pub(super) fn version(source: &str, at: TimestampMs) -> String {
     format!("{source}-{}", instant.strftime("%Y%m%dT%H%M%SZ"))
 }
 
+// === impl F1Rest ===
+
+impl F1Rest {
+    /// A model is trained for a low F1 at step `at`: the next for the same reason after a while, and after twice as long each time that it did not help.
+    fn begin(&mut self, at: TimestampMs, while_ms: i64) {
+        self.until = at.plus_ms(while_ms.saturating_mul(1 << self.in_vain.min(MAX_DOUBLINGS)));
+        self.in_vain = self.in_vain.saturating_add(1);
+    }
+}
+
 // === impl TrainingJob ===
 
 impl TrainingJob {
+    /// Why it is there.
+    #[must_use]
+    pub fn reason(&self) -> &TrainingReason {
+        &self.reason
+    }
+
     /// Which detector it is for.
     #[must_use]
     pub fn detector(&self) -> &str {
         self.schema.detector()
+    }
+
+    /// The step that asked for it.
+    #[must_use]
+    pub fn asked_at(&self) -> TimestampMs {
+        self.settings.created_at
     }
 
     /// Number of rows.
@@ -234,6 +371,7 @@ mod tests {
                 max_rows,
                 most_rows: usize::MAX,
                 trial_ms: 0,
+                triggers: TrainingTriggers::default(),
                 retention_ms: i64::MAX / 2,
                 hyperparams: Hyperparams { n_trees: 10, ..Hyperparams::default() },
                 contamination: 0.0,
@@ -243,12 +381,16 @@ mod tests {
 
         /// The next step of `n` entities.
         fn due(&mut self, n: usize, live: Option<&Model>) -> Option<TrainingJob> {
+            self.due_with(n, live, &Noticed::default())
+        }
+
+        fn due_with(&mut self, n: usize, live: Option<&Model>, noticed: &Noticed) -> Option<TrainingJob> {
             self.step += 1;
             let (at, step) = (TimestampMs(self.step * 60_000), self.step);
             let values = Array2::from_shape_fn((n, 1), |(n, _)| ((step * 7 + n as i64) % 11) as f64);
             let matrix = FeatureMatrix { at, entities: entities(n), values, ambiguous: vec![0] };
-            self.trainer.gather(&self.windows.push(&matrix).unwrap(), |_| false);
-            self.trainer.due(at, live, &self.schema, Thresholds::default(), None)
+            self.trainer.gather(&self.windows.push(&matrix).unwrap(), |_| true);
+            self.trainer.due(at, live, &self.schema, Thresholds::default(), None, noticed)
         }
 
         /// The next model that comes due, with `n` entities.
@@ -303,6 +445,33 @@ mod tests {
         }
         let training = live.training();
         assert!(training.last.since_ms(training.first) > 190 * 60_000);
+    }
+
+    /// Alerts that have nothing to do with what the detector sees: half of what the live model saw passes until the next try, then twice as long each time.
+    #[test]
+    fn trainings_for_a_low_f1_become_rare() {
+        let mut watched = Watched::new(1000);
+        let first = watched.model(5, None);
+        let live = watched.model(5, Some(&first));
+        // Nothing else is to be due meanwhile.
+        watched.trainer.policy.triggers.schedule = TrainingSchedule::Every(400 * 60_000);
+        let mut live = live;
+        live.training.first = live.training.last.plus_ms(-i64::MAX / 4);
+        let low = Noticed { f1: Some((0.3, F1Source::Alerts)), ..Noticed::default() };
+        let mut tried = Vec::new();
+        for _ in 0..3000 {
+            if let Some(job) = watched.due_with(5, Some(&live), &low) {
+                assert_eq!(*job.reason(), TrainingReason::LowF1 { f1: 0.3, against: F1Source::Alerts });
+                tried.push(watched.step);
+            }
+            // So that it is never too old.
+            live.training.last = TimestampMs(watched.step * 60_000);
+        }
+        let waits: Vec<i64> = tried.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(waits, [200, 400, 800], "steps of a minute, 400 minutes a schedule");
+        let good = Noticed { f1: Some((0.9, F1Source::Alerts)), ..Noticed::default() };
+        assert!(watched.due_with(5, Some(&live), &good).is_none());
+        assert_eq!(watched.trainer.f1_rest.in_vain, 0, "it has helped");
     }
 
     #[test]

@@ -5,9 +5,14 @@
 
 mod elsewhere;
 
+mod gathering;
+
+mod parts;
+
 use super::{
-    alerts::{AlertSettings, AlertWatch},
+    alerts::{AlertSettings, AlertWatch, LiveF1},
     detector::DetectorSettings,
+    drift::DriftWatch,
     gaps::{Filled, GapFiller},
     maintenance::{InMaintenance, OpenMaintenance},
     rules::{AppliedRules, Violations},
@@ -16,13 +21,13 @@ use super::{
     starts::StartWatch,
     succession::Succession,
     telling::{add_alerts, add_filled, add_maintenance, add_start, add_violations, unscored, verdict},
-    training::{Trainer, TrainingJob},
+    training::{Noticed, Trainer, TrainingJob},
     trial::{Exam, Trial, TrialEnd},
     verdict::{Breach, DetectorStep, Seasonal, Verdict, Violation},
     zero::{DroppedToZero, ZeroWatch},
 };
 use crate::{
-    calibrate::{Memory, Severity, SeverityTracker},
+    calibrate::{Severity, SeverityTracker},
     explain::AnomalyType,
     features::{
         FeatureMatrix, FeatureWindows, InputLayout, Inputs, SeasonalInputs, Statistic, StepBackwards,
@@ -30,8 +35,8 @@ use crate::{
     model::{History, Model, Past, Scored},
     promql::LeafVector,
     series::{LabelSet, TimestampMs},
-    train::{GatherUpdate, Gathered},
 };
+use parts::{f1_period_ms, past, season, zero_watch};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What one detector remembers.
@@ -49,6 +54,9 @@ pub struct VectorJudge {
     /// Where alerts are read.
     alerts: Option<AlertWatch>,
     past: Past,
+    drift: DriftWatch,
+    /// Of the live model against the alerts.
+    live_f1: LiveF1,
     /// What was wrong with the vectors of the step that was taken last: feature and number of entities.
     invalid_values: Vec<(String, usize)>,
     zero_watch: ZeroWatch,
@@ -80,6 +88,10 @@ impl VectorJudge {
             starts: (!settings.grace.is_zero()).then(|| StartWatch::new(settings.grace)),
             alerts: None,
             past: past(&settings),
+            drift: DriftWatch::new(
+                settings.training.as_ref().map_or(0.0, |training| training.triggers.drift_threshold),
+            ),
+            live_f1: LiveF1::new(f1_period_ms(&settings)),
             invalid_values: Vec::new(),
             zero_watch: zero_watch(&settings),
             dropped: Vec::new(),
@@ -132,26 +144,6 @@ impl VectorJudge {
     #[must_use]
     pub fn training_row_count(&self) -> usize {
         self.trainer.as_ref().map_or(0, Trainer::row_count)
-    }
-
-    /// Whether less is kept to train on than the entities should have, because there is no room for more.
-    #[must_use]
-    pub fn is_short_of_room(&self) -> bool {
-        self.trainer.as_ref().is_some_and(Trainer::is_short_of_room)
-    }
-
-    /// Begins with what was gathered before, and from now on notes what [`Self::take_update`] is to tell.
-    pub fn keep(&mut self, gathered: Gathered) {
-        if let Some(trainer) = &mut self.trainer {
-            trainer.keep(gathered);
-        }
-    }
-
-    /// What was gathered since this was last asked, or with `everything` all that there is, so that it can be given to [`Self::keep`]
-    /// after a restart; none where nothing is gathered or kept.
-    pub fn take_update(&mut self, everything: bool) -> Option<GatherUpdate> {
-        let is_settled = self.succession.is_idle();
-        self.trainer.as_mut()?.take_update(everything, is_settled)
     }
 
     /// The entities whose score series stand, by ascending labels.
@@ -254,23 +246,35 @@ impl VectorJudge {
         let in_grace =
             |entity: &LabelSet| starts.as_ref().is_some_and(|starts| starts.in_grace(entity, inputs.at));
         step.in_grace = inputs.entities.iter().filter(|entity| in_grace(entity)).count();
+        let alerts = self.alerts.as_ref();
         let mut rows_in_alerts = 0;
-        if let Some(trainer) = &mut self.trainer {
-            let alerts = self.alerts.as_ref();
-            let began = alerts.into_iter().flat_map(|alerts| alerts.began(inputs.at));
-            rows_in_alerts = began.map(|(entity, since)| trainer.take_back(entity, since)).sum();
-            trainer.gather(inputs, |entity| {
-                let otherwise = in_incident(entity) || in_grace(entity) || is_planned(entity);
-                let in_alert = !otherwise && alerts.is_some_and(|alerts| alerts.keeps_out(entity));
-                rows_in_alerts += usize::from(in_alert);
-                otherwise || in_alert
-            });
+        let mut is_fit = |(entity, warm): (&LabelSet, &bool)| {
+            let otherwise = !*warm || in_incident(entity) || in_grace(entity) || is_planned(entity);
+            let in_alert = !otherwise && alerts.is_some_and(|alerts| alerts.keeps_out(entity));
+            rows_in_alerts += usize::from(in_alert);
+            !otherwise && !in_alert
+        };
+        let fit: Vec<bool> = inputs.entities.iter().zip(&inputs.warm).map(&mut is_fit).collect();
+        if let Some(model) = model {
+            self.drift.count(inputs, model, &fit);
+        }
+        match &mut self.trainer {
+            Some(trainer) => {
+                let began = alerts.into_iter().flat_map(|alerts| alerts.began(inputs.at));
+                rows_in_alerts +=
+                    began.map(|(entity, since)| trainer.take_back(entity, since)).sum::<usize>();
+                trainer.gather(inputs, |row| fit[row]);
+            }
+            None => rows_in_alerts = 0,
         }
         if let (Some(exam), Some(alerts)) = (&mut self.exam, &self.alerts) {
             exam.take(inputs, |entity| alerts.fires_on(entity));
         }
         let alerts = self.alerts.as_mut();
         step.alerts = alerts.map(|alerts| alerts.judge(inputs.at, &step.verdicts, rows_in_alerts));
+        if let (Some(alerts), Some(model)) = (&step.alerts, model) {
+            self.live_f1.take(inputs.at, (model.version(), model.created_at()), alerts);
+        }
         step
     }
 
@@ -281,8 +285,13 @@ impl VectorJudge {
             return None;
         }
         let settings = &self.settings;
+        let noticed = Noticed {
+            drifted: self.drift.drifted(&settings.schema),
+            f1: live.and_then(|live| self.f1(live)),
+        };
         let trainer = self.trainer.as_mut()?;
-        let job = trainer.due(at, live, &settings.schema, settings.thresholds, settings.forget_after)?;
+        let (thresholds, forget_after) = (settings.thresholds, settings.forget_after);
+        let job = trainer.due(at, live, &settings.schema, thresholds, forget_after, &noticed)?;
         self.succession.fit(at, settings.schema.step_ms());
         Some(job)
     }
@@ -330,6 +339,7 @@ impl VectorJudge {
         let chosen = |entity: &LabelSet| !only_known || model.knows(entity);
         let rules = &self.rules;
         let mut scored = model.score_gated(inputs, &mut self.past, chosen, |entity| rules.gates(entity));
+        self.drift.note(&scored);
         if let Some(trial) = self.succession.trial() {
             let alerts = &self.alerts;
             let has_alert = |entity: &LabelSet| alerts.as_ref().is_some_and(|alerts| alerts.fires_on(entity));
@@ -466,24 +476,6 @@ fn of_row<T>(all: &[T], row: usize, row_of: impl Fn(&T) -> usize) -> &[T] {
     let from = all.partition_point(|one| row_of(one) < row);
     let after = all.partition_point(|one| row_of(one) <= row);
     &all[from..after]
-}
-
-fn past(settings: &DetectorSettings) -> Past {
-    match settings.forget_after {
-        Some(fade) => Past::new(Memory::new(fade, settings.schema.step_ms())),
-        None => Past::none(),
-    }
-}
-
-/// Zeros are remembered as long as scores are.
-fn zero_watch(settings: &DetectorSettings) -> ZeroWatch {
-    let fade = settings.forget_after.unwrap_or(Memory::DEFAULT_FADE);
-    ZeroWatch::new(fade, settings.schema.window_steps())
-}
-
-fn season(settings: &DetectorSettings) -> Option<Season> {
-    let season = settings.season.as_ref()?;
-    Some(Season::new(season, &settings.schema, settings.persistence))
 }
 
 #[cfg(test)]

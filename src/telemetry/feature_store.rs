@@ -1,6 +1,6 @@
 //! Metrics of the rows kept on disk.
 
-use super::{labels::DetectorLabel, metrics::Table};
+use super::{labels::DetectorLabel, table::Table};
 use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
 
 /// What is told of the journal of each detector.

@@ -67,6 +67,13 @@ labels! {
         /// Name of the detector.
         detector: String,
     }
+    /// Of what each feature of a detector has.
+    DetectorFeatureLabels {
+        /// Name of the detector.
+        detector: String,
+        /// Name of the feature.
+        feature: String,
+    }
     /// Of what each detector has at a severity.
     DetectorSeverityLabels {
         /// Name of the detector.
@@ -74,7 +81,7 @@ labels! {
         /// `low`, `medium` or `high`.
         severity: &'static str,
     }
-    /// Of what each detector leaves out.
+    /// Of what each detector leaves out or begins.
     DetectorReasonLabels {
         /// Name of the detector.
         detector: String,

@@ -3,11 +3,11 @@
 use super::{
     feature_store::FeatureStoreMetrics,
     labels::{
-        BuildLabels, DetectorLabel, DetectorOutcomeLabels, DetectorReasonLabels, DetectorSeverityLabels,
-        FormLabel, HandlerCodeLabels, HandlerLabel, MessageCodeLabels, MessageLabel, ModelLabels,
-        ReasonLabel, SeverityLabel, ShardLabel, StepCauseLabel, TrainingStateLabels,
+        BuildLabels, DetectorFeatureLabels, DetectorLabel, DetectorOutcomeLabels, DetectorReasonLabels,
+        DetectorSeverityLabels, FormLabel, HandlerCodeLabels, HandlerLabel, MessageCodeLabels, MessageLabel,
+        ModelLabels, ReasonLabel, SeverityLabel, ShardLabel, StepCauseLabel, TrainingStateLabels,
     },
-    process::ProcessCollector,
+    table::{Histograms, MetricRow, Score, Table},
     writeback::WritebackMetrics,
 };
 use prometheus_client::{
@@ -17,7 +17,7 @@ use prometheus_client::{
         gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
     },
-    registry::{Metric, Registry},
+    registry::Registry,
 };
 use std::{
     fmt,
@@ -26,11 +26,9 @@ use std::{
 
 /// A gauge of seconds.
 type Seconds = Gauge<f64, AtomicU64>;
-type Ratio = Gauge<f64, AtomicU64>;
-type Score = Gauge<f64, AtomicU64>;
 
-/// A histogram per label set.
-type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+/// A gauge from 0 to 1.
+type Ratio = Gauge<f64, AtomicU64>;
 
 /// Brings gauges up to date.
 type Update = Box<dyn Fn(&Metrics) + Send>;
@@ -186,6 +184,14 @@ pub struct Metrics {
     pub training_rows_in_alerts: Family<DetectorLabel, Counter>,
     /// What came of trainings.
     pub models_trained: Family<DetectorOutcomeLabels, Counter>,
+    /// Trainings that were begun.
+    pub trainings_started: Family<DetectorReasonLabels, Counter>,
+    /// Population stability index of each feature.
+    pub feature_drift: Family<DetectorFeatureLabels, Score>,
+    /// Population stability index of the scores.
+    pub score_drift: Family<DetectorLabel, Score>,
+    /// F1 of the live model.
+    pub detector_f1: Family<DetectorLabel, Score>,
     /// Rows gathered for training.
     pub training_rows: Family<DetectorLabel, Gauge>,
     /// Where training stands; see [`Metrics::set_training_state`].
@@ -196,19 +202,6 @@ pub struct Metrics {
 
     /// The way back to Prometheus.
     pub remote_write: WritebackMetrics,
-}
-
-/// One line of the table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MetricRow {
-    /// Full name, as it is scraped.
-    pub name: String,
-    /// `counter`, `gauge`, `histogram`.
-    pub kind: &'static str,
-    /// Label names, with commas.
-    pub labels: &'static str,
-    /// What it tells.
-    pub help: &'static str,
 }
 
 // === impl Metrics ===
@@ -295,6 +288,10 @@ impl Metrics {
             model_last_reload_success_timestamp: t.gauge("model_last_reload_success_timestamp_seconds", "When the models were last loaded."),
             training_rows_in_alerts: t.counters("training_rows_in_alerts", "detector", "Rows not gathered for training, or taken out again, because an alert fired on their entity then, shortly after or shortly before."),
             models_trained: t.counters("models_trained", "detector, outcome", "Trainings from the stream by what came of them: the model was put in use, rejected after its trial, or training failed."),
+            trainings_started: t.counters("trainings_started", "detector, reason", "Trainings from the stream by why they were begun (first, grown, schedule, newcomer, drift, f1)."),
+            feature_drift: t.score_gauges("feature_drift_psi", "detector, feature", "Population stability index of a feature over the last 24 hours against the training of the model in use; absent until the model knows these hours of the week."),
+            score_drift: t.score_gauges("score_drift_psi", "detector", "Population stability index of the scores over the last 24 hours against those of the training; absent as that of features."),
+            detector_f1: t.score_gauges("detector_f1", "detector", "F1 of the model in use: against the alerts in the stream, once ten are judged, or else of its validation; absent where there is neither."),
             training_rows: t.gauges("training_rows", "detector", "Rows gathered for training."),
             training_state: t.gauges("training_state", "detector, state", "1 for the state a detector's training is in (gathering, training, trial, trained), else 0."),
 
@@ -360,139 +357,4 @@ fn long() -> Histogram {
 /// 15 s to 6 h: what lies between an incident and an alert.
 fn minutes() -> Histogram {
     Histogram::new([15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 21_600.0])
-}
-
-// === the table under construction ===
-
-pub(super) struct Table {
-    registry: Registry,
-    rows: Vec<MetricRow>,
-}
-
-impl Default for Table {
-    fn default() -> Self {
-        Self { registry: Registry::with_prefix("emberwatch"), rows: Vec::new() }
-    }
-}
-
-impl Table {
-    fn add<M: Metric + Clone>(
-        &mut self,
-        kind: &'static str,
-        name: &str,
-        labels: &'static str,
-        help: &'static str,
-        metric: M,
-    ) -> M {
-        // The client library adds `_total` to counters and the full stop to every help text.
-        let suffix = if kind == "counter" { "_total" } else { "" };
-        self.rows.push(MetricRow { name: format!("emberwatch_{name}{suffix}"), kind, labels, help });
-        self.registry.register(name, help.trim_end_matches('.'), metric.clone());
-        metric
-    }
-
-    fn counter(&mut self, name: &str, help: &'static str) -> Counter {
-        self.add("counter", name, "", help, Counter::default())
-    }
-
-    pub(super) fn counters<L: LabelSet>(
-        &mut self,
-        name: &str,
-        labels: &'static str,
-        help: &'static str,
-    ) -> Family<L, Counter> {
-        self.add("counter", name, labels, help, Family::default())
-    }
-
-    fn gauge<G: Metric + Clone + Default>(&mut self, name: &str, help: &'static str) -> G {
-        self.add("gauge", name, "", help, G::default())
-    }
-
-    pub(super) fn gauges<L: LabelSet>(
-        &mut self,
-        name: &str,
-        labels: &'static str,
-        help: &'static str,
-    ) -> Family<L, Gauge> {
-        self.add("gauge", name, labels, help, Family::default())
-    }
-
-    fn score_gauges<L: LabelSet>(
-        &mut self,
-        name: &str,
-        labels: &'static str,
-        help: &'static str,
-    ) -> Family<L, Score> {
-        self.add("gauge", name, labels, help, Family::default())
-    }
-
-    fn constant<L: LabelSet>(&mut self, name: &str, labels: &'static str, help: &'static str, value: L) {
-        let family: Family<L, Gauge> = self.gauges(name, labels, help);
-        family.get_or_create(&value).set(1);
-    }
-
-    fn histogram(&mut self, name: &str, help: &'static str, new: fn() -> Histogram) -> Histogram {
-        self.add("histogram", name, "", help, new())
-    }
-
-    fn histograms<L: LabelSet>(
-        &mut self,
-        name: &str,
-        labels: &'static str,
-        help: &'static str,
-        new: fn() -> Histogram,
-    ) -> Histograms<L> {
-        self.add("histogram", name, labels, help, Family::new_with_constructor(new))
-    }
-
-    /// The metrics of the sender, which registers them itself.
-    #[rustfmt::skip] // One line a metric.
-    fn writeback(&mut self) -> WritebackMetrics {
-        for (name, kind, labels, help) in [
-            ("bytes_total", "counter", "", "Bytes of request bodies, compressed, repeats included."),
-            ("highest_sent_timestamp_seconds", "gauge", "", "Timestamp of the newest sample the target took."),
-            ("samples_dropped_total", "counter", "reason", "Samples given up without an answer from the target."),
-            ("samples_failed_total", "counter", "", "Samples the target refused for good."),
-            ("samples_pending", "gauge", "", "Samples queued or in flight."),
-            ("samples_retried_total", "counter", "", "Samples sent again, once for every repeat."),
-            ("samples_total", "counter", "", "Samples the target took."),
-            ("sent_batch_duration_seconds", "histogram", "", "Time from the start of a request to its outcome."),
-        ] {
-            self.rows.push(MetricRow { name: format!("emberwatch_remote_write_{name}"), kind, labels, help });
-        }
-        WritebackMetrics::register(&mut self.registry)
-    }
-
-    /// Adds the process' own metrics, which bear no prefix, and hands out the rows.
-    fn rows_with_process(&mut self) -> Vec<MetricRow> {
-        let mut rows = std::mem::take(&mut self.rows);
-        rows.extend(ProcessCollector::rows());
-        rows.sort_by(|a, b| a.name.cmp(&b.name));
-        rows
-    }
-}
-
-/// What can be the label set of a family.
-pub(super) trait LabelSet:
-    prometheus_client::encoding::EncodeLabelSet
-    + Clone
-    + Eq
-    + std::hash::Hash
-    + fmt::Debug
-    + Send
-    + Sync
-    + 'static
-{
-}
-
-impl<L> LabelSet for L where
-    L: prometheus_client::encoding::EncodeLabelSet
-        + Clone
-        + Eq
-        + std::hash::Hash
-        + fmt::Debug
-        + Send
-        + Sync
-        + 'static
-{
 }

@@ -1,6 +1,6 @@
 //! What Linux says of this process, under the names every Prometheus client uses.
 
-use super::metrics::MetricRow;
+use super::table::MetricRow;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},

@@ -3,10 +3,10 @@
 use super::TrainingRows;
 use crate::{
     calibrate::{Memory, Tail, TailError, Thresholds, tail_of_means},
-    features::{FeatureSchema, InputLayout},
+    features::{FeatureSchema, InputLayout, Statistic, Zone},
     model::{
-        Judge, MAX_VERSION_BYTES, Member, MemberKind, Members, Model, N_SELF_TEST_ROWS, Past, ScaledRow,
-        Scaling, Scorer, SelfTestRow, TrainingSummary, evidence_of, weighted,
+        Judge, MAX_VERSION_BYTES, Member, MemberKind, Members, Model, N_SELF_TEST_ROWS, Past, Reference,
+        ScaledRow, Scaling, Scorer, SelfTestRow, TrainingSummary, evidence_of, weighted,
     },
     score::{
         iforest::{CheckedHyperparams, FitError, Hyperparams, InvalidHyperparams},
@@ -42,6 +42,8 @@ pub struct TrainSettings {
     /// After how long the recent past of the entities will fade that scores are judged against, as
     /// [`Past`]; `None` when they will be judged by the training alone.
     pub forget_after: Option<Duration>,
+    /// Since when inputs are as they are now, where they had drifted: live rows will be held against these rows alone; `None`: all rows.
+    pub drifted: Option<TimestampMs>,
     /// What the model calls itself; not empty.
     pub version: String,
     /// The present time.
@@ -149,8 +151,32 @@ pub fn fit_on_some(
         .map(|((kind, (rows, fit)), tail)| Ok(Member { kind, scorer: fit(rows.view())?, tail }))
         .collect::<Result<Vec<_>, TrainError>>()?;
     let rankers = rankers(layout, &scaled[..n], &normal)?;
+    let of_training: Vec<f64> =
+        evidence.iter().map(|evidence| evidence_of(tail.probability(*evidence))).collect();
+    let reference = reference(layout, schema.zone(), rows, &scaling, &of_training, settings.drifted);
     let judge = Judge::Members(Members { scaling, members, rankers, tail });
-    Ok(Model { past, training: span, ..model_of(schema, judge, rows, settings, &evidence) })
+    let model = model_of(schema, judge, rows, settings, &evidence);
+    Ok(Model { past, training: span, reference: Some(reference), ..model })
+}
+
+/// How the rows since `since` are distributed; `evidence` is that of the whole for each row, of forests that had not seen it.
+fn reference(
+    layout: InputLayout,
+    zone: &Zone,
+    rows: &TrainingRows,
+    scaling: &Scaling,
+    evidence: &[f64],
+    since: Option<TimestampMs>,
+) -> Reference {
+    let first = since.map_or(0, |since| rows.at.partition_point(|at| *at < since));
+    let value = |feature: usize, row: usize| {
+        let scale = scaling.of(&rows.entities[rows.entity_of[row]]).value(feature);
+        scale.scaled(rows.values[[row, layout.column(feature, Statistic::Value)]])
+    };
+    let values = |feature: usize| (first..rows.at.len()).map(|row| value(feature, row)).collect();
+    let evidence = evidence[first..].to_vec();
+    let columns = (0..layout.n_features).map(values).chain(std::iter::once(evidence));
+    Reference::fit(zone, &rows.at[first..], columns)
 }
 
 /// What ranks beside the members: nothing of it is fitted, so its scores need no cross-fit.
@@ -217,6 +243,7 @@ pub(super) fn model_of(
         thresholds: settings.thresholds,
         training: summary(rows, settings),
         self_test: Vec::new(),
+        reference: None,
         past: Past::none(),
     };
     model.self_test = self_test(&model, rows, evidence);
@@ -318,6 +345,7 @@ fn summary(rows: &TrainingRows, settings: &TrainSettings) -> TrainingSummary {
         hyperparams: settings.hyperparams,
         contamination: settings.contamination,
         validation: None,
+        drifted: settings.drifted,
     }
 }
 

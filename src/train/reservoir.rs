@@ -224,6 +224,18 @@ impl Reservoir {
         self.entities.iter().map(|(entity, own)| (entity, own.len()))
     }
 
+    /// For each entity that is kept how many of its rows are from `begin` up to `since`, and from there on.
+    pub fn counts_around(
+        &self,
+        begin: TimestampMs,
+        since: TimestampMs,
+    ) -> impl Iterator<Item = (usize, usize)> {
+        self.entities.values().map(move |own| {
+            let before = |at: TimestampMs| own.partition_point(|kept| kept.at < at);
+            (before(since) - before(begin.min(since)), own.len() - before(since))
+        })
+    }
+
     /// The rows kept, to train on.
     #[must_use]
     pub fn rows(&self) -> TrainingRows {

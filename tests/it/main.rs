@@ -14,6 +14,9 @@ mod annotations;
 mod backtest;
 
 #[cfg(test)]
+mod drift;
+
+#[cfg(test)]
 mod evaluate_command;
 
 #[cfg(test)]

@@ -9,7 +9,9 @@ use emberwatch::{
     calibrate::{CheckedPersistence, Memory, Thresholds},
     demo::{SCRAPE_INTERVAL, START, STEP},
     features::{DEFAULT_RATE_INTERVAL, FeatureSchema, SchemaSettings, SeasonSettings, preset},
-    pipeline::{ClockConfig, Detector, DetectorSettings, Replay, Rules, TrainingPolicy, names},
+    pipeline::{
+        ClockConfig, Detector, DetectorSettings, Replay, Rules, TrainingPolicy, TrainingTriggers, names,
+    },
     score::iforest::Hyperparams,
     series::{LabelSet, METRIC_NAME, Sample, SampleBatch, TimestampMs, is_stale_marker, series_hash},
     simulate::{
@@ -199,6 +201,7 @@ fn detector(name: &str, features: &str) -> Detector {
         ..SchemaSettings::default()
     });
     let training = TrainingPolicy {
+        triggers: TrainingTriggers::default(),
         trial_ms: 0,
         warm_up_ms: 12 * HOUR_MS,
         max_rows: 1_500,

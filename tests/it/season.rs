@@ -6,7 +6,7 @@
 use emberwatch::{
     calibrate::{CheckedPersistence, Memory, Severity, Thresholds},
     features::{FeatureColumn, FeatureMatrix, FeatureSchema, Holidays, SchemaSettings, SeasonSettings},
-    pipeline::{Backtest, DetectorSettings, Rules, Seasonal, TrainingPolicy, Verdict},
+    pipeline::{Backtest, DetectorSettings, Rules, Seasonal, TrainingPolicy, TrainingTriggers, Verdict},
     score::iforest::Hyperparams,
     series::{LabelSet, TimestampMs},
 };
@@ -96,6 +96,7 @@ impl Machine {
             ..SchemaSettings::default()
         };
         let training = TrainingPolicy {
+            triggers: TrainingTriggers::default(),
             trial_ms: 0,
             warm_up_ms: 2 * DAY_MS,
             max_rows: 4_000,

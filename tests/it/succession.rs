@@ -3,7 +3,7 @@
 use emberwatch::{
     calibrate::{CheckedPersistence, Severity, Thresholds},
     features::{FeatureColumn, FeatureMatrix, FeatureSchema, SchemaSettings},
-    pipeline::{Backtest, DetectorSettings, Rejection, Rules, TrainingPolicy},
+    pipeline::{Backtest, DetectorSettings, Rejection, Rules, TrainingPolicy, TrainingTriggers},
     score::iforest::Hyperparams,
     series::{LabelSet, TimestampMs},
 };
@@ -28,6 +28,7 @@ fn settings(trial_ms: i64) -> DetectorSettings {
         ..SchemaSettings::default()
     };
     let training = TrainingPolicy {
+        triggers: TrainingTriggers::default(),
         warm_up_ms: WARM_UP * MINUTE,
         trial_ms,
         max_rows: 2_000,

@@ -2,7 +2,10 @@
 
 use crate::harness::{Options, Server};
 use emberwatch::{
-    api::{AnomalyReport, AnomalySnapshot, ContributionReport},
+    api::{
+        AnomalyReport, AnomalySnapshot, ContributionReport, DetectorReport, DriftReport, F1Report,
+        ModelReport, TrainingReport,
+    },
     calibrate::{AnomalyScore, Peak, Severity},
     explain::{AnomalyType, Criterion},
     pipeline::{DetectorStep, Incident, Incidents, Verdict},
@@ -119,6 +122,7 @@ fn the_index_names_every_endpoint() {
     for path in [
         "/api/v1/write",
         "/api/v1/anomalies",
+        "/api/v1/detectors",
         "/api/v1/incidents",
         "/metrics",
         "/-/healthy",
@@ -174,6 +178,51 @@ fn an_anomaly_says_who_how_rare_why_and_since_when() {
         },
     });
     assert_eq!(body, expected);
+}
+
+#[test]
+fn detectors_say_why_they_train_and_whether_their_models_fit() {
+    let server = Server::start();
+    let empty = server.get("/api/v1/detectors");
+    assert_eq!((empty.status, &*empty.body), (200, r#"{"status":"success","data":{"detectors":[]}}"#));
+    let at = TimestampMs(1_700_000_000_000);
+    let report = DetectorReport {
+        detector: "node".to_owned(),
+        state: "trained",
+        training_rows: 300,
+        model: Some(ModelReport {
+            version: "v".to_owned(),
+            trained_at: at,
+            first: TimestampMs(0),
+            last: at,
+            drifted: None,
+            has_reference: true,
+        }),
+        last_training: Some(TrainingReport { at, reason: "drift", why: "cpu".to_owned() }),
+        drift: Some(DriftReport {
+            until: at,
+            rows: 256,
+            score_psi: 0.5,
+            feature_psi: [("cpu".to_owned(), 0.25)].into(),
+        }),
+        f1: Some(F1Report { value: 0.75, against: "alerts", is_low: true }),
+    };
+    server.detectors.store(Arc::new(vec![report]));
+    let body: serde_json::Value = serde_json::from_str(&server.get("/api/v1/detectors").body).unwrap();
+    let time = "2023-11-14T22:13:20.000Z";
+    assert_eq!(
+        body["data"]["detectors"][0],
+        serde_json::json!({
+            "detector": "node", "state": "trained", "training_rows": 300,
+            "model": {
+                "version": "v", "trained_at": time, "first": "1970-01-01T00:00:00.000Z", "last": time,
+                "drifted": null, "has_reference": true,
+            },
+            "last_training": { "at": time, "reason": "drift", "why": "cpu" },
+            "drift": { "until": time, "rows": 256, "score_psi": 0.5, "feature_psi": { "cpu": 0.25 } },
+            "f1": { "value": 0.75, "against": "alerts", "is_low": true },
+        })
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use arc_swap::ArcSwap;
 use emberwatch::{
-    api::{self, AnomalySnapshot, Api, Readiness, ReloadRequest},
+    api::{self, AnomalySnapshot, Api, DetectorReport, Readiness, ReloadRequest},
     maintenance::Registry,
     pipeline::Maintenance,
     receive::{self, Receiver},
@@ -63,6 +63,7 @@ pub(crate) struct Server {
     pub(crate) shards: Shards,
     pub(crate) readiness: Readiness,
     pub(crate) anomalies: Arc<ArcSwap<AnomalySnapshot>>,
+    pub(crate) detectors: Arc<ArcSwap<Vec<DetectorReport>>>,
     pub(crate) reloads: mpsc::Receiver<ReloadRequest>,
     pub(crate) maintenance: Arc<Registry>,
     /// Holds the file of the planned work that was added.
@@ -114,6 +115,7 @@ impl Server {
         let metadata = Arc::default();
         let receiver = Receiver::new(options.receive, shards.clone(), metadata, Arc::clone(&metrics));
         let (readiness, anomalies) = (Readiness::default(), Arc::default());
+        let detectors: Arc<ArcSwap<Vec<DetectorReport>>> = Arc::default();
         let (reload, reloads) = mpsc::channel(1);
         let state = tempfile::tempdir().unwrap();
         let file = state.path().join("maintenance.json");
@@ -122,6 +124,7 @@ impl Server {
             metrics: Arc::clone(&metrics),
             readiness: readiness.clone(),
             anomalies: Arc::clone(&anomalies),
+            detectors: Arc::clone(&detectors),
             maintenance: Arc::clone(&maintenance),
             reload: options.enable_lifecycle.then_some(reload),
         };
@@ -140,6 +143,7 @@ impl Server {
             shards,
             readiness,
             anomalies,
+            detectors,
             reloads,
             maintenance,
             _state: state,

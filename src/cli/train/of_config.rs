@@ -130,6 +130,7 @@ pub(in crate::cli) fn settings(
         contamination: config.training.contamination,
         thresholds: detector.thresholds,
         forget_after: detector.forget_after,
+        drifted: None,
         version,
         created_at,
     }

@@ -35,6 +35,7 @@ pub(super) fn write_training(training: &TrainingSummary) -> proto::Training {
         split_candidates: candidates as u32,
         scoring: write_scoring(params.scoring).into(),
         validation: training.validation.as_ref().map(write_validation),
+        drifted_ms: training.drifted.map(|since| since.0),
     }
 }
 
@@ -58,6 +59,7 @@ pub(super) fn read_training(training: proto::Training) -> Result<TrainingSummary
         hyperparams,
         contamination: training.contamination,
         validation: training.validation.map(read_validation).transpose()?,
+        drifted: training.drifted_ms.map(TimestampMs),
     })
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     calibrate::{CheckedPersistence, Thresholds},
     features::{FeatureColumn, FeatureMatrix, FeatureSchema, SchemaSettings},
-    pipeline::{DetectorSettings, OpenMaintenance, Rules, TrainingPolicy, VectorJudge},
+    pipeline::{DetectorSettings, OpenMaintenance, Rules, TrainingPolicy, TrainingTriggers, VectorJudge},
     score::iforest::Hyperparams,
 };
 use ndarray::Array2;
@@ -87,6 +87,7 @@ fn judge(alerts: &AlertSettings) -> VectorJudge {
         ..SchemaSettings::default()
     };
     let training = TrainingPolicy {
+        triggers: TrainingTriggers::default(),
         trial_ms: 0,
         warm_up_ms: i64::MAX / 2,
         max_rows: 10_000,

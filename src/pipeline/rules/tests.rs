@@ -9,8 +9,8 @@ use crate::{
     },
     model::{Model, Past},
     pipeline::{
-        Backtest, Breach, DetectorSettings, DetectorStep, OpenMaintenance, TrainingPolicy, VectorJudge,
-        Verdict, Violation,
+        Backtest, Breach, DetectorSettings, DetectorStep, OpenMaintenance, TrainingPolicy, TrainingTriggers,
+        VectorJudge, Verdict, Violation,
     },
     score::iforest::Hyperparams,
     series::{MatchOp, TimestampMs},
@@ -84,6 +84,7 @@ fn model() -> Arc<Model> {
     static MODEL: OnceLock<Arc<Model>> = OnceLock::new();
     Arc::clone(MODEL.get_or_init(|| {
         let training = TrainingPolicy {
+            triggers: TrainingTriggers::default(),
             trial_ms: 0,
             warm_up_ms: (TRAINED_STEPS - 20) * STEP_MS,
             max_rows: 5_000,
@@ -301,6 +302,7 @@ fn a_limit_that_is_usually_passed_says_nothing() {
 fn what_may_become_usual_is_learned() {
     let rows = |rules: Rules| {
         let training = TrainingPolicy {
+            triggers: TrainingTriggers::default(),
             trial_ms: 0,
             warm_up_ms: i64::MAX / 2,
             max_rows: 1_000,

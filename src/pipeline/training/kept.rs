@@ -51,7 +51,7 @@ mod tests {
     use crate::{
         calibrate::Thresholds,
         features::{FeatureColumn, FeatureMatrix, FeatureSchema, FeatureWindows, SchemaSettings},
-        pipeline::TrainingPolicy,
+        pipeline::{TrainingPolicy, TrainingTriggers, training::Noticed},
         score::iforest::Hyperparams,
         series::LabelSet,
         train::EntityChanges,
@@ -77,6 +77,7 @@ mod tests {
             most_rows: usize::MAX,
             trial_ms: 0,
             retention_ms: i64::MAX / 2,
+            triggers: TrainingTriggers::default(),
             hyperparams: Hyperparams { n_trees: 10, ..Hyperparams::default() },
             contamination: 0.0,
         })
@@ -92,8 +93,8 @@ mod tests {
             let values = Array2::from_shape_fn((3, 1), |(n, _)| ((step * 7 + n as i64) % 11) as f64);
             let matrix =
                 FeatureMatrix { at, entities: (0..3).map(name).collect(), values, ambiguous: vec![0] };
-            trainer.gather(&windows.push(&matrix).unwrap(), |_| false);
-            let job = trainer.due(at, None, &schema, Thresholds::default(), None);
+            trainer.gather(&windows.push(&matrix).unwrap(), |_| true);
+            let job = trainer.due(at, None, &schema, Thresholds::default(), None, &Noticed::default());
             due = due.or(job.map(|_| step));
         }
         due

@@ -3,7 +3,9 @@
 use crate::{
     calibrate::{AlarmRate, Budget, CheckedPersistence, Memory, Severity, Thresholds},
     features::{FeatureColumn, FeatureMatrix, FeatureSchema, SchemaSettings, SeasonSettings},
-    pipeline::{Backtest, DetectorSettings, FeatureRules, OnGap, Rules, TrainingPolicy, VectorJudge},
+    pipeline::{
+        Backtest, DetectorSettings, FeatureRules, OnGap, Rules, TrainingPolicy, TrainingTriggers, VectorJudge,
+    },
     score::iforest::Hyperparams,
     series::{LabelSet, TimestampMs},
 };
@@ -103,6 +105,7 @@ fn the_false_alarms_of_two_hundred_weeks_stay_within_the_budget() {
         .thresholds(Thresholds::new(0.01, 0.02, 0.03).unwrap(), persistence, STEP)
         .unwrap();
     let training = TrainingPolicy {
+        triggers: TrainingTriggers::default(),
         trial_ms: 0,
         warm_up_ms: 2 * STEPS_A_WEEK * STEP.as_millis() as i64,
         max_rows: 10_000,

@@ -7,7 +7,7 @@ use crate::{
     features::{Direction, FeatureColumn, FeatureSchema, Gate, SchemaSettings, ValidRange},
     pipeline::{
         Backtest, Breach, DetectorSettings, DetectorStep, FeatureRules, OnZero, Rules, TrainingPolicy,
-        Verdict, Violation,
+        TrainingTriggers, Verdict, Violation,
     },
     score::iforest::Hyperparams,
 };
@@ -171,6 +171,7 @@ fn too_few_steps_tell_nothing_of_one_in_a_thousand() {
 #[test]
 fn with_a_model_the_score_is_the_higher_of_the_two() {
     let training = TrainingPolicy {
+        triggers: TrainingTriggers::default(),
         trial_ms: 0,
         warm_up_ms: 600 * MINUTE,
         max_rows: 5_000,

@@ -50,6 +50,15 @@ fn a_newcomer_keeps_all_it_has_until_it_has_its_share() {
     assert_eq!(counts(&kept), [100, 100, 100, 100]);
 }
 
+#[test]
+fn rows_are_counted_around_an_instant() {
+    let mut kept = reservoir(1000);
+    (0..100).for_each(|minute| _ = kept.offer(&inputs(minute, 2), |row| row == 0 || minute < 20));
+    let minute = |minute: i64| TimestampMs(minute * 60_000);
+    let counts: Vec<_> = kept.counts_around(minute(10), minute(30)).collect();
+    assert_eq!(counts, [(20, 70), (10, 0)]);
+}
+
 /// A fleet so large that an equal share of the rows would be too few to know anyone.
 #[test]
 fn every_entity_present_may_keep_what_it_takes_to_know_it() {
