@@ -80,7 +80,7 @@ struct Written {
 pub fn run(args: &ExtractArgs) -> anyhow::Result<ExitCode> {
     let config = read_config(Some(&args.config))?;
     let detector = chosen(&args.config, args.detector.as_deref(), &config)?;
-    let past = args.past.open(&args.config, &config, detector, false)?;
+    let past = args.past.open(&args.config, &config, detector)?;
     for line in past.said() {
         writeln!(stdout(), "{line}")?;
     }

@@ -7,7 +7,7 @@ use crate::{
     config::{self, Config, Detector},
     exposition::Recording,
     history::{self, Api, Counts, Reader, Slice, Slices},
-    pipeline::{AlertHistory, Extraction, Vectors, names},
+    pipeline::{Extraction, Vectors, names},
     series::{LabelMatcher, TimestampMs},
     window::{self, AppendCounts},
 };
@@ -75,26 +75,17 @@ enum Source {
 // === impl PastArgs ===
 
 impl PastArgs {
-    /// The past of what a detector reads, and of the alerts where they are asked for; `file` is where the config stands. A store is not
+    /// The past of what a detector reads; `file` is where the config stands. A store is not
     /// asked yet, files are read.
-    pub(super) fn open(
-        &self,
-        file: &Path,
-        config: &Config,
-        detector: &Detector,
-        with_alerts: bool,
-    ) -> anyhow::Result<Past> {
+    pub(super) fn open(&self, file: &Path, config: &Config, detector: &Detector) -> anyhow::Result<Past> {
         if self.openmetrics.is_empty() {
             let store = self.store(file, config)?;
             let source = Source::Store(Reader::new(store, RandomState::new().hash_one("series"))?);
             return Ok(Past { source, range: self.range(None)? });
         }
-        let mut wanted =
+        // Of a config with alerts these are among them.
+        let wanted =
             Extraction::new(config.compile(detector)?, window::Config::default(), TimestampMs(0)).selectors();
-        if let Some(alerts) = config.alerts.as_ref().filter(|_| with_alerts) {
-            let schema = &detector.schema;
-            wanted.extend(AlertHistory::new(alerts, schema.by(), schema.step_ms(), TimestampMs(0)).selectors());
-        }
         let recording = files::record(&self.openmetrics, wanted, self.max_samples)?;
         let Some(recorded) = recording.range() else {
             let (read, name) = (recording.counts().read, detector.schema.detector());

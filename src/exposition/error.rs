@@ -28,7 +28,9 @@ pub enum Problem {
     #[error("this is not UTF-8; write the file as UTF-8")]
     NotUtf8,
     /// No name where one belongs.
-    #[error("expected the name of a metric, found {found}; write name{{label=\"value\"}} value timestamp, a name of other characters in quotes: {{\"http.requests\"}}")]
+    #[error(
+        "expected the name of a metric, found {found}; write name{{label=\"value\"}} value timestamp, a name of other characters in quotes: {{\"http.requests\"}}"
+    )]
     NoName {
         /// What stands there.
         found: String,
@@ -42,7 +44,9 @@ pub enum Problem {
         found: String,
     },
     /// A quote without its other half.
-    #[error("this quote is not closed; write a quote inside a value as \\\", a backslash as \\\\, a line break as \\n")]
+    #[error(
+        "this quote is not closed; write a quote inside a value as \\\", a backslash as \\\\, a line break as \\n"
+    )]
     OpenQuote,
     /// Labels that are none.
     #[error("{0}; write each label once")]
@@ -57,13 +61,17 @@ pub enum Problem {
     #[error("the sample has no timestamp, so there is no time to put it at; write one behind the value")]
     NoTimestamp,
     /// Not a timestamp.
-    #[error("{text:?} is no timestamp; write Unix seconds (1700000000.25) or whole milliseconds (1700000000250)")]
+    #[error(
+        "{text:?} is no timestamp; write Unix seconds (1700000000.25) or whole milliseconds (1700000000250)"
+    )]
     Timestamp {
         /// What stands there.
         text: String,
     },
     /// A timestamp that could be in either unit, or in neither.
-    #[error("{text} is neither in seconds (1e9 to 1e11: the years 2001 to 5138) nor in milliseconds (1e11 to 1e14: 1973 to 5138) since 1970; write one of these")]
+    #[error(
+        "{text} is neither in seconds (1e9 to 1e11: the years 2001 to 5138) nor in milliseconds (1e11 to 1e14: 1973 to 5138) since 1970; write one of these"
+    )]
     AmbiguousTimestamp {
         /// What stands there.
         text: String,
@@ -77,16 +85,22 @@ pub enum Problem {
         first: u64,
     },
     /// Text in the unit of OpenMetrics that does not end as OpenMetrics does.
-    #[error("timestamps in seconds are OpenMetrics, which ends with `# EOF`, and this does not: it is cut short, or its last line is missing")]
+    #[error(
+        "timestamps in seconds are OpenMetrics, which ends with `# EOF`, and this does not: it is cut short, or its last line is missing"
+    )]
     NoEof,
     /// Text that ends as OpenMetrics does and is not in its unit.
-    #[error("`# EOF` ends OpenMetrics, whose timestamps are in seconds, and line {first} has one in milliseconds; write seconds, or leave `# EOF` away")]
+    #[error(
+        "`# EOF` ends OpenMetrics, whose timestamps are in seconds, and line {first} has one in milliseconds; write seconds, or leave `# EOF` away"
+    )]
     MillisecondsWithEof {
         /// The line of the first timestamp.
         first: u64,
     },
     /// Something behind the end.
-    #[error("there is something behind `# EOF`; write `# EOF` once, as the last line, and give several texts as several files")]
+    #[error(
+        "there is something behind `# EOF`; write `# EOF` once, as the last line, and give several texts as several files"
+    )]
     AfterEof,
 }
 

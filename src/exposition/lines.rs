@@ -46,9 +46,7 @@ impl Exposition {
         match self.read(line.strip_suffix(b"\n").unwrap_or(line)) {
             Ok(Some(sample)) => Ok(Some(Exposed { labels: &self.canonical, sample })),
             Ok(None) => Ok(None),
-            Err((at, problem)) => {
-                Err(ExpositionError { line: number, column: column(line, at), problem })
-            }
+            Err((at, problem)) => Err(ExpositionError { line: number, column: column(line, at), problem }),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Samples in any order, on their way into a recording.
 
-use super::recording::{Recorded, Recording, RecordedSeries};
+use super::recording::{Recorded, RecordedSeries, Recording};
 use crate::series::{LabelMatcher, Labels, Sample, series_hash};
 use hashbrown::HashTable;
 
@@ -25,7 +25,9 @@ pub struct Recorder {
 
 /// There is no room for more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there are more than {max_samples} samples of {series} series to keep (a series counts as one sample per 16 bytes of its labels)")]
+#[error(
+    "there are more than {max_samples} samples of {series} series to keep (a series counts as one sample per 16 bytes of its labels)"
+)]
 pub struct TooManySamples {
     /// How many fit.
     pub max_samples: usize,
@@ -67,7 +69,8 @@ impl Recorder {
     /// All that was taken, by time.
     #[must_use]
     pub fn finish(self) -> Recording {
-        let mut counts = Recorded { read: self.read, series: self.series.len() as u64, ..Recorded::default() };
+        let mut counts =
+            Recorded { read: self.read, series: self.series.len() as u64, ..Recorded::default() };
         let mut series = self.series;
         for own in &mut series {
             // Stable: of those at the same time the first stays the first.

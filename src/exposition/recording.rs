@@ -54,8 +54,10 @@ impl Recording {
     /// The times of the first and of the last sample; none of an empty recording.
     #[must_use]
     pub fn range(&self) -> Option<RangeInclusive<TimestampMs>> {
-        let first = self.series.iter().filter_map(|series| series.samples.first()).map(|sample| sample.timestamp);
-        let last = self.series.iter().filter_map(|series| series.samples.last()).map(|sample| sample.timestamp);
+        let first =
+            self.series.iter().filter_map(|series| series.samples.first()).map(|sample| sample.timestamp);
+        let last =
+            self.series.iter().filter_map(|series| series.samples.last()).map(|sample| sample.timestamp);
         Some(first.min()?..=last.max()?)
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::series::{LabelMatcher, LabelSet, MatchOp, METRIC_NAME, Sample, TimestampMs};
+use crate::series::{LabelMatcher, LabelSet, METRIC_NAME, MatchOp, Sample, TimestampMs};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -72,7 +72,10 @@ seconds_bucket{le="+Inf"} 4 1700000015000
         .into();
     assert_eq!(read(text), Ok(expected));
     // A malformed line.
-    assert!(refused("up 1 1700000000000\nup{ 1 1700000015000\n").starts_with("line 2, column 5: expected the name"));
+    assert!(
+        refused("up 1 1700000000000\nup{ 1 1700000015000\n")
+            .starts_with("line 2, column 5: expected the name")
+    );
 }
 
 #[test]
@@ -102,7 +105,10 @@ fn labels_are_sorted_and_empty_ones_left_out() {
 #[test]
 fn values_are_all_that_a_float_is() {
     let value = |text: &str| one(&format!("up {text} 1700000000")).1.value;
-    assert_eq!([value("+Inf"), value("-Inf"), value("Inf")], [f64::INFINITY, f64::NEG_INFINITY, f64::INFINITY]);
+    assert_eq!(
+        [value("+Inf"), value("-Inf"), value("Inf")],
+        [f64::INFINITY, f64::NEG_INFINITY, f64::INFINITY]
+    );
     assert_eq!([value("-0.5e-3"), value("+12"), value(".5")], [-0.0005, 12.0, 0.5]);
     assert_eq!(value("5e-324").to_bits(), 1);
     // As Prometheus keeps it, which is no staleness marker.
@@ -171,21 +177,23 @@ fn wanted(name: &str) -> Vec<Vec<LabelMatcher>> {
 fn of_two_values_at_one_time_the_first_stays_and_both_losses_are_counted() {
     let mut recorder = Recorder::new(wanted("up"), 100, 7);
     let up = named("up", &[]);
-    for (name, at, value) in [("up", 2, 1.0), ("up", 1, 5.0), ("up", 2, 1.0), ("up", 2, 3.0), ("down", 1, 1.0)] {
+    for (name, at, value) in
+        [("up", 2, 1.0), ("up", 1, 5.0), ("up", 2, 1.0), ("up", 2, 3.0), ("down", 1, 1.0)]
+    {
         recorder.take(named(name, &[]).canonical_text(), Sample::new(at, value)).unwrap();
     }
     let recording = recorder.finish();
-    assert_eq!(
-        recording.counts(),
-        &Recorded { read: 5, series: 1, kept: 2, repeated: 1, conflicting: 1 }
-    );
+    assert_eq!(recording.counts(), &Recorded { read: 5, series: 1, kept: 2, repeated: 1, conflicting: 1 });
     assert_eq!(recording.range(), Some(TimestampMs(1)..=TimestampMs(2)));
     let slices: Vec<_> = recording.slices(&wanted("up"), TimestampMs(0)..=TimestampMs::MAX).collect();
     let ranges: Vec<_> = slices.iter().map(|(range, _)| range.clone()).collect();
     let ends = [(0, 0), (1, 1_000), (1_001, i64::MAX)];
     assert_eq!(ranges, ends.map(|(from, until)| TimestampMs(from)..=TimestampMs(until)));
     let entry = slices[1].1.iter().next().unwrap();
-    assert_eq!((entry.labels, entry.samples), (up.canonical_text(), &[Sample::new(1, 5.0), Sample::new(2, 1.0)][..]));
+    assert_eq!(
+        (entry.labels, entry.samples),
+        (up.canonical_text(), &[Sample::new(1, 5.0), Sample::new(2, 1.0)][..])
+    );
     assert!(slices[0].1.is_empty() && slices[2].1.is_empty());
 }
 
@@ -237,7 +245,13 @@ fn is_bare(name: &str) -> bool {
         && characters.all(|c| c == '_' || c.is_ascii_alphanumeric())
 }
 
-fn written(name: &str, labels: &BTreeMap<String, String>, sample: Sample, in_seconds: bool, style: &Style) -> String {
+fn written(
+    name: &str,
+    labels: &BTreeMap<String, String>,
+    sample: Sample,
+    in_seconds: bool,
+    style: &Style,
+) -> String {
     let mut inside = Vec::new();
     let mut line = String::new();
     let Style { space, exemplar, .. } = style;
@@ -254,7 +268,12 @@ fn written(name: &str, labels: &BTreeMap<String, String>, sample: Sample, in_sec
     let inside = inside.join(&format!("{space},{space}"));
     let TimestampMs(ms) = sample.timestamp;
     let at = if in_seconds { format!("{}.{:03}", ms / 1000, ms % 1000) } else { ms.to_string() };
-    write!(line, "{space}{{{space}{inside}{comma}{space}}}{space} {} {space}{at}{exemplar}{space}", sample.value).unwrap();
+    write!(
+        line,
+        "{space}{{{space}{inside}{comma}{space}}}{space} {} {space}{at}{exemplar}{space}",
+        sample.value
+    )
+    .unwrap();
     line
 }
 
@@ -274,6 +293,7 @@ proptest! {
         ),
         in_seconds in any::<bool>(),
     ) {
+        let bits = |value: f64| if value.is_nan() { 0 } else { value.to_bits() };
         let (mut text, mut expected) = (String::from("# TYPE a gauge\n"), Vec::new());
         for (name, labels, ms, value, style) in &samples {
             let sample = Sample::new(*ms, *value);
@@ -281,11 +301,10 @@ proptest! {
             text.push('\n');
             let pairs = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
             let labels = LabelSet::from_pairs(pairs.chain([(METRIC_NAME, name.as_str())])).unwrap();
-            expected.push((labels, *ms, value.is_nan().then_some(0).unwrap_or(value.to_bits())));
+            expected.push((labels, *ms, bits(*value)));
         }
         text.push_str(if in_seconds { "# EOF\n" } else { "" });
         let read = read(&text).map_err(|error| TestCaseError::fail(format!("{error} in {text}")))?;
-        let bits = |value: f64| if value.is_nan() { 0 } else { value.to_bits() };
         let read: Vec<_> = read.into_iter().map(|(labels, at)| (labels, at.timestamp.0, bits(at.value))).collect();
         prop_assert_eq!(read, expected);
     }

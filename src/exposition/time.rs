@@ -84,7 +84,9 @@ mod tests {
 
     #[test]
     fn what_could_be_either_or_neither_is_refused() {
-        for text in ["0", "60", "-5", "999999999.999", "-1700000000", "100000000000000", "1700000000250000", "1e300"] {
+        for text in
+            ["0", "60", "-5", "999999999.999", "-1700000000", "100000000000000", "1700000000250000", "1e300"]
+        {
             assert_eq!(timestamp(text), Err(Problem::AmbiguousTimestamp { text: text.to_owned() }));
         }
         for text in ["", "NaN", "+Inf", "x", "1700000000250.5", "1.7e12", "1_700_000_000", "0x6553f100"] {

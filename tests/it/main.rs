@@ -17,6 +17,9 @@ mod backtest;
 mod evaluate_command;
 
 #[cfg(test)]
+mod exposition;
+
+#[cfg(test)]
 mod extract;
 
 #[cfg(test)]

@@ -77,7 +77,8 @@ impl Labels {
             Ok(())
         })?;
         let found = history.finish();
-        let mut labels = Self { source: Some(format!("alerts in the {}", source.place())), ..Self::default() };
+        let mut labels =
+            Self { source: Some(format!("alerts in the {}", source.place())), ..Self::default() };
         labels.named_nobody = found.named_nobody;
         for time in found.times {
             let name = extract::name(&time.entity, schema.by());
