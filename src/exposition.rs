@@ -38,3 +38,4 @@ pub use error::{ExpositionError, Problem};
 pub use lines::{Exposed, Exposition, MAX_LINE_BYTES};
 pub use recorder::{Recorder, TooManySamples};
 pub use recording::{Recorded, Recording};
+pub use time::Unit;
