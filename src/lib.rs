@@ -34,6 +34,8 @@ pub mod series;
 
 pub mod wire;
 
+pub mod exposition;
+
 pub mod window;
 
 pub mod promql;

@@ -7,7 +7,7 @@ mod resumable;
 use super::{
     inspect::{self, InspectArgs},
     instant,
-    past::{PastArgs, chosen, left_out},
+    past::{Past, PastArgs, chosen, left_out},
     read_config,
 };
 use crate::{
@@ -30,7 +30,7 @@ use std::{
 ///
 /// The samples come from the store under `history:` in the config (Prometheus, Thanos, Mimir, VictoriaMetrics), slice by slice, and go
 /// through the detector's own expressions at every step: the file holds what the sidecar would have seen. Memory does not grow with the
-/// range. When it is interrupted, the same command goes on where it was. At the end the table is inspected, as by `inspect`.
+/// range. With --openmetrics they come from files, which are read whole first. When it is interrupted, the same command goes on where it was. At the end the table is inspected, as by `inspect`.
 #[derive(Debug, clap::Args)]
 pub struct ExtractArgs {
     /// The config file: its detectors, and the store under `history:`
@@ -80,18 +80,21 @@ struct Written {
 pub fn run(args: &ExtractArgs) -> anyhow::Result<ExitCode> {
     let config = read_config(Some(&args.config))?;
     let detector = chosen(&args.config, args.detector.as_deref(), &config)?;
-    let range = args.past.range()?;
+    let past = args.past.open(&args.config, &config, detector)?;
+    for line in past.said() {
+        writeln!(stdout(), "{line}")?;
+    }
     let identity = identity(args, detector);
     let header = if args.raw { raw::header() } else { header(detector)? };
-    let (mut out, journal) = Resumable::open(&args.out, &identity, &header, &range)?;
+    let (mut out, journal) = Resumable::open(&args.out, &identity, &header, past.range())?;
     if journal.next > *journal.range().start() {
         let (next, until) = (instant(journal.next), instant(*journal.range().end()));
         writeln!(stdout(), "going on at {next}, until {until}")?;
     }
     let (counts, written) = if args.raw {
-        raw::write(args, &config, detector, journal, &mut out)?
+        raw::write(&past, &config, detector, journal, &mut out)?
     } else {
-        write(args, &config, detector, journal, &mut out)?
+        write(&past, &config, detector, journal, &mut out)?
     };
     out.finish()?;
     report(args, &counts, &written)?;
@@ -104,7 +107,7 @@ pub fn run(args: &ExtractArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn write(
-    args: &ExtractArgs,
+    past: &Past,
     config: &Config,
     detector: &Detector,
     journal: Journal,
@@ -113,7 +116,7 @@ fn write(
     let mut written = Written::default();
     let by = detector.schema.by();
     let rest = journal.next..=*journal.range().end();
-    let (counts, appended) = args.past.vectors(&args.config, config, detector, rest, |steps, next| {
+    let (counts, appended) = past.vectors(config, detector, rest, |steps, next| {
         let mut rows = csv::Writer::from_writer(Vec::new());
         for vectors in steps {
             written.rows += write_rows(&mut rows, by, &vectors)?;
@@ -159,10 +162,11 @@ fn header(detector: &Detector) -> anyhow::Result<Vec<u8>> {
 
 /// What must be the same for a file to be gone on with.
 fn identity(args: &ExtractArgs, detector: &Detector) -> String {
-    let PastArgs { from, until, .. } = &args.past;
+    let PastArgs { from, until, openmetrics, .. } = &args.past;
     let fingerprint = detector.schema.fingerprint_text();
     let kind = if args.raw { "raw" } else { "features" };
-    format!("{kind} of {} ({fingerprint}), from {from:?} until {until:?}", detector.schema.detector())
+    let files = if openmetrics.is_empty() { String::new() } else { format!(" in {openmetrics:?}") };
+    format!("{kind} of {} ({fingerprint}){files}, from {from:?} until {until:?}", detector.schema.detector())
 }
 
 fn report(args: &ExtractArgs, counts: &Counts, written: &Written) -> anyhow::Result<()> {

@@ -1,8 +1,11 @@
-//! The past of a detector's series, for the subcommands that read it: which detector, which store, from when to when.
+//! The past of a detector's series, for the subcommands that read it: which detector, which store or files, from when to when.
+
+mod files;
 
 use super::{bar, instant};
 use crate::{
     config::{self, Config, Detector},
+    exposition::Recording,
     history::{self, Api, Counts, Reader, Slice, Slices},
     pipeline::{Extraction, Vectors, names},
     series::{LabelMatcher, TimestampMs},
@@ -12,11 +15,14 @@ use anyhow::{Context as _, anyhow, bail};
 use std::{
     hash::{BuildHasher as _, RandomState},
     ops::RangeInclusive,
-    path::Path,
+    path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Which store, and which part of its past.
+/// How far back the first step is where nothing is said of it and a store has the past.
+const DEFAULT_FROM_MS: i64 = 30 * 86_400_000;
+
+/// Which store or files, and which part of their past.
 #[derive(Debug, clap::Args)]
 pub(super) struct PastArgs {
     /// Address of the store, such as http://localhost:9090, instead of the one under `history:`
@@ -27,11 +33,20 @@ pub(super) struct PastArgs {
     #[arg(long, value_name = "API", default_value = "remote_read", value_parser = parse_api)]
     api: Api,
 
-    /// First step: so long before --until, such as 30d, or an instant such as 2026-11-01T00:00:00Z or Unix seconds
-    #[arg(long, value_name = "WHEN", default_value = "30d", value_parser = parse_when)]
-    pub(super) from: When,
+    /// Files with the samples, instead of a store: OpenMetrics with timestamps, or Prometheus' text format with them (.gz: compressed)
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "config", conflicts_with_all = ["url", "api"])]
+    pub(super) openmetrics: Vec<PathBuf>,
 
-    /// Last step: an instant, or so long before now [default: now]
+    /// Most samples that are kept of --openmetrics, of the series that are read; 16 to 32 bytes of memory each
+    #[arg(long, default_value_t = 50_000_000, value_name = "N", requires = "openmetrics")]
+    max_samples: usize,
+
+    /// First step: so long before --until, such as 30d, or an instant such as 2026-11-01T00:00:00Z or Unix seconds [default: 30d; of
+    /// --openmetrics the first sample]
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    pub(super) from: Option<When>,
+
+    /// Last step: an instant, or so long before now [default: now; of --openmetrics the last sample]
     #[arg(long, value_name = "WHEN", value_parser = parse_when)]
     pub(super) until: Option<When>,
 }
@@ -45,25 +60,56 @@ pub(super) enum When {
     At(TimestampMs),
 }
 
-/// A store that is asked for the past.
+/// The past of some series.
 pub(super) struct Past {
-    reader: Reader,
-    selectors: Vec<Vec<LabelMatcher>>,
+    source: Source,
+    range: RangeInclusive<TimestampMs>,
+}
+
+/// Where the past is.
+enum Source {
+    Store(Reader),
+    Files(Recording),
 }
 
 // === impl PastArgs ===
 
 impl PastArgs {
-    /// The steps asked for, as of now.
-    pub(super) fn range(&self) -> anyhow::Result<RangeInclusive<TimestampMs>> {
-        let until = match self.until {
-            Some(When::At(at)) => at,
-            Some(When::Before(ms)) => now()?.plus_ms(-ms),
-            None => now()?,
+    /// The past of what a detector reads; `file` is where the config stands. A store is not
+    /// asked yet, files are read.
+    pub(super) fn open(&self, file: &Path, config: &Config, detector: &Detector) -> anyhow::Result<Past> {
+        if self.openmetrics.is_empty() {
+            let store = self.store(file, config)?;
+            let source = Source::Store(Reader::new(store, RandomState::new().hash_one("series"))?);
+            return Ok(Past { source, range: self.range(None)? });
+        }
+        // Of a config with alerts these are among them.
+        let wanted =
+            Extraction::new(config.compile(detector)?, window::Config::default(), TimestampMs(0)).selectors();
+        let recording = files::record(&self.openmetrics, wanted, self.max_samples)?;
+        let Some(recorded) = recording.range() else {
+            let (read, name) = (recording.counts().read, detector.schema.detector());
+            bail!("--openmetrics: none of the {read} samples is of a series that detector {name:?} reads");
         };
-        let from = match self.from {
-            When::At(at) => at,
-            When::Before(ms) => until.plus_ms(-ms),
+        Ok(Past { range: self.range(Some(recorded))?, source: Source::Files(recording) })
+    }
+
+    /// The steps asked for, as of now or of what is recorded.
+    fn range(
+        &self,
+        recorded: Option<RangeInclusive<TimestampMs>>,
+    ) -> anyhow::Result<RangeInclusive<TimestampMs>> {
+        let until = match (self.until, &recorded) {
+            (Some(When::At(at)), _) => at,
+            (Some(When::Before(ms)), _) => now()?.plus_ms(-ms),
+            (None, Some(recorded)) => *recorded.end(),
+            (None, None) => now()?,
+        };
+        let from = match (self.from, &recorded) {
+            (Some(When::At(at)), _) => at,
+            (Some(When::Before(ms)), _) => until.plus_ms(-ms),
+            (None, Some(recorded)) => *recorded.start(),
+            (None, None) => until.plus_ms(-DEFAULT_FROM_MS),
         };
         if from > until {
             bail!("--from, {}, is after --until, {}", instant(from), instant(until));
@@ -71,57 +117,23 @@ impl PastArgs {
         Ok(from..=until)
     }
 
-    /// The store, to be asked for the series of `selectors`; `file` is where the config stands.
-    pub(super) fn store(
-        &self,
-        file: &Path,
-        config: &Config,
-        selectors: Vec<Vec<LabelMatcher>>,
-    ) -> anyhow::Result<Past> {
-        let store = match (&self.url, &config.history) {
+    /// The store that is meant.
+    fn store(&self, file: &Path, config: &Config) -> anyhow::Result<history::Config> {
+        match (&self.url, &config.history) {
             (Some(url), _) => {
                 let settings = history::Settings { api: self.api, ..history::Settings::new(url) };
                 history::Config::try_new(settings).map_err(|problems| {
                     anyhow!(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-                })?
+                })
             }
-            (None, Some(history)) => history.store.clone(),
+            (None, Some(history)) => Ok(history.store.clone()),
             (None, None) => {
                 let file = file.display();
-                bail!("{file} names no store: write `history: {{url: http://localhost:9090}}`, or give --url")
+                bail!(
+                    "{file} names no store: write `history: {{url: http://localhost:9090}}`, or give --url or --openmetrics"
+                )
             }
-        };
-        let reader = Reader::new(store, RandomState::new().hash_one("series"))?;
-        Ok(Past { reader, selectors })
-    }
-
-    /// The vectors of a detector at every step from `from` to `until`, slice by slice; gives how much was read and what became of it.
-    ///
-    /// `each` gets what is new after a slice, and the first step that is not among it.
-    pub(super) fn vectors(
-        &self,
-        file: &Path,
-        config: &Config,
-        detector: &Detector,
-        range: RangeInclusive<TimestampMs>,
-        mut each: impl FnMut(Vec<Vectors>, TimestampMs) -> anyhow::Result<()>,
-    ) -> anyhow::Result<(Counts, AppendCounts)> {
-        let window = window::Config {
-            max_series: config.storage.max_series,
-            max_bytes: config.storage.max_bytes,
-            ..window::Config::default()
-        };
-        let mut extraction = Extraction::new(config.compile(detector)?, window, *range.start());
-        let store = self.store(file, config, extraction.selectors())?;
-        let mut appended = AppendCounts::default();
-        let all = extraction.wants_from()..=*range.end();
-        let counts = store.read(all, "extracting", |slice| {
-            appended.add(&extraction.append(&names::without_own(&slice.batch)));
-            let vectors: Vec<Vectors> =
-                std::iter::from_fn(|| extraction.vectors(*slice.range.end())).collect();
-            each(vectors, extraction.next_step())
-        })?;
-        Ok((counts, appended))
+        }
     }
 }
 
@@ -156,9 +168,59 @@ pub(super) fn chosen<'a>(
 // === impl Past ===
 
 impl Past {
-    /// Reads `range` and hands over slice after slice; gives how much it was. The bar advances by the time of the data.
+    /// The steps asked for.
+    pub(super) fn range(&self) -> &RangeInclusive<TimestampMs> {
+        &self.range
+    }
+
+    /// What has it, for a message.
+    pub(super) fn place(&self) -> &'static str {
+        match self.source {
+            Source::Store(_) => "store",
+            Source::Files(_) => "files",
+        }
+    }
+
+    /// What there is to say of files that were read, a line each.
+    pub(super) fn said(&self) -> Vec<String> {
+        match &self.source {
+            Source::Store(_) => Vec::new(),
+            Source::Files(recording) => files::said(recording.counts()),
+        }
+    }
+
+    /// The vectors of a detector at every step of `range`, slice by slice; gives how much was read and what became of it.
+    ///
+    /// `each` gets what is new after a slice, and the first step that is not among it.
+    pub(super) fn vectors(
+        &self,
+        config: &Config,
+        detector: &Detector,
+        range: RangeInclusive<TimestampMs>,
+        mut each: impl FnMut(Vec<Vectors>, TimestampMs) -> anyhow::Result<()>,
+    ) -> anyhow::Result<(Counts, AppendCounts)> {
+        let window = window::Config {
+            max_series: config.storage.max_series,
+            max_bytes: config.storage.max_bytes,
+            ..window::Config::default()
+        };
+        let mut extraction = Extraction::new(config.compile(detector)?, window, *range.start());
+        let mut appended = AppendCounts::default();
+        let all = extraction.wants_from()..=*range.end();
+        let counts = self.read(extraction.selectors(), all, "extracting", |slice| {
+            appended.add(&extraction.append(&names::without_own(&slice.batch)));
+            let vectors: Vec<Vectors> =
+                std::iter::from_fn(|| extraction.vectors(*slice.range.end())).collect();
+            each(vectors, extraction.next_step())
+        })?;
+        Ok((counts, appended))
+    }
+
+    /// Reads `range` of the series of `selectors` and hands over slice after slice; gives how much it was. The bar advances by the time of
+    /// the data.
     pub(super) fn read(
-        self,
+        &self,
+        selectors: Vec<Vec<LabelMatcher>>,
         range: RangeInclusive<TimestampMs>,
         what: &'static str,
         mut each: impl FnMut(&Slice) -> anyhow::Result<()>,
@@ -166,22 +228,41 @@ impl Past {
         let begin = *range.start();
         let minutes = |at: TimestampMs| u64::try_from(at.since_ms(begin) / 60_000).unwrap_or(0);
         let bar = bar(minutes(*range.end()), what, "{msg} {wide_bar} {percent}% ({eta} left)");
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let mut counts = Counts::default();
-        let slices = Slices::new(self.reader, self.selectors.into(), range);
-        let mut slices = {
-            let _inside = runtime.enter();
-            slices.read_ahead()
-        };
-        while let Some(slice) = slices.blocking_recv() {
-            let slice = slice.context("cannot read the past")?;
+        let mut each = |slice: &Slice| {
             counts.add(&slice.counts);
-            each(&slice)?;
+            each(slice)?;
             bar.set_position(minutes(*slice.range.end()));
+            Ok(())
+        };
+        match &self.source {
+            Source::Store(reader) => ask(reader.clone(), selectors, range, each)?,
+            Source::Files(recording) => {
+                recording.slices(&selectors, range).map(files::slice).try_for_each(|slice| each(&slice))?;
+            }
         }
         bar.finish_and_clear();
         Ok(counts)
     }
+}
+
+/// Reads slice after slice from a store.
+fn ask(
+    reader: Reader,
+    selectors: Vec<Vec<LabelMatcher>>,
+    range: RangeInclusive<TimestampMs>,
+    mut each: impl FnMut(&Slice) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let slices = Slices::new(reader, selectors.into(), range);
+    let mut slices = {
+        let _inside = runtime.enter();
+        slices.read_ahead()
+    };
+    while let Some(slice) = slices.blocking_recv() {
+        each(&slice.context("cannot read the past")?)?;
+    }
+    Ok(())
 }
 
 fn now() -> anyhow::Result<TimestampMs> {

@@ -41,13 +41,13 @@ const MIN_WINDOW_STEPS: usize = 6;
 /// Train a model on wide CSV files, or for a detector of a config on the past of its series.
 ///
 /// With --config the model is that of a detector: its features, step, window and calendar, and the config's training settings. Its rows come from
-/// the store under `history:`, as `extract` writes them, or from --csv where they were extracted already. Without --out it
+/// the store under `history:`, as `extract` writes them, from the samples in --openmetrics, or from --csv where they were extracted already. Without --out it
 /// is put in use: the sidecar takes it with the next reload (SIGHUP).
 #[derive(Debug, clap::Args)]
 pub struct TrainArgs {
     /// CSV files (.csv or .csv.gz) with a column "timestamp", an optional column "entity", and one column
     /// for each feature; an empty cell is a missing value
-    #[arg(long, required_unless_present = "config", num_args = 1.., value_name = "FILE")]
+    #[arg(long, required_unless_present = "config", num_args = 1.., value_name = "FILE", conflicts_with = "openmetrics")]
     csv: Vec<PathBuf>,
 
     /// The config file, to train for one of its detectors

@@ -32,6 +32,7 @@ const MODULES: &[Module] = &[
     module("series", Words, &[]),
     // --- pure core: each uses only what stands above it ---
     module("wire", Core, &["series"]),
+    module("exposition", Core, &["series"]),
     module("window", Core, &["series"]),
     module("promql", Core, &["series", "window"]),
     module("features", Core, &["series", "window", "promql"]),

@@ -20,6 +20,9 @@ mod drift;
 mod evaluate_command;
 
 #[cfg(test)]
+mod exposition;
+
+#[cfg(test)]
 mod extract;
 
 #[cfg(test)]

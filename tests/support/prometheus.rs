@@ -15,7 +15,16 @@ pub(crate) fn start(binary: &Path, flags: &[&str]) -> (SocketAddr, Process) {
 
 /// The same with a configuration.
 pub(crate) fn start_with(binary: &Path, configuration: &str, flags: &[&str]) -> (SocketAddr, Process) {
-    let directory = tempfile::tempdir().unwrap();
+    start_on(tempfile::tempdir().unwrap(), binary, configuration, flags)
+}
+
+/// The same in a directory; what is in its `data` is the storage.
+pub(crate) fn start_on(
+    directory: tempfile::TempDir,
+    binary: &Path,
+    configuration: &str,
+    flags: &[&str],
+) -> (SocketAddr, Process) {
     let config = directory.path().join("prometheus.yml");
     fs::write(&config, configuration).unwrap();
     let address = free_address();

@@ -1,6 +1,6 @@
 //! The samples themselves.
 
-use super::{Counts, ExtractArgs, Journal, Resumable, Written};
+use super::{Counts, Journal, Past, Resumable, Written};
 use crate::{
     cli::instant,
     config::{Config, Detector},
@@ -17,7 +17,7 @@ pub(super) fn header() -> Vec<u8> {
 
 /// Slice by slice the samples of each series by time; a series that several selectors select is there once.
 pub(super) fn write(
-    args: &ExtractArgs,
+    past: &Past,
     config: &Config,
     detector: &Detector,
     journal: Journal,
@@ -25,9 +25,8 @@ pub(super) fn write(
 ) -> anyhow::Result<(Counts, Written)> {
     let until = *journal.range().end();
     let extraction = Extraction::new(config.compile(detector)?, window::Config::default(), journal.next);
-    let store = args.past.store(&args.config, config, extraction.selectors())?;
     let mut written = Written::default();
-    let counts = store.read(journal.next..=until, "reading", |slice| {
+    let counts = past.read(extraction.selectors(), journal.next..=until, "reading", |slice| {
         let mut series: BTreeMap<String, &[Sample]> = BTreeMap::new();
         for entry in slice.batch.iter() {
             let labels = Labels::of_canonical_text(entry.labels).map(|label| (label.name, label.value));

@@ -85,9 +85,10 @@ pub(super) fn gather<'a>(
 fn nothing(rows: &Rows<'_>, detector: &Detector) -> String {
     let name = detector.schema.detector();
     match rows {
-        Rows::Past(Past { range, .. }) => {
+        Rows::Past(Past { source, .. }) => {
+            let (range, place) = (source.range(), source.place());
             let (from, until) = (instant(*range.start()), instant(*range.end()));
-            format!("the store has nothing of detector {name:?} from {from} to {until}")
+            format!("there is nothing of detector {name:?} in the {place} from {from} to {until}")
         }
         Rows::Table(..) => format!("the table has no value of detector {name:?}"),
     }

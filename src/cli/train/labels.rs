@@ -51,9 +51,9 @@ impl Labels {
         Ok(labels)
     }
 
-    /// Those of the alerts in the store that the rows come from.
+    /// Those of the alerts in the store or the files that the rows come from.
     pub(super) fn of_alerts(rows: &Rows<'_>) -> anyhow::Result<Self> {
-        let Rows::Past(Past { args, file, config, detector, range }) = rows else {
+        let Rows::Past(Past { source, file, config, detector }) = rows else {
             bail!(
                 "--labels-from-alerts reads alerts from a store, and a table has none: leave --csv out, or give --labels"
             );
@@ -68,15 +68,17 @@ impl Labels {
         let alerts = config.alerts.as_ref();
         let alerts =
             alerts.with_context(|| format!("{} has `alerts: {{enabled: false}}`", file.display()))?;
+        let range = source.range();
         let mut history = AlertHistory::new(alerts, schema.by(), schema.step_ms(), *range.start());
-        let store = args.store(file, config, history.selectors())?;
-        store.read(history.wants_from()..=*range.end(), "reading alerts", |slice| {
+        let all = history.wants_from()..=*range.end();
+        source.read(history.selectors(), all, "reading alerts", |slice| {
             history.append(&slice.batch);
             history.advance(*slice.range.end());
             Ok(())
         })?;
         let found = history.finish();
-        let mut labels = Self { source: Some("alerts in the store".to_owned()), ..Self::default() };
+        let mut labels =
+            Self { source: Some(format!("alerts in the {}", source.place())), ..Self::default() };
         labels.named_nobody = found.named_nobody;
         for time in found.times {
             let name = extract::name(&time.entity, schema.by());

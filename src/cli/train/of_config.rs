@@ -32,8 +32,8 @@ pub(super) fn run(args: &TrainArgs, file: &Path) -> anyhow::Result<ExitCode> {
     let version = args.model_version.clone().unwrap_or_else(|| version(created_at));
     let settings = settings(&config, detector, version, created_at);
     let rows = if args.csv.is_empty() {
-        let range = args.past.range()?;
-        Rows::Past(Past { args: &args.past, file, config: &config, detector, range })
+        let source = args.past.open(file, &config, detector)?;
+        Rows::Past(Past { source, file, config: &config, detector })
     } else {
         Rows::Table(detector, read(detector, &args.csv)?)
     };

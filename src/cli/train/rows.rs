@@ -1,16 +1,16 @@
-//! Where the rows of a detector come from: the store of the past, or a table that was extracted from one.
+//! Where the rows of a detector come from: the past, in a store or in files, or a table that was extracted from one.
 
 use crate::{
     cli::{
         extract,
-        past::{PastArgs, left_out},
+        past::{self, left_out},
     },
     config::{Config, Detector},
     features::FeatureMatrix,
     series::{LabelSet, TimestampMs},
     table::{self, Table},
 };
-use std::{ops::RangeInclusive, path::Path};
+use std::path::Path;
 
 /// The rows, to be gone through as often as it takes.
 pub(super) enum Rows<'a> {
@@ -20,12 +20,11 @@ pub(super) enum Rows<'a> {
 
 /// A part of the past of a detector. Its end stands, however long it takes to read it.
 pub(super) struct Past<'a> {
-    pub(super) args: &'a PastArgs,
+    pub(super) source: past::Past,
     /// Where the config stands.
     pub(super) file: &'a Path,
     pub(super) config: &'a Config,
     pub(super) detector: &'a Detector,
-    pub(super) range: RangeInclusive<TimestampMs>,
 }
 
 // === impl Rows ===
@@ -38,12 +37,13 @@ impl Rows<'_> {
         mut each: impl FnMut(FeatureMatrix) -> anyhow::Result<()>,
     ) -> anyhow::Result<Vec<String>> {
         match self {
-            Self::Past(Past { args, file, config, detector, range }) => {
-                let range = from.unwrap_or(*range.start())..=*range.end();
-                let (counts, appended) = args.vectors(file, config, detector, range, |steps, _| {
+            Self::Past(Past { source, config, detector, .. }) => {
+                let range = from.unwrap_or(*source.range().start())..=*source.range().end();
+                let (counts, appended) = source.vectors(config, detector, range, |steps, _| {
                     steps.into_iter().try_for_each(|vectors| each(vectors.matrix))
                 })?;
-                let mut lines = vec![format!("read {} samples", counts.samples)];
+                let mut lines = source.said();
+                lines.push(format!("read {} samples", counts.samples));
                 lines.extend(left_out(&counts, &appended));
                 Ok(lines)
             }

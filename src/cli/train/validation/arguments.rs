@@ -24,7 +24,7 @@ pub(in crate::cli::train) struct ValidateArgs {
     #[arg(long, requires = "config", value_name = "FILE")]
     labels: Option<PathBuf>,
 
-    /// With --config: alerts in the store are the labels, read as the sidecar reads them (`alerts:` in the config)
+    /// With --config: alerts in the store or the files are the labels, read as the sidecar reads them (`alerts:` in the config)
     #[arg(long, requires = "config", conflicts_with = "labels")]
     labels_from_alerts: bool,
 
