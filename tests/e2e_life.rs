@@ -1,5 +1,5 @@
 //! The life of a model on thirty days of real history: a Prometheus has them from `promtool`; features are extracted, a model is trained and
-//! validated on incidents of another seed, scores the stream, tries one that is worse and rejects it, and is rolled back. In between
+//! validated on incidents of another seed, scores the stream, is put beside a worse one that is rejected, rolled back, and followed by one that was trained for a drift. In between
 //! processes are killed at random moments, and nothing is lost.
 
 #[cfg(test)]
@@ -45,7 +45,7 @@ fn a_model_lives_through_thirty_days_and_two() {
     let trained_on = incidents(3, DAY..VALIDATED - 100, 10);
     let validated_on = incidents(4, VALIDATED + 60..PAST - 100, 16);
     let all: Vec<Incident> = trained_on.into_iter().chain(validated_on).collect();
-    let mut fleet = Fleet::new(begin, all.clone(), i64::MAX);
+    let mut fleet = Fleet::new(begin, all.clone());
 
     let folder = tempfile::tempdir().unwrap();
     let past = folder.path().join("past.txt");
@@ -138,8 +138,22 @@ fn a_model_lives_through_thirty_days_and_two() {
     site.stream(&mut fleet, 5);
     wait_for("the first is in use again", PATIENCE, || (site.version()? == "first").then_some(()));
 
+    // The load shifts for good: the sidecar trains again, through another kill, and what it trained passes its trial.
+    fleet.shift();
+    site.stream(&mut fleet, 3 * DAY / 4);
+    site.wait_for_scores(fleet.at(fleet.next() - 1));
+    site.kill_sidecar();
+    let rest = PAST + LIVE - 60 - fleet.next();
+    site.stream(&mut fleet, rest);
     let last = fleet.at(fleet.next() - 1);
     site.wait_for_scores(last);
+    let version = wait_for("a model of the shifted load is in use", PATIENCE, || {
+        site.version().filter(|version| version.starts_with("stream-"))
+    });
+    let started = site.metrics();
+    assert_eq!(started.of_label("emberwatch_trainings_started_total", "reason", "drift"), 1.0);
+    println!("{version}\n{}", site.run(&["model", "list", "--path", "models"]));
+
     site.assert_no_holes(first_live, last);
     println!("{} kills", site.kills);
 }

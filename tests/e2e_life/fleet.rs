@@ -45,7 +45,7 @@ pub(crate) struct Fleet {
     step: i64,
     random: Xoshiro256PlusPlus,
     incidents: Vec<Incident>,
-    /// From this step on everything is more: another release, twice the users.
+    /// From this step on there is more load: another region, a third more users.
     shift: i64,
     nodes: [Node; NODES],
 }
@@ -77,9 +77,9 @@ pub(crate) fn name(node: usize) -> String {
 // === impl Fleet ===
 
 impl Fleet {
-    pub(crate) fn new(begin: TimestampMs, incidents: Vec<Incident>, shift: i64) -> Self {
+    pub(crate) fn new(begin: TimestampMs, incidents: Vec<Incident>) -> Self {
         let random = Xoshiro256PlusPlus::seed_from_u64(17);
-        Self { begin, step: 0, random, incidents, shift, nodes: [Node::default(); NODES] }
+        Self { begin, step: 0, random, incidents, shift: i64::MAX, nodes: [Node::default(); NODES] }
     }
 
     pub(crate) fn at(&self, step: i64) -> TimestampMs {
@@ -89,6 +89,11 @@ impl Fleet {
     /// The next step that is not made yet.
     pub(crate) fn next(&self) -> i64 {
         self.step
+    }
+
+    /// From the next step on the load is another one for good.
+    pub(crate) fn shift(&mut self) {
+        self.shift = self.step;
     }
 
     /// Writes the steps up to `until` as OpenMetrics, a metric after the other as the format wants it.
@@ -136,7 +141,7 @@ impl Fleet {
         let step = self.step;
         self.step += 1;
         let (time_of_day, more) =
-            (step as f64 / STEPS_OF_DAY as f64, if step >= self.shift { 1.6 } else { 1.0 });
+            (step as f64 / STEPS_OF_DAY as f64, if step >= self.shift { 1.3 } else { 1.0 });
         let mut number = 0;
         self.nodes.map(|_| ()).map(|()| {
             let own = number;
