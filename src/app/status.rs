@@ -64,7 +64,7 @@ impl Status {
                 version,
                 f1,
                 min_f1 = self.min_f1,
-                "the F1 of the model's validation is low: another one is trained as soon as there are rows enough"
+                "the F1 of the model's validation is low: another one is trained as soon as there is enough to learn from"
             );
         }
     }

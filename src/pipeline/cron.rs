@@ -51,8 +51,10 @@ impl CronTimes {
         let mut options = ParseOptions::default();
         options.fallback_timezone_option = FallbackTimezoneOption::UTC;
         let crontab = cronexpr::parse_crontab_with(text, options).map_err(|error| {
-            // The first line says what; the others draw where.
-            invalid(error.to_string().lines().next().unwrap_or("it cannot be read").to_owned())
+            // The reason stands behind an arrow that shows where.
+            let text = error.to_string();
+            let reason = text.rsplit_once("^ ").and_then(|(_, reason)| reason.lines().next());
+            invalid(reason.unwrap_or("it cannot be read").to_owned())
         })?;
         if crontab.find_next(Timestamp::UNIX_EPOCH).is_err() {
             return Err(InvalidCron::Never { text: text.to_owned() });

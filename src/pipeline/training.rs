@@ -17,8 +17,8 @@ use std::time::Duration;
 use triggers::seen_ms;
 pub use triggers::{Drifted, F1Source, TrainingReason, TrainingSchedule, TrainingTriggers};
 
-/// What is worth a wait: a part of the time that the live model saw, and of the distance of two trainings at most.
-const DRIFT_SHARE: i64 = 4;
+/// For a drift or a low F1 there must be this part of what the live model saw to learn from, of the distance of two trainings at most.
+const NEW_SHARE: i64 = 4;
 
 /// How often the rest between trainings for a low F1 is doubled: to years.
 const MAX_DOUBLINGS: u32 = 10;
@@ -217,13 +217,16 @@ impl Trainer {
         if self.knows_more_than(live) {
             return Some(TrainingReason::Newcomer);
         }
-        let (f1, against) = low_f1.filter(|_| is_warm && at >= self.f1_rest.until)?;
+        // However bad it is, it saw weeks perhaps: a model of half an hour is no better.
+        let gathered_ms = self.first.map_or(0, |first| at.since_ms(first));
+        let is_worth_it = is_warm && gathered_ms >= self.worth_ms(live) / NEW_SHARE;
+        let (f1, against) = low_f1.filter(|_| is_worth_it && at >= self.f1_rest.until)?;
         Some(TrainingReason::LowF1 { f1, against })
     }
 
     /// The drift that is to be trained for now. Rows that are too old to be trained on after it make room for new ones.
     fn adapted(&mut self, at: TimestampMs, live: &Model, noticed: &Noticed) -> Option<Drifted> {
-        let is_time = at.since_ms(live.training().last) >= self.worth_ms(live) / DRIFT_SHARE;
+        let is_time = at.since_ms(live.training().last) >= self.worth_ms(live) / NEW_SHARE;
         if self.adaption.is_none()
             && let Some(drifted) = noticed.drifted.clone().filter(|_| is_time)
         {
