@@ -6,7 +6,7 @@ use crate::{
     remote_read::{
         CONFIGURATION, MINUTE, assert_same,
         data::{self, History},
-        start,
+        server, start,
     },
     support::{peers, prometheus, remote_write},
 };
@@ -80,6 +80,20 @@ async fn remote_read_brings_what_prometheus_was_sent() {
         numbers.push(slices);
     }
     assert!(numbers[0] > numbers[1], "{numbers:?}");
+}
+
+/// A store whose chunks are not known here is asked for samples, and from then on for nothing else.
+#[tokio::test]
+async fn a_store_with_newer_chunks_is_asked_for_samples() {
+    let start = start();
+    let sent = data::series(start);
+    let address = server::start(sent.clone(), server::Form::NewerChunks);
+    let selectors = vec![vec![matcher("job", MatchOp::Equal, "read")]];
+    let (read, ..) = read(settings(address, Api::RemoteRead, 1_000_000), selectors, start).await;
+    assert_eq!(read.keys().collect::<Vec<_>>(), sent.keys().collect::<Vec<_>>());
+    for (labels, history) in &read {
+        assert_same(history, &sent[labels], &labels.to_string());
+    }
 }
 
 /// By queries come the same samples, but for stale markers; native histograms are counted as left out.

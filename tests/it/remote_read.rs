@@ -3,7 +3,7 @@
 
 pub(crate) mod data;
 
-mod server;
+pub(crate) mod server;
 
 use crate::support::{
     http, peers,

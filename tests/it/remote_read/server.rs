@@ -2,7 +2,7 @@
 
 use super::data::History;
 use emberwatch::{
-    series::LabelSet,
+    series::{LabelSet, TimestampMs},
     wire::{
         Limits,
         read::{ReadQuery, ReadRequest, ResponseType, SamplesResponse, write_chunked},
@@ -15,22 +15,33 @@ use std::{
     thread,
 };
 
+const CHUNKED: &str =
+    "Content-Type: application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse\r\n";
+
 /// How it answers.
 #[derive(Clone, Copy)]
-pub(super) enum Form {
+pub(crate) enum Form {
     Samples,
     Chunks,
+    /// As a store of tomorrow: in chunks of an encoding that is not known here, or in samples for who asks for these.
+    NewerChunks,
 }
 
 /// Serves `series` until the end of the test.
-pub(super) fn start(series: BTreeMap<LabelSet, History>, form: Form) -> SocketAddr {
+pub(crate) fn start(series: BTreeMap<LabelSet, History>, form: Form) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for stream in listener.incoming().filter_map(Result::ok) {
             let request = ReadRequest::decode(&body(&stream), &Limits::default()).unwrap();
             // A real Prometheus understands both, and prefers chunks.
-            assert_eq!(request.response_type(), Some(ResponseType::StreamedChunks));
+            let form = match (form, request.response_type()) {
+                (Form::NewerChunks, Some(ResponseType::Samples)) => Form::Samples,
+                (form, wanted) => {
+                    assert_eq!(wanted, Some(ResponseType::StreamedChunks));
+                    form
+                }
+            };
             answer(&stream, &request, &series, form);
         }
     });
@@ -59,10 +70,8 @@ fn answer(mut stream: &TcpStream, request: &ReadRequest, series: &BTreeMap<Label
         Form::Samples => {
             ("Content-Type: application/x-protobuf\r\nContent-Encoding: snappy\r\n", samples(request, series))
         }
-        Form::Chunks => (
-            "Content-Type: application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse\r\n",
-            chunks(request, series),
-        ),
+        Form::Chunks => (CHUNKED, chunks(request, series)),
+        Form::NewerChunks => (CHUNKED, newer_chunk()),
     };
     let length = body.len();
     let head = format!("HTTP/1.1 200 OK\r\n{head}Connection: close\r\nContent-Length: {length}\r\n\r\n");
@@ -75,6 +84,10 @@ fn samples(request: &ReadRequest, series: &BTreeMap<LabelSet, History>) -> Vec<u
     for query in &request.queries {
         response.begin_result();
         for (labels, history) in chosen(query, series) {
+            let in_range = |at: TimestampMs| query.start <= at && at <= query.end;
+            let mut history = history.clone();
+            history.samples.retain(|sample| in_range(sample.timestamp));
+            history.histograms.retain(|sample| in_range(sample.timestamp));
             response.push(labels.iter(), &history.samples, &history.histograms);
         }
     }
@@ -89,6 +102,17 @@ fn chunks(request: &ReadRequest, series: &BTreeMap<LabelSet, History>) -> Vec<u8
         }
     }
     stream
+}
+
+/// A frame with one chunk of encoding 9: `ChunkedReadResponse { chunked_series = 1 { labels = 1, chunks = 2 { min_time_ms = 1, max_time_ms = 2,
+/// type = 3, data = 4 } } }`, behind its length and its CRC-32C.
+fn newer_chunk() -> Vec<u8> {
+    let field = |number: u8, content: &[u8]| [&[number << 3 | 2, content.len() as u8], content].concat();
+    let label = [field(1, b"__name__"), field(2, b"tomorrow")].concat();
+    let chunk = [&[1 << 3, 1, 2 << 3, 2, 3 << 3, 9][..], &field(4, b"unknown")].concat();
+    let message = field(1, &[field(1, &label), field(2, &chunk)].concat());
+    let checksum = crc32c::crc32c(&message).to_be_bytes();
+    [&[message.len() as u8][..], &checksum, &message].concat()
 }
 
 fn chosen<'a>(
