@@ -33,11 +33,7 @@ const PAST_SECONDS: i64 = 900;
 fn a_sidecar_starts_with_full_windows_and_makes_up_for_what_it_missed() {
     let Some(binary) = peers::find("prometheus") else { return };
     let sidecar_address = free_address();
-    let configuration = format!(
-        "global: {{}}\nremote_write:\n  - url: http://{sidecar_address}/api/v1/write\n    queue_config: {{batch_send_deadline: 200ms}}\n"
-    );
-    let flags = ["--web.enable-remote-write-receiver"];
-    let (prometheus, _prometheus) = prometheus::start_with(&binary, &configuration, &flags);
+    let (prometheus, _prometheus) = fleet::start_prometheus(&binary, sidecar_address);
     let fleet = Fleet::begin(prometheus, now().plus_ms(-PAST_SECONDS * 1000));
     let models = tempfile::tempdir().unwrap();
 
@@ -81,11 +77,7 @@ fn a_sidecar_starts_with_full_windows_and_makes_up_for_what_it_missed() {
 fn a_sidecar_without_a_model_trains_on_history_beside_the_stream() {
     let Some(binary) = peers::find("prometheus") else { return };
     let sidecar_address = free_address();
-    let configuration = format!(
-        "global: {{}}\nremote_write:\n  - url: http://{sidecar_address}/api/v1/write\n    queue_config: {{batch_send_deadline: 200ms}}\n"
-    );
-    let flags = ["--web.enable-remote-write-receiver"];
-    let (prometheus, _prometheus) = prometheus::start_with(&binary, &configuration, &flags);
+    let (prometheus, _prometheus) = fleet::start_prometheus(&binary, sidecar_address);
     let begin = now().plus_ms(-PAST_SECONDS * 1000);
     let _fleet = Fleet::begin(prometheus, begin);
     let models = tempfile::tempdir().unwrap();

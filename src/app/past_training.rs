@@ -5,7 +5,7 @@
 //! planned work, starts. In the end the rows are the detector's own, and the model that comes of them is tried like any
 //! other. When that is depends on the machine, as a reload does; everything after it on the data.
 
-use super::{backfill::now, stepper::Stepper, successor::give_way};
+use super::{backfill::now, milliseconds, stepper::Stepper, successor::give_way};
 use crate::{
     config::{Config, format_duration},
     history::{HistoryError, Reader, Slices},
@@ -15,7 +15,6 @@ use crate::{
     series::TimestampMs,
     telemetry::Metrics,
     train::TrainError,
-    window,
 };
 use std::{
     io,
@@ -78,7 +77,7 @@ impl PastTraining {
     /// None where the config names no store, or wishes for no such training.
     pub(super) fn new(config: &Config, reader: Option<Reader>) -> Option<Self> {
         let back = config.history.as_ref()?.training;
-        let back_ms = i64::try_from(back.as_millis()).unwrap_or(i64::MAX);
+        let back_ms = milliseconds(back);
         (back_ms > 0).then_some(Self { reader: reader?, config: config.clone(), back_ms })
     }
 
@@ -104,12 +103,7 @@ impl PastTraining {
             step_ms: detectors.iter().map(|detector| detector.settings.schema.step_ms()).min().unwrap_or(1),
             settle_timeout: Duration::ZERO,
         };
-        let window = window::Config {
-            max_series: self.config.storage.max_series,
-            max_bytes: self.config.storage.max_bytes,
-            ..window::Config::default()
-        };
-        let mut replay = Replay::new(detectors, clock, window, 1);
+        let mut replay = Replay::new(detectors, clock, self.config.storage.past_window(), 1);
         replay.set_maintenance(maintenance);
         let (lessons, receiver) = mpsc::channel(1);
         let until = now();

@@ -220,14 +220,14 @@ impl Stepper {
         keeper.say_who_is_short(&self.evaluator);
         let Ok(place) = keeper.updates.clone().try_reserve_owned() else { return };
         let wants_everything = keeper.wants_everything();
-        place.send(self.take_updates(wants_everything).await);
+        place.send(self.with_evaluator(|evaluator| evaluator.take_updates(wants_everything)).await);
     }
 
     /// Keeps what was gathered last, and waits until it is on disk.
     pub(super) async fn end_rows(&mut self) {
         let Some(keeper) = self.row_keeper.take() else { return };
         let wants_everything = keeper.wants_everything();
-        let last = self.take_updates(wants_everything).await;
+        let last = self.with_evaluator(|evaluator| evaluator.take_updates(wants_everything)).await;
         let write = async {
             _ = keeper.updates.send(last).await;
             drop(keeper.updates);
@@ -236,23 +236,6 @@ impl Stepper {
         if timeout(LAST_WRITE, write).await.is_err() {
             let error = io::Error::from(io::ErrorKind::TimedOut);
             tracing::error!(%error, "the last rows are not on disk: the feature store was waited for in vain");
-        }
-    }
-
-    /// On a thread of its own, as for a step.
-    async fn take_updates(&mut self, wants_everything: impl Fn(&str) -> bool + Send + 'static) -> Updates {
-        let mut evaluator = std::mem::take(&mut self.evaluator);
-        let taking = tokio::task::spawn_blocking(move || {
-            let updates = evaluator.take_updates(wants_everything);
-            (evaluator, updates)
-        });
-        match taking.await {
-            Ok((evaluator, updates)) => {
-                self.evaluator = evaluator;
-                updates
-            }
-            // It is never cancelled, and a panic there is one here.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
 }

@@ -151,21 +151,33 @@ impl Stepper {
         Ok(())
     }
 
-    /// Joins what the shards answered and judges it, on a thread of its own: with many series it takes
-    /// longer than a request may wait for a thread of the runtime.
+    /// Joins what the shards answered and judges it.
     async fn judge(&mut self, at: TimestampMs, parts: ShardLeaves) -> Judged {
         let models = Arc::clone(&self.models);
-        let mut evaluator = std::mem::take(&mut self.evaluator);
-        evaluator.set_maintenance(self.maintenance.current());
-        let judging = tokio::task::spawn_blocking(move || {
+        self.evaluator.set_maintenance(self.maintenance.current());
+        self.with_evaluator(move |evaluator| {
             let leaves = evaluator.gather(parts);
             let steps = evaluator.step(&leaves, at, |detector| models.load(detector));
-            (evaluator, Judged { steps, empty: leaves.iter().all(LeafMatrix::is_empty) })
+            Judged { steps, empty: leaves.iter().all(LeafMatrix::is_empty) }
+        })
+        .await
+    }
+
+    /// Lends the evaluator to `work`, on a thread of its own: with many series that takes longer than a request may wait for a thread of
+    /// the runtime.
+    pub(super) async fn with_evaluator<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Evaluator) -> T + Send + 'static,
+    ) -> T {
+        let mut evaluator = std::mem::take(&mut self.evaluator);
+        let working = tokio::task::spawn_blocking(move || {
+            let done = work(&mut evaluator);
+            (evaluator, done)
         });
-        match judging.await {
-            Ok((evaluator, judged)) => {
+        match working.await {
+            Ok((evaluator, done)) => {
                 self.evaluator = evaluator;
-                judged
+                done
             }
             // It is never cancelled, and a panic there is one here.
             Err(error) => std::panic::resume_unwind(error.into_panic()),

@@ -199,11 +199,7 @@ impl Past {
         range: RangeInclusive<TimestampMs>,
         mut each: impl FnMut(Vec<Vectors>, TimestampMs) -> anyhow::Result<()>,
     ) -> anyhow::Result<(Counts, AppendCounts)> {
-        let window = window::Config {
-            max_series: config.storage.max_series,
-            max_bytes: config.storage.max_bytes,
-            ..window::Config::default()
-        };
+        let window = config.storage.past_window();
         let mut extraction = Extraction::new(config.compile(detector)?, window, *range.start());
         let mut appended = AppendCounts::default();
         let all = extraction.wants_from()..=*range.end();

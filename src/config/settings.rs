@@ -212,6 +212,13 @@ impl Storage {
         }
     }
 
+    /// The settings of a store through which a past goes, whose reader knows how far the expressions look.
+    #[must_use]
+    pub fn past_window(&self) -> window::Config {
+        let (max_series, max_bytes) = (self.max_series, self.max_bytes);
+        window::Config { max_series, max_bytes, ..window::Config::default() }
+    }
+
     /// The settings of the store of the program's own series, which are kept as long as the others.
     #[must_use]
     pub fn own_window(&self, expressions_ms: i64) -> window::Config {

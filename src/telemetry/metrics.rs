@@ -271,7 +271,7 @@ impl Metrics {
             incidents_open: t.gauge("incidents_open", "Incidents that have not ended: what fires together on one entity, over all detectors."),
             incidents: t.counters("incidents", "severity", "Incidents that ended, by the highest severity they had."),
             feature_values_invalid: t.counters("feature_values_invalid", "detector", "Values of features outside their valid range; they were taken as missing."),
-            severity_thresholds: t.score_gauges("severity_threshold", "detector, severity", "Anomaly scores at which severities begin: as configured, or higher where the alert budget asks for it."),
+            severity_thresholds: t.gauges("severity_threshold", "detector, severity", "Anomaly scores at which severities begin: as configured, or higher where the alert budget asks for it."),
             anomalies: t.gauges("anomalies", "detector, severity", "Entities that are anomalous at the last evaluated step."),
 
             alerts_firing: t.gauges("alerts_firing", "detector", "Alerts in the stream that fire on something that the detector could judge: they have all labels of its entities."),
@@ -289,9 +289,9 @@ impl Metrics {
             training_rows_in_alerts: t.counters("training_rows_in_alerts", "detector", "Rows not gathered for training, or taken out again, because an alert fired on their entity then, shortly after or shortly before."),
             models_trained: t.counters("models_trained", "detector, outcome", "Trainings from the stream by what came of them: the model was put in use, rejected after its trial, or training failed."),
             trainings_started: t.counters("trainings_started", "detector, reason", "Trainings from the stream by why they were begun (first, grown, schedule, newcomer, drift, f1)."),
-            feature_drift: t.score_gauges("feature_drift_psi", "detector, feature", "Population stability index of a feature over the last 24 hours against the training of the model in use; absent until the model knows these hours of the week."),
-            score_drift: t.score_gauges("score_drift_psi", "detector", "Population stability index of the scores over the last 24 hours against those of the training; absent as that of features."),
-            detector_f1: t.score_gauges("detector_f1", "detector", "F1 of the model in use: against the alerts in the stream, once ten are judged, or else of its validation; absent where there is neither."),
+            feature_drift: t.gauges("feature_drift_psi", "detector, feature", "Population stability index of a feature over the last 24 hours against the training of the model in use; absent until the model knows these hours of the week."),
+            score_drift: t.gauges("score_drift_psi", "detector", "Population stability index of the scores over the last 24 hours against those of the training; absent as that of features."),
+            detector_f1: t.gauges("detector_f1", "detector", "F1 of the model in use: against the alerts in the stream, once ten are judged, or else of its validation; absent where there is neither."),
             training_rows: t.gauges("training_rows", "detector", "Rows gathered for training."),
             training_state: t.gauges("training_state", "detector, state", "1 for the state a detector's training is in (gathering, training, trial, trained), else 0."),
 

@@ -2,7 +2,7 @@
 
 use super::{process::ProcessCollector, writeback::WritebackMetrics};
 use prometheus_client::{
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    metrics::{TypedMetric, counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Metric, Registry},
 };
 use std::{fmt, sync::atomic::AtomicU64};
@@ -71,21 +71,12 @@ impl Table {
         self.add("gauge", name, "", help, G::default())
     }
 
-    pub(super) fn gauges<L: LabelSet>(
+    pub(super) fn gauges<L: LabelSet, G: Metric + TypedMetric + Default>(
         &mut self,
         name: &str,
         labels: &'static str,
         help: &'static str,
-    ) -> Family<L, Gauge> {
-        self.add("gauge", name, labels, help, Family::default())
-    }
-
-    pub(super) fn score_gauges<L: LabelSet>(
-        &mut self,
-        name: &str,
-        labels: &'static str,
-        help: &'static str,
-    ) -> Family<L, Score> {
+    ) -> Family<L, G> {
         self.add("gauge", name, labels, help, Family::default())
     }
 

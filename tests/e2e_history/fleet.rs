@@ -1,9 +1,6 @@
 //! A made fleet that goes on for as long as the test wants, and the sidecar that watches it.
 
-use crate::support::{
-    process::{Process, wait_for},
-    remote_write,
-};
+use crate::support::{process::Process, prometheus, remote_write};
 use emberwatch::series::{LabelSet, Sample, TimestampMs};
 use std::{
     fs,
@@ -80,12 +77,7 @@ fn send(receiver: SocketAddr, times: &[i64]) {
         (LabelSet::from_pairs(labels).unwrap(), samples.collect())
     });
     let series: Vec<_> = series.collect();
-    // As every sender: what is refused for now is sent again.
-    wait_for("the receiver takes samples", Duration::from_secs(30), || {
-        let answer = remote_write::try_send(receiver, &series);
-        assert!(answer.status < 400 || answer.status == 503, "{}: {}", answer.status, answer.text());
-        (answer.status < 400).then_some(())
-    });
+    remote_write::send_patiently(receiver, &series, Duration::from_secs(30));
 }
 
 /// Wanders by parts of a whole that have no common measure with a second.
@@ -97,6 +89,15 @@ fn load(instance: usize, at: i64) -> f64 {
 /// The wall clock.
 pub(crate) fn now() -> TimestampMs {
     TimestampMs(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64)
+}
+
+/// A Prometheus that sends what it is written to the sidecar.
+pub(crate) fn start_prometheus(binary: &Path, sidecar: SocketAddr) -> (SocketAddr, Process) {
+    let configuration = format!(
+        "global: {{}}\nremote_write:\n  - url: http://{sidecar}/api/v1/write\n    queue_config: {{batch_send_deadline: 200ms}}\n"
+    );
+    let flags = ["--web.enable-remote-write-receiver"];
+    prometheus::start_with(binary, &configuration, &flags)
 }
 
 /// The sidecar, ready, with its past in `prometheus` and its models in a folder that outlives it.

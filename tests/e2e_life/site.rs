@@ -8,7 +8,7 @@ use crate::{
         prometheus, remote_write,
     },
 };
-use emberwatch::series::{LabelSet, Sample, TimestampMs};
+use emberwatch::series::TimestampMs;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde_json::Value;
@@ -161,8 +161,8 @@ impl Site {
         let end = fleet.next() + steps;
         while fleet.next() < end {
             let series = fleet.stream((end - fleet.next()).min(60));
-            send(self.prometheus, &series);
-            send(self.sidecar_address, &series);
+            remote_write::send_patiently(self.prometheus, &series, PATIENCE);
+            remote_write::send_patiently(self.sidecar_address, &series, PATIENCE);
         }
     }
 
@@ -203,13 +203,4 @@ impl Site {
             assert_eq!(times.len(), wanted.len(), "{instance}: scores beside the steps");
         }
     }
-}
-
-/// As every sender: what is refused for now, or not answered because nobody is there, is sent again.
-fn send(receiver: SocketAddr, series: &[(LabelSet, Vec<Sample>)]) {
-    wait_for("the receiver takes samples", PATIENCE, || {
-        let answer = remote_write::try_send(receiver, series);
-        assert!(answer.status < 400 || answer.status == 503, "{}: {}", answer.status, answer.text());
-        (answer.status < 400).then_some(())
-    });
 }

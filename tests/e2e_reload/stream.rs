@@ -3,6 +3,7 @@
 use crate::support::{
     http::{self, Response},
     metrics::{self, Metrics},
+    noise,
     process::{Process, free_address, wait_for},
     remote_write,
 };
@@ -188,7 +189,7 @@ fn samples(step: usize, anomalous: bool) -> Vec<(LabelSet, Vec<Sample>)> {
     for entity in 0..N_ENTITIES {
         let instance = format!("boiler-{}", entity + 1);
         let runaway = if anomalous && instance == TROUBLED { 1000.0 } else { 0.0 };
-        let noise = |channel| noise((step * N_ENTITIES + entity) as u64 * 2 + channel);
+        let noise = |channel| noise::at((step * N_ENTITIES + entity) as u64 * 2 + channel);
         for (name, value) in [
             ("boiler_celsius", 60.0 + 5.0 * noise(0)),
             ("boiler_pascals", 2000.0 + 80.0 * noise(1) + runaway),
@@ -198,14 +199,6 @@ fn samples(step: usize, anomalous: bool) -> Vec<(LabelSet, Vec<Sample>)> {
         }
     }
     series
-}
-
-/// SplitMix64 of `index`, as a number from -1 to 1.
-fn noise(index: u64) -> f64 {
-    let mut z = index.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    (z ^ (z >> 31)) as f64 / u64::MAX as f64 * 2.0 - 1.0
 }
 
 fn config_text(seed: u64, warm_up: usize, remote_write: &str, models: &Path) -> String {

@@ -1,9 +1,9 @@
 //! Writes samples to a peer by Remote-Write 1.0. The encoder is its own, so that a mistake in the
 //! product's wire code cannot hide itself.
 
-use super::http;
+use super::{http, process::wait_for};
 use emberwatch::series::{LabelSet, Sample};
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 /// Sends all samples of some series in one request.
 ///
@@ -12,6 +12,18 @@ use std::net::SocketAddr;
 pub(crate) fn send(address: SocketAddr, series: &[(LabelSet, Vec<Sample>)]) {
     let response = try_send(address, series);
     assert!((200..300).contains(&response.status), "{}: {}", response.status, response.text());
+}
+
+/// As every sender: what is refused for now is sent again, for as long as `patience` lasts.
+///
+/// # Panics
+/// When the peer refuses them for good, or does not take them in time.
+pub(crate) fn send_patiently(address: SocketAddr, series: &[(LabelSet, Vec<Sample>)], patience: Duration) {
+    wait_for("the receiver takes samples", patience, || {
+        let answer = try_send(address, series);
+        assert!(answer.status < 400 || answer.status == 503, "{}: {}", answer.status, answer.text());
+        (answer.status < 400).then_some(())
+    });
 }
 
 /// Sends all samples of some series in one request and gives the answer, whatever it is.

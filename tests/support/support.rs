@@ -9,6 +9,8 @@ pub(crate) mod http;
 
 pub(crate) mod metrics;
 
+pub(crate) mod noise;
+
 pub(crate) mod peers;
 
 pub(crate) mod process;
