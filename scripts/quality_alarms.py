@@ -23,10 +23,16 @@ GRACE = 15  # rows before and after an incident in which an alarm costs nothing
 def severity_scores(anomaly_scores, raw_scores, criteria):
     """The scores that severities follow from; None: no verdict, behind which a severity begins anew.
 
-    What dropped to zero is medium by itself, wherever medium begins.
+    What dropped to zero is medium by itself, wherever medium begins; the aftermath of an alarm supports nothing.
     """
     for score, raw, criterion in zip(anomaly_scores, raw_scores, criteria):
-        yield None if not raw else math.inf if "dropped_to_zero" in criterion.split("+") else float(score)
+        criteria = criterion.split("+")
+        if not raw:
+            yield None
+        elif "dropped_to_zero" in criteria:
+            yield math.inf
+        else:
+            yield 0.0 if "aftermath" in criteria else float(score)
 
 
 def stretches(scores, settings):

@@ -45,4 +45,4 @@ pub use seasonal::SeasonalRarity;
 pub use severity::{InvalidThresholds, Severity, Thresholds};
 pub use stability::{SHARE_FLOOR, population_stability_index};
 pub use tail::{InvalidTail, Tail, TailError, TailParts};
-pub use tracker::{CheckedPersistence, InvalidPersistence, Peak, Persistence, SeverityTracker};
+pub use tracker::{CheckedPersistence, InvalidPersistence, Peak, Persistence, SeverityTracker, StepEvidence};

@@ -44,7 +44,7 @@ pub use alert::alerts_clause;
 pub use change::{Aspect, Change, Recent};
 pub use contributions::{Contribution, contributions};
 pub use criterion::{AnomalyType, Criterion};
-pub use limit::{beyond_limit, dropped_to_zero};
+pub use limit::{beyond_limit, dropped_to_zero, heading_for};
 pub use maintenance::maintenance_clause;
 pub use quantity::Quantity;
 pub use reason::{BEYOND, FeatureScales, Reason, Scale};

@@ -14,9 +14,12 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod aftermath;
 mod alerts;
 
 mod backtest;
+
+mod carry;
 
 mod clock;
 
@@ -29,6 +32,8 @@ mod drift;
 mod evaluator;
 
 mod extraction;
+
+mod forecast;
 
 mod gaps;
 
@@ -73,6 +78,7 @@ pub use alerts::{
     OWN_ALERTS,
 };
 pub use backtest::{Backtest, Judged};
+pub use carry::{carried_steps, steps_beyond_first};
 pub use clock::{ClockConfig, StepCause, StepClock, Tick, merge_progress};
 pub use cron::{CronTimes, InvalidCron};
 pub use detector::{CompiledFeature, Detector, DetectorSettings, InvalidDetector, Sight, compile_feature};

@@ -59,8 +59,8 @@ fn the_summary_says_which_single_series_are_judged_and_what_they_take() {
     let text = "detectors: [ { name: http, series: ['{__name__=~\"http_.*\"}', up], counters: 'x_.*', max_series: 1000 } ]\n";
     fs::write(file.path(), text).unwrap();
     let (_, out) = check(file.path());
-    let detector = "detector http: each series by itself, at most 1000, windows of 30m (120 steps), about 31.7KiB a series and \
-                    30.9MiB for all\n  series {__name__=~\"http_.*\"}\n  series {__name__=\"up\"}\n  counters are rates over 5m; \
+    let detector = "detector http: each series by itself, at most 1000, windows of 30m (120 steps), about 31.8KiB a series and \
+                    31.1MiB for all\n  series {__name__=~\"http_.*\"}\n  series {__name__=\"up\"}\n  counters are rates over 5m; \
                     counters are also x_.*\n";
     assert!(out.contains(detector), "{out}");
 }

@@ -302,6 +302,8 @@ fn violation_report(violation: &Violation) -> ViolationReport {
     let (above, below) = match violation.breach {
         Breach::Limit(Bound::Above(limit)) => (Some(limit), None),
         Breach::Limit(Bound::Below(limit)) => (None, Some(limit)),
+        Breach::Forecast { bound: Bound::Above(limit), .. } => (Some(limit), None),
+        Breach::Forecast { bound: Bound::Below(limit), .. } => (None, Some(limit)),
         Breach::DroppedToZero { .. } => (None, None),
     };
     ViolationReport {

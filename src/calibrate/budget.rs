@@ -202,10 +202,10 @@ mod tests {
         /// For all scores and settings, every alarm has at least so many steps for itself.
         #[test]
         fn an_alarm_needs_its_least_steps(
-            (n, more, clear_after) in (1_usize..5, 0_usize..6, 1_usize..6),
+            (n, more, carry, clear_after) in (1_usize..5, 0_usize..6, 0_usize..5, 1_usize..6),
             scores in prop::collection::vec(prop::bool::weighted(0.4), 1..200),
         ) {
-            let settings = Persistence { n, m: n + more, clear_after, margin: 0.0 };
+            let settings = Persistence { n, m: n + more, carry, clear_after, margin: 0.0 };
             let persistence = settings.check().unwrap();
             let mut tracker = SeverityTracker::new(Thresholds::default(), persistence);
             let (mut before, mut alarms, mut reached) = (Severity::Normal, 0, 0);

@@ -1,7 +1,8 @@
 //! Severity over time: persistence on the way in, hysteresis on the way out.
 //!
-//! A level is **entered** when `n` of the last `m` steps reached its threshold. It is **held** until
-//! `clear_after` steps in a row stayed below its threshold minus `margin`. The severity of a step is the
+//! A level is **entered** when `n` of the last `m` steps reached its threshold. Where features look back, as rates do, one odd
+//! scrape is seen at several steps, which say no more than one: `carry` more of both are asked for then, but of steps that are
+//! sure by themselves, because their score is a high one or a limit was passed. A level is **held** until `clear_after` steps in a row stayed below its threshold minus `margin`. The severity of a step is the
 //! highest level that is entered or held. So
 //! - one strange step alone raises nothing (with n > 1), and a gap in a strange episode ends nothing;
 //! - a level once entered lasts at least `clear_after` steps;
@@ -27,13 +28,15 @@ pub struct Persistence {
     pub n: usize,
     /// ... among this many last ones.
     pub m: usize,
+    /// Steps at which one scrape is seen again after its own: of the range of a rate all but the first.
+    pub carry: usize,
     /// Steps in a row that end a level.
     pub clear_after: usize,
     /// How far below the threshold a step must be to help ending a level.
     pub margin: f64,
 }
 
-/// A [`Persistence`] with `1 <= n <= m <= 1000`, `1 <= clear_after <= 1000`, `0 <= margin <= 1`.
+/// A [`Persistence`] with `1 <= n <= m <= 1000`, `carry <= 1000`, `1 <= clear_after <= 1000`, `0 <= margin <= 1`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CheckedPersistence(Persistence);
 
@@ -47,6 +50,12 @@ pub enum InvalidPersistence {
         n: usize,
         /// Steps looked at.
         m: usize,
+    },
+    /// A level would hardly ever begin.
+    #[error("carry is {given} steps, must be at most {MAX_STEPS}")]
+    Carry {
+        /// The setting.
+        given: usize,
     },
     /// A level would never end, or before it began.
     #[error("clear_after is {given}, must be within 1 to {MAX_STEPS}")]
@@ -85,21 +94,30 @@ pub struct Peak {
     pub score: AnomalyScore,
 }
 
+/// What a step of an entity says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepEvidence {
+    /// None when the entity has none at that step.
+    pub score: Option<AnomalyScore>,
+    /// The level that it reaches whatever its score is, and surely: that of a limit that was passed.
+    pub sure: Severity,
+    /// The highest level that it may help to enter, now or later. A higher level that stands is held by its score: what was
+    /// severe before is not made harmless.
+    pub most: Severity,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Step {
     at: TimestampMs,
-    /// None for a step without a score.
-    score: Option<AnomalyScore>,
-    /// The highest level that it may help to enter.
-    most: Severity,
+    evidence: StepEvidence,
 }
 
 // === impl Persistence ===
 
-/// 2 of 3 steps to enter, 3 in a row to leave; the margin of 0.05 is half of a factor of two in rarity.
+/// 2 of 3 steps to enter, none of which sees what another saw; 3 in a row to leave; the margin of 0.05 is half of a factor of two in rarity.
 impl Default for Persistence {
     fn default() -> Self {
-        Self { n: 2, m: 3, clear_after: 3, margin: 0.05 }
+        Self { n: 2, m: 3, carry: 0, clear_after: 3, margin: 0.05 }
     }
 }
 
@@ -109,9 +127,12 @@ impl Persistence {
     /// # Errors
     /// The first setting that is out of its range.
     pub fn check(self) -> Result<CheckedPersistence, InvalidPersistence> {
-        let Self { n, m, clear_after, margin } = self;
+        let Self { n, m, carry, clear_after, margin } = self;
         if n < 1 || n > m || m > MAX_STEPS {
             return Err(InvalidPersistence::Steps { n, m });
+        }
+        if carry > MAX_STEPS {
+            return Err(InvalidPersistence::Carry { given: carry });
         }
         if !(1..=MAX_STEPS).contains(&clear_after) {
             return Err(InvalidPersistence::ClearAfter { given: clear_after });
@@ -122,16 +143,28 @@ impl Persistence {
         Ok(CheckedPersistence(self))
     }
 
+    /// So many of so many last steps enter a level, where none of them is sure.
+    #[must_use]
+    pub fn to_enter(self) -> (usize, usize) {
+        (self.n.saturating_add(self.carry), self.m.saturating_add(self.carry))
+    }
+
     /// Steps after which a score is forgotten: nothing that lies further back bears on a severity.
     #[must_use]
     pub fn memory_steps(self) -> usize {
-        self.m.max(self.clear_after)
+        self.to_enter().1.max(self.clear_after)
     }
 }
 
 // === impl CheckedPersistence ===
 
 impl CheckedPersistence {
+    /// The default for features that see one scrape at so many steps after its own; at most at 1,000.
+    #[must_use]
+    pub fn carrying(steps: usize) -> Self {
+        Self(Persistence { carry: steps.min(MAX_STEPS), ..Persistence::default() })
+    }
+
     /// What it says.
     #[must_use]
     pub fn get(self) -> Persistence {
@@ -165,24 +198,18 @@ impl SeverityTracker {
     ///
     /// The tracker knows no step length: a caller whose entity skipped steps reports them as missing.
     pub fn update(&mut self, score: Option<AnomalyScore>, at: TimestampMs) -> Severity {
-        self.update_at_most(score, at, Severity::High)
+        self.take(StepEvidence { score, sure: Severity::Normal, most: Severity::High }, at)
     }
 
-    /// The same of a step that helps to enter no level above `most`, now or later. A higher level that stands is held by its
-    /// score: what was severe before is not made harmless.
-    pub fn update_at_most(
-        &mut self,
-        score: Option<AnomalyScore>,
-        at: TimestampMs,
-        most: Severity,
-    ) -> Severity {
+    /// The same of a step with more to say than its score.
+    pub fn take(&mut self, evidence: StepEvidence, at: TimestampMs) -> Severity {
         if self.steps.back().is_some_and(|last| at <= last.at) {
             return self.severity;
         }
         if self.steps.len() == self.persistence.memory_steps() {
             self.steps.pop_front();
         }
-        self.steps.push_back(Step { at, score, most });
+        self.steps.push_back(Step { at, evidence });
         let severity = Severity::LEVELS
             .into_iter()
             .rev()
@@ -225,7 +252,8 @@ impl SeverityTracker {
     /// The peak of the remembered steps from `since` on, or the one before it.
     fn peak_from(&self, since: TimestampMs) -> Option<Peak> {
         let remembered = self.steps.iter().filter(|step| step.at >= since);
-        let scored = remembered.filter_map(|step| step.score.map(|score| Peak { at: step.at, score }));
+        let scored =
+            remembered.filter_map(|step| step.evidence.score.map(|score| Peak { at: step.at, score }));
         let stranger = |peak: Option<Peak>, step: Peak| match peak {
             Some(peak) if peak.score.value() >= step.score.value() => Some(peak),
             _ => Some(step),
@@ -233,12 +261,15 @@ impl SeverityTracker {
         scored.fold(self.peak, stranger)
     }
 
-    /// Whether enough of the last `m` steps reached the level.
+    /// Whether enough of the last steps reached the level: more of them where not all are sure.
     fn enters(&self, level: Severity) -> bool {
-        let threshold = self.thresholds.of(level);
-        let reached = |step: &&Step| step.most >= level && step.reached(threshold);
-        let reached = self.last(self.persistence.m).filter(reached).count();
-        reached >= self.persistence.n
+        let (threshold, high) = (self.thresholds.of(level), self.thresholds.of(Severity::High));
+        let reached = |step: &&Step| step.evidence.most >= level && step.reached(threshold);
+        let surely = |step: &&Step| step.evidence.sure >= level || step.reached(high);
+        let Persistence { n, m, .. } = self.persistence;
+        let (n_carried, m_carried) = self.persistence.to_enter();
+        self.last(m).filter(reached).filter(surely).count() >= n
+            || self.last(m_carried).filter(reached).count() >= n_carried
     }
 
     /// Whether one of the last `clear_after` steps was not clearly below the level.
@@ -247,10 +278,13 @@ impl SeverityTracker {
         self.last(self.persistence.clear_after).any(|step| step.reached(threshold))
     }
 
-    /// The oldest of the last `m` steps that reached the level.
+    /// The oldest of the last steps that bear on entering the level and reached it.
     fn first_support(&self, level: Severity) -> Option<TimestampMs> {
         let threshold = self.thresholds.of(level);
-        self.last(self.persistence.m).filter(|step| step.reached(threshold)).last().map(|step| step.at)
+        self.last(self.persistence.to_enter().1)
+            .filter(|step| step.reached(threshold))
+            .last()
+            .map(|step| step.at)
     }
 
     /// The last steps, newest first.
@@ -263,7 +297,7 @@ impl SeverityTracker {
 
 impl Step {
     fn reached(&self, threshold: f64) -> bool {
-        self.score.is_some_and(|score| score.value() >= threshold)
+        self.evidence.score.is_some_and(|score| score.value() >= threshold)
     }
 }
 
@@ -276,7 +310,9 @@ mod tests {
     #[test]
     fn an_excused_step_enters_no_level_and_holds_what_stands() {
         let mut tracker = SeverityTracker::new(Thresholds::default(), CheckedPersistence::default());
-        let mut update = |at: i64, most| tracker.update_at_most(score(0.9), TimestampMs(at), most);
+        let mut update = |at: i64, most| {
+            tracker.take(StepEvidence { score: score(0.9), sure: Severity::Normal, most }, TimestampMs(at))
+        };
         let excused: Vec<Severity> = (0..5).map(|at| update(at, Severity::Low)).collect();
         assert_eq!(excused, [&[Severity::Normal][..], &[Severity::Low; 4]].concat());
         assert_eq!(update(5, Severity::High), Severity::Low);
@@ -328,6 +364,32 @@ mod tests {
         assert_eq!(tracker.since(), None);
     }
 
+    /// At a step of a minute a rate over five sees one odd scrape five times: nobody is told. Six steps tell of two.
+    #[test]
+    fn what_features_carry_on_counts_once() {
+        let persistence = Persistence { carry: 4, ..Persistence::default() };
+        let tracker = || SeverityTracker::new(Thresholds::default(), persistence.check().unwrap());
+        let odd = |count| [vec![Some(50); count], vec![Some(10); 4]].concat();
+        assert!(run(&mut tracker(), &odd(5)).iter().all(|severity| *severity == 0));
+        let mut told = tracker();
+        assert_eq!(run(&mut told, &odd(6)[..6]), [0, 0, 0, 0, 0, 2]);
+        assert_eq!(told.since(), Some(TimestampMs(60_000)));
+        // One step of seven may be calm.
+        let scores = [50, 50, 50, 10, 50, 50, 50].map(Some);
+        assert_eq!(run(&mut tracker(), &scores), [0, 0, 0, 0, 0, 0, 2]);
+        // What is high is sure, whatever level it helps to enter.
+        assert_eq!(run(&mut tracker(), &[Some(90), Some(85)]), [0, 3]);
+    }
+
+    #[test]
+    fn a_limit_is_sure() {
+        let persistence = Persistence { carry: 4, ..Persistence::default() };
+        let mut tracker = SeverityTracker::new(Thresholds::default(), persistence.check().unwrap());
+        let passed = StepEvidence { score: score(0.5), sure: Severity::Medium, most: Severity::High };
+        assert_eq!(tracker.take(passed, TimestampMs(0)), Severity::Normal);
+        assert_eq!(tracker.take(passed, TimestampMs(1)), Severity::Medium);
+    }
+
     #[test]
     fn an_entity_that_falls_silent_is_normal_again() {
         let scores = [Some(90), Some(90), None, Some(90), None, None, None, Some(90)];
@@ -344,7 +406,7 @@ mod tests {
 
     #[test]
     fn ranges_are_checked() {
-        let check = |n, m, clear_after, margin| Persistence { n, m, clear_after, margin }.check();
+        let check = |n, m, clear_after, margin| Persistence { n, m, carry: 0, clear_after, margin }.check();
         assert!(check(1, 1, 1, 0.0).is_ok());
         assert_eq!(check(4, 3, 3, 0.0), Err(InvalidPersistence::Steps { n: 4, m: 3 }));
         assert_eq!(check(0, 3, 3, 0.0), Err(InvalidPersistence::Steps { n: 0, m: 3 }));
@@ -353,8 +415,15 @@ mod tests {
     }
 
     fn any_persistence() -> impl Strategy<Value = Persistence> {
-        (1_usize..5, 0_usize..4, 1_usize..6, 0.0..0.2)
-            .prop_map(|(n, more, clear_after, margin)| Persistence { n, m: n + more, clear_after, margin })
+        (1_usize..5, 0_usize..4, 0_usize..4, 1_usize..6, 0.0..0.2).prop_map(
+            |(n, more, carry, clear_after, margin)| Persistence {
+                n,
+                m: n + more,
+                carry,
+                clear_after,
+                margin,
+            },
+        )
     }
 
     proptest! {
@@ -386,7 +455,8 @@ mod tests {
         ) {
             let thresholds = Thresholds::default();
             let mut tracker = SeverityTracker::new(thresholds, persistence.check().unwrap());
-            let Persistence { n, m, clear_after, margin } = persistence;
+            let Persistence { n, m, clear_after, margin, .. } = persistence;
+            let (n_carried, m_carried) = persistence.to_enter();
             let scores: Vec<_> = scores.into_iter().map(|s| s.and_then(|s| score(f64::from(s) / 100.0))).collect();
             let value = |i: usize| scores[i].map_or(-1.0, AnomalyScore::value);
             let (mut previous, mut rises) = (Severity::Normal, Vec::new());
@@ -394,10 +464,12 @@ mod tests {
                 let now = tracker.update(score, TimestampMs(i as i64));
                 let last = |count: usize| (i + 1).saturating_sub(count)..i + 1;
                 for level in Severity::LEVELS {
-                    let reached = last(m).filter(|&j| value(j) >= thresholds.of(level)).count();
+                    let reaches = |count, least: f64| last(count).filter(|&j| value(j) >= least).count();
+                    let entered = reaches(m, thresholds.of(Severity::High)) >= n
+                        || reaches(m_carried, thresholds.of(level)) >= n_carried;
                     let held = last(clear_after).any(|j| value(j) >= thresholds.of(level) - margin);
-                    prop_assert!(now < level || reached >= n || (previous >= level && held));
-                    prop_assert!(now >= level || reached < n);
+                    prop_assert!(now < level || entered || (previous >= level && held));
+                    prop_assert!(now >= level || !entered);
                 }
                 if now > previous {
                     rises.push((i, now));

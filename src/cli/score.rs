@@ -4,7 +4,7 @@ use super::{progress, read_model, scoring, write_scores};
 use crate::{
     calibrate::{CheckedPersistence, Memory, Severity},
     features::SeasonSettings,
-    pipeline::{Backtest, DetectorSettings, Rules},
+    pipeline::{Backtest, DetectorSettings, Rules, carried_steps},
     table::{self, Columns},
 };
 use anyhow::bail;
@@ -53,7 +53,7 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
     let settings = DetectorSettings {
         schema: model.schema().clone(),
         thresholds: model.thresholds(),
-        persistence: CheckedPersistence::default(),
+        persistence: CheckedPersistence::carrying(carried_steps(model.schema())),
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::default(),
         silence: Duration::ZERO,

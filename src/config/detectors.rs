@@ -6,7 +6,7 @@ use super::{
     check::is_label_name,
     features::features,
     rules::{overrides, preset_rules},
-    section::Section,
+    section::{Section, Text},
     series::{Series, series},
     settings::Detector,
     units::{format_duration, parse_duration},
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     calibrate::{Budget, CheckedPersistence, Memory, Persistence, Severity, Thresholds},
     features::{DEFAULT_RATE_INTERVAL, FeatureSchema, SchemaSettings, SeasonSettings, preset},
-    pipeline::{FeatureRules, Rules},
+    pipeline::{FeatureRules, Rules, carried_steps, steps_beyond_first},
 };
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
@@ -35,6 +35,9 @@ const DEFAULT_GRACE: Duration = DEFAULT_RATE_INTERVAL;
 
 /// The longest grace: starts are remembered for so long.
 const MAX_GRACE: Duration = Duration::from_secs(3600);
+
+/// The longest `carry`.
+const MAX_CARRY: Duration = Duration::from_secs(3600);
 
 /// The preset of the detector that stands in where a config has none.
 const DEFAULT_PRESET: &str = "node_exporter";
@@ -72,12 +75,14 @@ fn default_detector(step: Duration) -> Option<Detector> {
         features: preset.columns(DEFAULT_RATE_INTERVAL),
         ..SchemaSettings::default()
     };
+    let schema = FeatureSchema::new(settings).ok()?;
+    let persistence = CheckedPersistence::carrying(carried_steps(&schema));
     Some(Detector {
-        schema: FeatureSchema::new(settings).ok()?,
+        schema,
         series: None,
         model: None,
         thresholds: Thresholds::default(),
-        persistence: CheckedPersistence::default(),
+        persistence,
         forget_after: Some(Memory::DEFAULT_FADE),
         rules: Rules::new(preset_rules(preset, FeatureRules::default()), Vec::new()),
         silence: DEFAULT_SILENCE,
@@ -113,14 +118,6 @@ fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<De
     let rules = Rules::new(features.rules, overrides);
     let model = section.text("model").map(|text| PathBuf::from(text.value));
     let thresholds = thresholds(section.section("thresholds"));
-    let persistence = persistence(section.section("persistence"));
-    let allowed = section.section("budget");
-    let budgeted = match (thresholds, persistence) {
-        (Some(thresholds), Some(persistence)) => budget(allowed, thresholds, persistence, step),
-        _ => None,
-    };
-    let forget_after = section.duration("forget_after", Memory::DEFAULT_FADE, Duration::ZERO..=MAX_FADE);
-    let silence = section.duration("silence", DEFAULT_SILENCE, Duration::ZERO..=MAX_FADE);
     // An empty list has been noted with what to write; other findings are the schema's own.
     let schema = match FeatureSchema::new(settings.clone()) {
         Ok(schema) => Some(schema),
@@ -130,6 +127,15 @@ fn detector(mut section: Section<'_>, name: String, step: Duration) -> Option<De
             None
         }
     };
+    let carrying = CheckedPersistence::carrying(schema.as_ref().map_or(0, carried_steps));
+    let persistence = persistence(section.section("persistence"), step, carrying.get());
+    let allowed = section.section("budget");
+    let budgeted = match (thresholds, persistence) {
+        (Some(thresholds), Some(persistence)) => budget(allowed, thresholds, persistence, step),
+        _ => None,
+    };
+    let forget_after = section.duration("forget_after", Memory::DEFAULT_FADE, Duration::ZERO..=MAX_FADE);
+    let silence = section.duration("silence", DEFAULT_SILENCE, Duration::ZERO..=MAX_FADE);
     section.finish();
     let (budget, thresholds) = budgeted?;
     Some(Detector {
@@ -225,12 +231,31 @@ fn thresholds(mut section: Section<'_>) -> Option<Thresholds> {
     checked.ok()
 }
 
-fn persistence(mut section: Section<'_>) -> Option<CheckedPersistence> {
-    let default = Persistence::default();
+/// How long one scrape is seen, as somebody wrote it; in steps after the first.
+fn carried(section: &mut Section<'_>, text: &Text, step: Duration) -> usize {
+    match parse_duration(&text.value) {
+        Some(carry) if carry <= MAX_CARRY => steps_beyond_first(milliseconds(carry), milliseconds(step)),
+        Some(_) => {
+            section.note(text, &format!("{} is out of range", text.value), "write 0s to 1h, or leave it out");
+            0
+        }
+        None => {
+            let hint = "write how long one scrape is seen, such as 5m, or 0s to count every step";
+            section.note(text, &format!("{:?} is not a duration", text.value), hint);
+            0
+        }
+    }
+}
+
+fn persistence(mut section: Section<'_>, step: Duration, default: Persistence) -> Option<CheckedPersistence> {
     let m = section.number("m", default.m, 1..=1000);
     let persistence = Persistence {
         n: section.number("n", default.n.min(m), 1..=1000),
         m,
+        carry: match section.text("carry") {
+            None => default.carry,
+            Some(text) => carried(&mut section, &text, step),
+        },
         clear_after: section.number("clear_after", default.clear_after, 1..=1000),
         margin: section.number("margin", default.margin, 0.0..=1.0),
     };

@@ -15,6 +15,12 @@ pub enum Criterion {
     SeasonalAnomaly,
     /// It is exactly zero, and hardly ever was before.
     DroppedToZero,
+    /// What it is about starts again and again.
+    CrashLoop,
+    /// Its value keeps moving evenly towards a limit that somebody has set.
+    Forecast,
+    /// What is unusual is what the window still holds: its value is back where it was before the alarm.
+    Aftermath,
 }
 
 /// What kind of trouble an anomaly is, by the features behind it.
@@ -34,12 +40,15 @@ pub enum AnomalyType {
 
 impl Criterion {
     /// All of them, in their order.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::StatisticalOutlier,
         Self::BehaviourChange,
         Self::ThresholdViolation,
         Self::SeasonalAnomaly,
         Self::DroppedToZero,
+        Self::CrashLoop,
+        Self::Forecast,
+        Self::Aftermath,
     ];
 
     /// Its name in answers, files and labels; never changed.
@@ -51,6 +60,9 @@ impl Criterion {
             Self::ThresholdViolation => "threshold_violation",
             Self::SeasonalAnomaly => "seasonal_anomaly",
             Self::DroppedToZero => "dropped_to_zero",
+            Self::CrashLoop => "crash_loop",
+            Self::Forecast => "forecast",
+            Self::Aftermath => "aftermath",
         }
     }
 }
@@ -100,6 +112,9 @@ mod tests {
             "threshold_violation",
             "seasonal_anomaly",
             "dropped_to_zero",
+            "crash_loop",
+            "forecast",
+            "aftermath",
         ];
         assert_eq!(criteria, known);
         let types = AnomalyType::ALL.map(|kind| kind.to_string());

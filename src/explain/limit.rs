@@ -24,9 +24,27 @@ pub fn dropped_to_zero(feature: Quantity<'_>, known_ms: i64, ever: bool) -> Stri
     format!("{feature} is {zero}, it was never {zero} in {}", duration_text(known_ms))
 }
 
+/// Says that a feature is heading for its limit, for example `memory_usage_pct is 71 %, and at this pace above its limit of 90 %
+/// in 3 h`.
+#[must_use]
+pub fn heading_for(feature: Quantity<'_>, seen: f64, limit: Bound, after_ms: i64) -> String {
+    let (side, limit) = match limit {
+        Bound::Above(limit) => ("above", limit),
+        Bound::Below(limit) => ("below", limit),
+    };
+    let (seen, limit, after) = (feature.show(seen), feature.show(limit), duration_text(after_ms));
+    format!("{feature} is {seen}, and at this pace {side} its limit of {limit} in {after}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_forecast_says_the_limit_and_the_time() {
+        let memory = heading_for(Quantity::of("memory_usage_pct"), 71.04, Bound::Above(90.0), 3 * 3_600_000);
+        assert_eq!(memory, "memory_usage_pct is 71 %, and at this pace above its limit of 90 % in 3 h");
+    }
 
     #[test]
     fn a_limit_is_said_with_the_unit_of_the_feature() {

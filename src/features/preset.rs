@@ -204,7 +204,8 @@ const HTTP: &[PresetFeature] = &[
     PresetFeature {
         name: "response_time_p95",
         expression: "histogram_quantile(0.95, sum by (instance, le) (rate(http_request_duration_seconds_bucket[$__rate_interval])))",
-        gate: gate(Direction::Above, 0.0, 0.2),
+        // Doubled: the bounds of a classic histogram are as far apart, and a quantile between two of them is interpolated.
+        gate: gate(Direction::Above, 0.0, 1.0),
         unusual_above: None,
     },
 ];

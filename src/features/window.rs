@@ -153,6 +153,12 @@ impl FeatureWindows {
         steps
     }
 
+    /// How far before a step its inputs look: a window, and the steps of the shortest one before that.
+    #[must_use]
+    pub fn reach_ms(&self) -> i64 {
+        self.window_ms + self.step_ms * SHORT_STEPS as i64
+    }
+
     /// Distance of two steps.
     #[must_use]
     pub fn step_ms(&self) -> i64 {

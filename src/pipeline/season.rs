@@ -62,7 +62,7 @@ impl Season {
     /// Bytes that one entity takes.
     pub(super) fn bytes_an_entity(n_features: usize, persistence: CheckedPersistence) -> usize {
         let hours = SeasonalBaselines::bytes_an_entity(n_features) + SeasonalBaselines::bytes_an_entity(1);
-        let evidence = persistence.get().m * size_of::<f64>();
+        let evidence = persistence.get().to_enter().1 * size_of::<f64>();
         hours + SeasonalRarity::bytes() + size_of::<VecDeque<f64>>() + evidence
     }
 
@@ -120,7 +120,7 @@ impl Season {
     /// Remembers the evidence; gives what as many of the last steps reach as an alarm takes, 0 while there are fewer. One
     /// strange step in an hour is chance.
     fn lasting(&mut self, scored: &Scored) -> f64 {
-        let Persistence { n, m, .. } = self.persistence;
+        let (n, m) = self.persistence.to_enter();
         let evidence = &mut self.entities.entry(scored.entity.clone()).or_default().evidence;
         if evidence.len() >= m {
             evidence.pop_front();

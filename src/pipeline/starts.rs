@@ -5,8 +5,8 @@
 //! before is a **release**. What is seen for the first time is new and no start. A start counts for an entity when at
 //! least a quarter of its processes started at one step: one of fifty replicas does not excuse the service.
 //!
-//! An entity that started has a grace period, unless it had started shortly before: what starts again and again has one. All is in the time of the data, and what
-//! was not seen for an hour is forgotten (`docs/decisions/027-grace-after-a-start.md`).
+//! An entity that started has a grace period, unless it had started shortly before: what starts again and again has one, and is an anomaly by itself. All is in
+//! the time of the data, and what was not seen for an hour is forgotten (`docs/decisions/027-grace-after-a-start.md`, `041-loops-and-courses.md`).
 
 mod reading;
 
@@ -32,6 +32,9 @@ const REST_MS: i64 = 1_800_000;
 /// From so many starts within [`MEMORY_MS`] on, their number says more than the last of them.
 const LOOP: usize = 3;
 
+/// A loop goes on for so long after its last start: twice the longest pause of the kubelet between two (CrashLoopBackOff).
+const LOOP_REST_MS: i64 = 600_000;
+
 /// Starts so close to one that was counted are that one: of the machine, then of what runs on it.
 const SAME_START_MS: i64 = 60_000;
 
@@ -50,6 +53,8 @@ pub struct Start {
     pub began: TimestampMs,
     /// How often the entity started within the last hour, this start included; at least once.
     pub times: usize,
+    /// Whether it starts again and again, and did so a moment ago: an anomaly, whatever else it does.
+    pub in_loop: bool,
     /// Whether the grace period lasts: severity is not raised above low by what is unusual alone.
     pub in_grace: bool,
 }
@@ -183,6 +188,8 @@ impl StartWatch {
             kind: starts.kind.clone(),
             began: starts.began,
             times: starts.seen.len(),
+            in_loop: starts.seen.len() >= LOOP
+                && starts.seen.back().is_some_and(|seen| at.since_ms(*seen) < LOOP_REST_MS),
             in_grace: self.has_grace(starts, at),
         })
     }

@@ -6,7 +6,7 @@ use super::{
     verdict::{Breach, FeatureContribution, Seasonal, Verdict, Violation},
 };
 use crate::{
-    calibrate::{AnomalyScore, Severity},
+    calibrate::{AnomalyScore, Severity, Thresholds},
     explain::{self, AnomalyType, Criterion, Quantity},
     features::{FeatureSchema, InputLayout, Inputs, Statistic},
     model::{Explanation, History, Model, Scored},
@@ -107,6 +107,15 @@ pub(super) fn unscored(
     }
 }
 
+/// Takes back what is said of an entity that the model does not find strange: something else is, and will be said.
+pub(super) fn leave_out_calm(verdict: &mut Verdict, thresholds: Thresholds) {
+    if thresholds.severity(verdict.anomaly_score) == Severity::Normal {
+        verdict.explanation.clear();
+        verdict.criteria.clear();
+        verdict.anomaly_type = None;
+    }
+}
+
 /// Adds the values that are anomalies by themselves to what is said already.
 pub(super) fn add_violations(
     verdict: &mut Verdict,
@@ -124,6 +133,7 @@ pub(super) fn add_violations(
         let said = match *breach {
             Breach::Limit(limit) => explain::beyond_limit(feature, *seen, limit),
             Breach::DroppedToZero { known_ms, ever } => explain::dropped_to_zero(feature, known_ms, ever),
+            Breach::Forecast { bound, after_ms } => explain::heading_for(feature, *seen, bound, after_ms),
         };
         verdict.explanation = match &*verdict.explanation {
             "" => said,
@@ -139,10 +149,28 @@ fn without_repeat<'a>(said: &str, rest: &'a str) -> &'a str {
     rest.strip_prefix(fact).and_then(|rest| rest.strip_prefix(", ")).unwrap_or(rest)
 }
 
+/// Says that what is unusual is over.
+pub(super) fn add_aftermath(verdict: &mut Verdict) {
+    if !verdict.explanation.is_empty() {
+        verdict.criteria.push(Criterion::Aftermath);
+        add_clause(verdict, "the values are back to what they were before the alarm");
+    }
+}
+
 /// Adds the last start of the entity to what is said already.
 pub(super) fn add_start(verdict: &mut Verdict, start: Option<Start>) {
-    if let Some(start) = &start {
-        add_clause(verdict, &start.clause(verdict.at));
+    match &start {
+        Some(start) if start.in_loop => {
+            verdict.criteria.push(Criterion::CrashLoop);
+            verdict.anomaly_type = verdict.anomaly_type.or(Some(AnomalyType::System));
+            let said = &verdict.explanation;
+            verdict.explanation = match &**said {
+                "" => format!("{}.", start.clause(verdict.at)),
+                said => format!("{}; {said}", start.clause(verdict.at)),
+            };
+        }
+        Some(start) => add_clause(verdict, &start.clause(verdict.at)),
+        None => {}
     }
     verdict.start = start;
 }

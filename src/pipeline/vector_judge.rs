@@ -3,32 +3,40 @@
 //! Where the vectors come from makes no difference: the running sidecar, a recorded stream and a table all go this
 //! way, so that what is measured on a table is what will run.
 
+mod by_itself;
+
 mod elsewhere;
 
 mod gathering;
 
+mod naming;
+
 mod parts;
 
 use super::{
+    aftermath::Aftermaths,
     alerts::{AlertSettings, AlertWatch, LiveF1},
     detector::DetectorSettings,
     drift::DriftWatch,
+    forecast::Forecasts,
     gaps::{Filled, GapFiller},
     maintenance::{InMaintenance, OpenMaintenance},
-    rules::{AppliedRules, Violations},
+    rules::AppliedRules,
     season::Season,
     silence::Silence,
     starts::StartWatch,
     succession::Succession,
-    telling::{add_alerts, add_filled, add_maintenance, add_start, add_violations, unscored, verdict},
+    telling::{
+        add_aftermath, add_alerts, add_filled, add_maintenance, add_start, add_violations, leave_out_calm,
+        unscored, verdict,
+    },
     training::{Noticed, Trainer, TrainingJob},
     trial::{Exam, Trial, TrialEnd},
-    verdict::{Breach, DetectorStep, Seasonal, Verdict, Violation},
+    verdict::{DetectorStep, Seasonal, Verdict},
     zero::{DroppedToZero, ZeroWatch},
 };
 use crate::{
-    calibrate::{Severity, SeverityTracker},
-    explain::AnomalyType,
+    calibrate::{AnomalyScore, Severity, SeverityTracker, StepEvidence},
     features::{
         FeatureMatrix, FeatureWindows, InputLayout, Inputs, SeasonalInputs, Statistic, StepBackwards,
     },
@@ -46,6 +54,7 @@ pub struct VectorJudge {
     rules: AppliedRules,
     windows: FeatureWindows,
     trackers: BTreeMap<LabelSet, SeverityTracker>,
+    aftermaths: Aftermaths,
     /// Until when a violation is remembered, for those that had one.
     watched_until: BTreeMap<LabelSet, TimestampMs>,
     silence: Silence,
@@ -60,6 +69,7 @@ pub struct VectorJudge {
     /// What was wrong with the vectors of the step that was taken last: feature and number of entities.
     invalid_values: Vec<(String, usize)>,
     zero_watch: ZeroWatch,
+    forecasts: Forecasts,
     /// What dropped to zero at the step that was taken last, and counts; row by row.
     dropped: Vec<DroppedToZero>,
     gap_filler: GapFiller,
@@ -79,10 +89,12 @@ impl VectorJudge {
     /// A detector that has seen nothing.
     #[must_use]
     pub fn new(settings: DetectorSettings) -> Self {
+        let windows = FeatureWindows::new(&settings.schema);
         Self {
             rules: AppliedRules::new(settings.rules.clone()),
-            windows: FeatureWindows::new(&settings.schema),
             trackers: BTreeMap::new(),
+            aftermaths: Aftermaths::new(&windows),
+            windows,
             watched_until: BTreeMap::new(),
             silence: Silence::new(settings.silence),
             starts: (!settings.grace.is_zero()).then(|| StartWatch::new(settings.grace)),
@@ -94,6 +106,7 @@ impl VectorJudge {
             live_f1: LiveF1::new(f1_period_ms(&settings)),
             invalid_values: Vec::new(),
             zero_watch: zero_watch(&settings),
+            forecasts: Forecasts::new(settings.schema.step_ms()),
             dropped: Vec::new(),
             gap_filler: GapFiller::new(settings.schema.window_ms()),
             filled: Vec::new(),
@@ -118,6 +131,7 @@ impl VectorJudge {
     #[must_use]
     pub fn bytes_an_entity(settings: &DetectorSettings) -> usize {
         let n_features = settings.schema.features().len();
+        let limited = settings.rules.features().iter().filter(|rules| rules.limits.is_some()).count();
         let one = |is_kept: bool, bytes: usize| if is_kept { bytes } else { 0 };
         // A model that is trained here brings what it says of its training along.
         let pasts = if settings.training.is_some() { 2 } else { 1 };
@@ -128,6 +142,8 @@ impl VectorJudge {
             one(!settings.grace.is_zero(), StartWatch::bytes_an_entity()),
             one(settings.rules.fills_gaps(), GapFiller::bytes_an_entity(n_features)),
             ZeroWatch::bytes_an_entity(n_features),
+            Forecasts::bytes_an_entity(limited),
+            Aftermaths::bytes_an_entity(n_features),
             SeverityTracker::bytes(settings.persistence),
         ]
         .into_iter()
@@ -160,9 +176,11 @@ impl VectorJudge {
     /// it to train on stays, which is bounded by itself.
     pub(super) fn forget(&mut self, entity: &LabelSet) {
         self.windows.forget(entity);
+        self.aftermaths.forget(entity);
         self.silence.forget(entity);
         self.past.forget(entity);
         self.zero_watch.forget(entity);
+        self.forecasts.forget(entity);
         self.gap_filler.forget(entity);
         if let Some(season) = &mut self.season {
             season.forget(entity);
@@ -198,6 +216,7 @@ impl VectorJudge {
         // After that: a zero that stands for a missing value is no drop.
         self.filled = self.gap_filler.fill(rules, &mut matrix);
         let inputs = self.windows.push(&matrix)?;
+        self.forecasts.take(&matrix, |entity| rules.of(entity));
         let named = self.settings.schema.features().iter().zip(invalid).filter(|(_, count)| *count > 0);
         self.invalid_values = named.map(|(feature, count)| (feature.name.clone(), count)).collect();
         self.windows.forget_silent();
@@ -239,9 +258,11 @@ impl VectorJudge {
         (step.silent, step.silence_ended) = (silences.silent, silences.ended);
         // Not from medium on: what is one window in 250 by design would be cut off the law that the next model learns.
         let (trackers, watched_until, starts) = (&self.trackers, &self.watched_until, &self.starts);
+        let aftermaths = &self.aftermaths;
         let in_incident = |entity: &LabelSet| {
             trackers.get(entity).is_some_and(|tracker| tracker.severity() >= Severity::High)
                 || is_watched(watched_until, entity, inputs.at)
+                || aftermaths.hold_high(entity, inputs.at)
         };
         let in_grace =
             |entity: &LabelSet| starts.as_ref().is_some_and(|starts| starts.in_grace(entity, inputs.at));
@@ -364,11 +385,15 @@ impl VectorJudge {
     ) -> Option<Verdict> {
         let entity = &inputs.entities[row];
         // What is usual is asked of the model that scores the entity, if there is one.
-        let violations = self.violations(inputs, row, model.filter(|_| scored.is_some()));
-        if scored.is_none()
-            && violations.found.is_empty()
-            && !is_watched(&self.watched_until, entity, inputs.at)
-        {
+        let mut violations = self.violations(inputs, row, model.filter(|_| scored.is_some()));
+        let start = self.starts.as_ref().and_then(|starts| starts.of(entity, inputs.at));
+        let in_loop = start.as_ref().is_some_and(|start| start.in_loop);
+        if in_loop {
+            violations.add_loop();
+        }
+        let is_scored = scored.is_some();
+        let by_itself = violations.worst > Severity::Normal;
+        if scored.is_none() && !by_itself && !is_watched(&self.watched_until, entity, inputs.at) {
             return None;
         }
         let settings = &self.settings;
@@ -380,8 +405,15 @@ impl VectorJudge {
             self.watched_until.insert(entity.clone(), inputs.at.plus_ms(memory_ms));
         }
         let score = scored.as_ref().map(|(scored, _)| scored.anomaly_score).unwrap_or_default();
-        let score = score.at_least(settings.thresholds.of(violations.worst));
-        let start = self.starts.as_ref().and_then(|starts| starts.of(entity, inputs.at));
+        let layout = InputLayout { n_features: settings.schema.features().len() };
+        let value = |feature| inputs.values[[row, layout.column(feature, Statistic::Value)]];
+        let in_aftermath = scored.as_ref().is_some_and(|(scored, _)| {
+            self.aftermaths.holds(entity, inputs.at, &scored.contributions, value)
+        });
+        let supporting = if in_aftermath { AnomalyScore::default() } else { score };
+        let medium = settings.thresholds.of(Severity::Medium);
+        let at_least = settings.thresholds.of(violations.worst);
+        let (score, supporting) = (score.at_least(at_least), supporting.at_least(at_least));
         let in_grace = start.as_ref().is_some_and(|start| start.in_grace);
         // What was severe before the work is not held through it.
         if planned.is_some() && tracker.severity() > Severity::Low {
@@ -392,7 +424,19 @@ impl VectorJudge {
             (None, true) => violations.worst_limit.max(Severity::Low),
             (None, false) => Severity::High,
         };
-        let severity = tracker.update_at_most(Some(score), inputs.at, most);
+        let severity =
+            tracker.take(StepEvidence { score: Some(supporting), sure: violations.worst, most }, inputs.at);
+        if !in_aftermath {
+            // What is excused was unusual all the same, and its end is no news either.
+            let is_habit =
+                scored.as_ref().is_some_and(|(_, hour)| matches!(hour, Some(Seasonal::Habit { .. })));
+            let is_excused = (most < Severity::Medium && score.value() >= medium) || is_habit;
+            let since = tracker.since().filter(|_| severity >= Severity::Medium);
+            let since = since.or_else(|| is_excused.then_some(inputs.at));
+            let alarm = since.map(|since| (since, severity));
+            let usual = (0..layout.n_features).map(|feature| model?.expected_of(entity, feature));
+            self.aftermaths.take(entity, inputs.at, alarm, &self.windows, usual, value);
+        }
         let history = History { windows: &self.windows, since: tracker.since(), peak: tracker.peak() };
         let mut verdict = match (model, scored) {
             (Some(model), Some((scored, seasonal))) => {
@@ -401,10 +445,16 @@ impl VectorJudge {
             }
             _ => unscored(&settings.schema, inputs, row, severity, &history),
         };
+        if by_itself && is_scored {
+            leave_out_calm(&mut verdict, settings.thresholds);
+        }
         verdict.anomaly_score = score;
         add_violations(&mut verdict, violations.found, &settings.schema, |name| {
             Some(self.type_of(entity, settings.schema.place_of(name)?))
         });
+        if in_aftermath {
+            add_aftermath(&mut verdict);
+        }
         add_start(&mut verdict, start);
         add_alerts(
             &mut verdict,
@@ -413,45 +463,6 @@ impl VectorJudge {
         add_maintenance(&mut verdict, planned);
         add_filled(&mut verdict, &self.filled_of(inputs, row), &settings.schema);
         Some(verdict)
-    }
-
-    /// What kind of trouble a feature of an entity tells of: as the rules say, or else by its name.
-    fn type_of(&self, entity: &LabelSet, feature: usize) -> AnomalyType {
-        let schema = &self.settings.schema;
-        let by_name = || {
-            let expression = &schema.features()[feature].expression;
-            AnomalyType::of_feature(schema.name_of(feature, entity), expression)
-        };
-        self.rules.anomaly_type(entity, feature).unwrap_or_else(by_name)
-    }
-
-    /// The values of a row that are anomalies by themselves; `model` knows what is usual for its entity.
-    fn violations(&self, inputs: &Inputs, row: usize, model: Option<&Model>) -> Violations {
-        let (schema, entity) = (&self.settings.schema, &inputs.entities[row]);
-        let layout = InputLayout { n_features: schema.features().len() };
-        let value = |feature| inputs.values[[row, layout.column(feature, Statistic::Value)]];
-        let values = (0..layout.n_features).map(value);
-        let name = |feature: usize| schema.name_of(feature, entity);
-        let usual = |feature: usize| model?.expected_of(entity, feature);
-        let mut violations = self.rules.violations(entity, values, name, usual);
-        for DroppedToZero { feature, before, .. } in of_row(&self.dropped, row, |drop| drop.row) {
-            let breach = Breach::DroppedToZero { known_ms: before.known_ms, ever: before.ever };
-            violations.found.push(Violation { feature: name(*feature).to_owned(), seen: 0.0, breach });
-            violations.worst = violations.worst.max(Severity::Medium);
-            violations.is_unlearnt = true;
-        }
-        violations
-    }
-
-    /// Name and value of the features of a row that were filled in.
-    fn filled_of<'a>(&'a self, inputs: &'a Inputs, row: usize) -> Vec<(&'a str, f64)> {
-        let schema = &self.settings.schema;
-        let layout = InputLayout { n_features: schema.features().len() };
-        let named = |Filled { feature, .. }: &Filled| {
-            let value = inputs.values[[row, layout.column(*feature, Statistic::Value)]];
-            (schema.name_of(*feature, &inputs.entities[row]), value)
-        };
-        of_row(&self.filled, row, |filled| filled.row).iter().map(named).collect()
     }
 
     /// Entities that had a verdict and have none now: their series end at this step.

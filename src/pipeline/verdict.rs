@@ -42,6 +42,13 @@ pub enum Breach {
         /// Whether it was zero at any step of that.
         ever: bool,
     },
+    /// It keeps rising, or falling, evenly towards a limit that somebody set.
+    Forecast {
+        /// The limit.
+        bound: Bound,
+        /// When it is reached at this pace, in milliseconds.
+        after_ms: i64,
+    },
 }
 
 /// What the hour of the day had to say about a verdict.
@@ -147,6 +154,7 @@ impl Breach {
         match self {
             Self::Limit(_) => Criterion::ThresholdViolation,
             Self::DroppedToZero { .. } => Criterion::DroppedToZero,
+            Self::Forecast { .. } => Criterion::Forecast,
         }
     }
 }

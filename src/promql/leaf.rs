@@ -94,6 +94,11 @@ impl Leaf {
         Self { matchers: matchers.into(), read, moment: Moment::default(), subqueries: Vec::new() }
     }
 
+    /// The stretch of samples that its range and those of its subqueries take together; 0 where it reads the newest sample.
+    pub(super) fn summed_range_ms(&self) -> i64 {
+        self.subqueries.iter().fold(self.read.range_ms(0), |sum, one| sum.saturating_add(one.range_ms))
+    }
+
     /// Which series it reads: all of these must hold.
     #[must_use]
     pub fn matchers(&self) -> &[LabelMatcher] {

@@ -61,6 +61,13 @@ impl Plan {
         self.retention_ms
     }
 
+    /// The longest stretch of time whose samples are in one value: of a range with those of the subqueries around it; 0 where only
+    /// newest samples are read.
+    #[must_use]
+    pub fn range_ms(&self) -> i64 {
+        self.tree.leaves.iter().map(Leaf::summed_range_ms).max().unwrap_or(0)
+    }
+
     /// The value at step `at`; `answers` are the merged answers to [`Self::leaves`], in that order. `memo`
     /// holds what only depends on the labels, from one step to the next of the same plan.
     ///

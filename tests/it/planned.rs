@@ -3,7 +3,7 @@
 use emberwatch::{
     calibrate::Severity,
     config,
-    explain::StartKind,
+    explain::{Criterion, StartKind},
     maintenance::{Registry, WindowRequest},
     pipeline::{ClockConfig, DetectorStep, Maintenance, Replay, Verdict},
     series::{LabelSet, STALE_NAN, Sample, SampleBatch, TimestampMs, series_hash},
@@ -171,6 +171,28 @@ fn a_restart_does_not_silence_an_alarm_that_stands() {
     assert!(alarmed && verdicts[31].1.start.as_ref().unwrap().in_grace);
 }
 
+/// Every three minutes a restart from minute 20 to minute 60, and nothing else that is unusual: from the third on, for ten minutes after the last.
+#[test]
+fn what_does_nothing_but_restart_is_an_anomaly() {
+    let looping = |minute| match minute {
+        20..60 => Said { started: minute / 3 * 3, ..CALM },
+        _ => Said { started: if minute < 20 { -10_000 } else { 57 }, ..CALM },
+    };
+    let verdicts = verdicts(CONFIG, 90, looping);
+    let alarmed: Vec<usize> =
+        (0..verdicts.len()).filter(|at| verdicts[*at].1.severity == Severity::Medium).collect();
+    // Starts at 20 (minute 18 by its word), 21 within the same minute, 24, 27, and so on to 57.
+    assert_eq!(
+        (alarmed[0], alarmed.len()),
+        (28, 57 + 10 + 2 - 28),
+        "two of three steps in, three out: {alarmed:?}"
+    );
+    let (_, verdict) = &verdicts[40];
+    assert!(verdict.criteria.contains(&Criterion::CrashLoop), "{verdict:?}");
+    assert!(verdict.explanation.starts_with("restarted 7 times within the hour"), "{}", verdict.explanation);
+    assert!(!verdicts[80].1.criteria.contains(&Criterion::CrashLoop));
+}
+
 /// Every three minutes a restart, from minute 20 on, and far too much work: grace would never end.
 #[test]
 fn what_restarts_again_and_again_is_told() {
@@ -184,7 +206,7 @@ fn what_restarts_again_and_again_is_told() {
     assert!((26..=29).contains(&alarm), "{alarm}");
     let (_, last) = verdicts.last().unwrap();
     let times = last.start.as_ref().unwrap().times;
-    assert!(last.explanation.contains(&format!("; restarted {times} times within the hour.")), "{last:?}");
+    assert!(last.explanation.starts_with(&format!("restarted {times} times within the hour; ")), "{last:?}");
     assert!((12..=15).contains(&times), "{times}");
 }
 

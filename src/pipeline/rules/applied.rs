@@ -34,10 +34,28 @@ pub(in crate::pipeline) struct Violations {
     pub(in crate::pipeline) found: Vec<Violation>,
     /// How severe the worst is.
     pub(in crate::pipeline) worst: Severity,
-    /// How severe the worst of those is that are beyond a limit.
+    /// How severe the worst of those is that hold in the grace period too: beyond a limit, or starting again and again.
     pub(in crate::pipeline) worst_limit: Severity,
     /// Whether one of them is never to be taken for usual.
     pub(in crate::pipeline) is_unlearnt: bool,
+}
+
+// === impl Violations ===
+
+impl Violations {
+    /// What is inferred, as a score is: it is medium, and not taken for usual.
+    pub(in crate::pipeline) fn infer(&mut self, feature: &str, seen: f64, breach: Breach) {
+        self.found.push(Violation { feature: feature.to_owned(), seen, breach });
+        self.worst = self.worst.max(Severity::Medium);
+        self.is_unlearnt = true;
+    }
+
+    /// Something about the entity starts again and again: no value, and an anomaly by itself all the same.
+    pub(in crate::pipeline) fn add_loop(&mut self) {
+        self.worst = self.worst.max(Severity::Medium);
+        self.worst_limit = self.worst_limit.max(Severity::Medium);
+        self.is_unlearnt = true;
+    }
 }
 
 // === impl AppliedRules ===

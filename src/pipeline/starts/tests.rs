@@ -75,7 +75,7 @@ fn a_restart_has_grace_for_its_time_and_is_named_for_an_hour() {
     let began = watched.at().plus_ms(-7_000);
     let restarted = [process("web", began.seconds())];
     let start = watched.see(1, &restarted).unwrap();
-    assert_eq!(start, Start { kind: StartKind::Restart, began, times: 1, in_grace: true });
+    assert_eq!(start, Start { kind: StartKind::Restart, began, times: 1, in_loop: false, in_grace: true });
     // Ten steps are five minutes, the first of them included.
     assert!(watched.see(9, &restarted).unwrap().in_grace);
     let later = watched.see(1, &restarted).unwrap();
@@ -92,7 +92,7 @@ fn a_new_version_is_named_and_so_is_the_way_back() {
     let began = watched.at().plus_ms(-20_000);
     let released = watched.see(1, &[process("web", began.seconds()), build("1.8.2")]).unwrap();
     let kind = StartKind::Release { version: "1.8.2".to_owned() };
-    assert_eq!(released, Start { kind, began, times: 1, in_grace: true });
+    assert_eq!(released, Start { kind, began, times: 1, in_loop: false, in_grace: true });
     assert_eq!(
         released.clause(began.plus_ms(200_000)),
         "3 minutes after version 1.8.2 started (grace period)"
