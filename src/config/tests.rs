@@ -11,6 +11,8 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 use std::time::Duration;
 
+mod persistence;
+
 fn valid(text: &str) -> Config {
     parse(text).unwrap_or_else(|problems| panic!("{problems}"))
 }

@@ -191,10 +191,10 @@ impl<'body, 'call, S: Sink> Request<'body, 'call, S> {
         Ok(())
     }
 
-    pub(super) fn histogram(&mut self, message: &[u8]) -> Result<(), WireError> {
+    pub(super) fn histogram(&mut self, message: &[u8], n_fields: u32) -> Result<(), WireError> {
         self.count_sample()?;
         let Scratch { histograms, parts, .. } = &mut *self.scratch;
-        match histogram::read(message, parts).map_err(|damage| damaged("Histogram", damage))? {
+        match histogram::read(message, n_fields, parts).map_err(|damage| damaged("Histogram", damage))? {
             Ok(sample) => {
                 self.histogram_bytes += sample.size_bytes();
                 if self.histogram_bytes > self.limits.max_histogram_bytes {

@@ -93,17 +93,24 @@ pub enum InvalidHistogram {
     },
 }
 
-/// Reads and checks one `Histogram` message, the same in 1.0 and 2.0 (which adds one field, unused here).
+/// The fields of a `Histogram` message of 1.0 ...
+pub(super) const FIELDS_OF_1_0: u32 = 16;
+
+/// ... and of 2.0, which adds the start timestamp, unused here.
+pub(super) const FIELDS_OF_2_0: u32 = 17;
+
+/// Reads and checks one `Histogram` message, of the version with so many fields: others are unknown.
 /// `parts` are lists to work with; what they held is lost.
 pub(super) fn read(
     message: &[u8],
+    n_fields: u32,
     parts: &mut Parts,
 ) -> Result<Result<HistogramSample, InvalidHistogram>, Damage> {
     parts.clear();
     let mut totals = Totals::default();
     let mut fields = Fields::new(message);
     while let Some(field) = fields.next()? {
-        totals.add(field, parts)?;
+        totals.add(field, n_fields, parts)?;
     }
     Ok(totals.check().map(|()| totals.build(parts)))
 }
@@ -248,7 +255,7 @@ struct Bounds {
 // === impl Totals ===
 
 impl Totals {
-    fn add(&mut self, field: Field<'_>, parts: &mut Parts) -> Result<(), Damage> {
+    fn add(&mut self, field: Field<'_>, n_fields: u32, parts: &mut Parts) -> Result<(), Damage> {
         let Parts { negative, positive, bounds } = parts;
         match (field.number, field.value) {
             (1, Value::Varint(count)) => self.count = Number::Int(count),
@@ -271,8 +278,8 @@ impl Totals {
             }
             (15, Value::Varint(timestamp)) => self.timestamp = timestamp as i64,
             (16, _) => for_each_double(field, |bound| self.bounds.add(bound, bounds))?,
-            // 17 is the start timestamp of 2.0, an unknown field in 1.0.
-            (1..=16, _) => return Err(field.wrong_type()),
+            (FIELDS_OF_2_0, Value::Varint(_)) => {}
+            (number, _) if (1..=n_fields).contains(&number) => return Err(field.wrong_type()),
             _ => {}
         }
         Ok(())

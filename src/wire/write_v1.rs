@@ -3,6 +3,7 @@
 use super::{
     InvalidReason, MetricMetadata, MetricType, WireError,
     decoder::{Request, Sink, damaged},
+    histogram::FIELDS_OF_1_0,
     protobuf::{Damage, Fields, Value},
 };
 use crate::series::Sample;
@@ -60,7 +61,7 @@ fn walk_series<'body, S: Sink>(
                 let utf8 = check_exemplar(exemplar).map_err(|damage| damaged("Exemplar", damage))?;
                 count_utf8(utf8, "exemplar", request);
             }
-            (4, Value::Bytes(histogram)) => request.histogram(histogram)?,
+            (4, Value::Bytes(histogram)) => request.histogram(histogram, FIELDS_OF_1_0)?,
             (1..=4, _) => return Err(damaged("TimeSeries", field.wrong_type())),
             _ => {}
         }

@@ -7,6 +7,7 @@
 use super::{
     InvalidReason, MetricMetadata, MetricType, WireError,
     decoder::{Request, Sink, damaged},
+    histogram::FIELDS_OF_2_0,
     protobuf::{Damage, Field, Fields, Value, for_each_varint},
 };
 use std::str;
@@ -73,7 +74,7 @@ fn walk_series<'body, S: Sink>(
                 let (timestamp, value) = read_sample(sample).map_err(|damage| damaged("Sample", damage))?;
                 request.sample(timestamp, value)?;
             }
-            (3, Value::Bytes(histogram)) => request.histogram(histogram)?,
+            (3, Value::Bytes(histogram)) => request.histogram(histogram, FIELDS_OF_2_0)?,
             (4, Value::Bytes(exemplar)) => {
                 exemplars += 1;
                 check_exemplar(exemplar, symbols)?;

@@ -251,6 +251,42 @@ fn in_maintenance_nothing_is_an_alarm_and_after_it_everything_is() {
     assert!(verdicts[31].1.incident.is_some());
 }
 
+/// Too much work from minute 20 to 29: the windows hold it for ten minutes more, the alarm ends with it.
+#[test]
+fn an_alarm_ends_when_the_values_are_back() {
+    let busy = |minute| match minute {
+        20..30 => Said { load: 60.0, ..CALM },
+        _ => CALM,
+    };
+    let verdicts = verdicts(CONFIG, 60, busy);
+    let alarmed = |at: &usize| verdicts[*at].1.severity >= Severity::Medium;
+    let alarmed: Vec<usize> = (0..verdicts.len()).filter(alarmed).collect();
+    assert_eq!(alarmed, (21..32).collect::<Vec<_>>(), "two of three steps in, three in a row out");
+    let (_, after) = &verdicts[34];
+    assert!(
+        after.anomaly_score.value() >= 0.4 && after.criteria.contains(&Criterion::Aftermath),
+        "{after:?}"
+    );
+    let said = "; the values are back to what they were before the alarm.";
+    assert!(after.explanation.ends_with(said), "{}", after.explanation);
+}
+
+/// The work is over by minute 30, and so is what it did.
+#[test]
+fn the_end_of_planned_work_is_no_alarm() {
+    let busy = |minute| match minute {
+        12..30 => Said { load: 60.0, ..CALM },
+        _ => CALM,
+    };
+    let verdicts = verdicts(&format!("{CONFIG}{PLANNED}"), 60, busy);
+    let (_, after) = &verdicts[32];
+    assert!(
+        after.anomaly_score.value() >= 0.4 && after.criteria.contains(&Criterion::Aftermath),
+        "{after:?}"
+    );
+    assert!(verdicts.iter().all(|(_, verdict)| verdict.severity <= Severity::Low));
+}
+
 #[test]
 fn what_is_severe_when_the_work_begins_is_severe_no_more() {
     let busy = |minute| match minute {

@@ -7,7 +7,7 @@ use crate::wire::reference::v1::{
 use prost::Message;
 
 fn check(histogram: &Histogram) -> Result<HistogramSample, InvalidHistogram> {
-    read(&histogram.encode_to_vec(), &mut Parts::default()).unwrap()
+    read(&histogram.encode_to_vec(), FIELDS_OF_2_0, &mut Parts::default()).unwrap()
 }
 
 fn buckets(buckets: &[(i32, f64)]) -> Vec<Bucket> {
@@ -104,7 +104,7 @@ fn b13_of_the_reset_hints_only_gauge_is_kept() {
 fn b13_the_lists_of_one_histogram_do_not_reach_the_next() {
     let mut parts = Parts::default();
     for histogram in [integer(), float(), custom(), integer()] {
-        let read = read(&histogram.encode_to_vec(), &mut parts).unwrap();
+        let read = read(&histogram.encode_to_vec(), FIELDS_OF_2_0, &mut parts).unwrap();
         assert_eq!(read, check(&histogram));
     }
 }
@@ -257,5 +257,15 @@ fn b13_packed_and_single_buckets_are_the_same() {
     let without = Histogram { positive_deltas: vec![], ..integer() }.encode_to_vec();
     // Field 12 as varints: zigzag of 3, 2, -1 is 6, 4, 1.
     let single = [&without[..], &[0x60, 6, 0x60, 4, 0x60, 1]].concat();
-    assert_eq!(read(&single, &mut Parts::default()).unwrap(), check(&packed));
+    assert_eq!(read(&single, FIELDS_OF_2_0, &mut Parts::default()).unwrap(), check(&packed));
+}
+
+/// Field 17 with the type of a text: damage in 2.0, which has such a field, and unknown to 1.0.
+#[test]
+fn a_start_timestamp_is_a_number_where_there_is_one() {
+    let message = [17 << 3 & 0x7f | 2 | 0x80, 17 >> 4, 2, 0, 0];
+    assert!(read(&message, FIELDS_OF_2_0, &mut Parts::default()).is_err());
+    assert!(read(&message, FIELDS_OF_1_0, &mut Parts::default()).is_ok());
+    let number = [17 << 3 & 0x7f | 0x80, 17 >> 4, 5];
+    assert!(read(&number, FIELDS_OF_2_0, &mut Parts::default()).is_ok());
 }
