@@ -26,8 +26,9 @@ const RULES: &str = "groups:
       - { alert: AnomalyHigh, expr: made_load > 100 }
 ";
 
+/// The limit is passed before the alert fires, so that what the alert takes out of the training are rows from before both.
 const CONFIG: &str = "step: 1s
-alerts: { margin_before: 5s, margin_after: 2s, lead: 10s }
+alerts: { margin_before: 15s, margin_after: 2s, lead: 10s }
 detectors:
   - name: made
     window: 5s
