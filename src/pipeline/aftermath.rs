@@ -3,7 +3,8 @@
 //! The inputs of a model look back over a window, so what was anomalous stays in them for its length after everything is as it
 //! was before, and where an incident outlasted the window its end is as large a change as its beginning. Neither is news. A step
 //! is in the **aftermath** of an alarm where each feature that drives its score left the range in which it was before the alarm, or
-//! that in which it usually is, and is back there. What else happens meanwhile drives the score by other features, or by values that are not back.
+//! that in which it usually is, and is back there. What else happens meanwhile drives the score by other features, or by values
+//! that are not back.
 
 use crate::{
     calibrate::Severity,
@@ -79,18 +80,23 @@ impl Aftermaths {
         size_of::<LabelSet>() + size_of::<Aftermath>() + n_features * size_of::<Home>()
     }
 
+    /// Forgets what no window holds at step `at` any more, also of entities that are gone: before anything is asked of that step.
+    pub(super) fn forget_over(&mut self, at: TimestampMs) {
+        let reach_ms = self.reach_ms;
+        let lasts = |aftermath: &Aftermath| {
+            at.since_ms(aftermath.last) <= reach_ms && at.since_ms(aftermath.alarmed) <= LONGEST_MS
+        };
+        self.entities.retain(|_, aftermath| lasts(aftermath));
+    }
+
     /// Whether all that drives the score of this step is back where it was before an alarm.
     pub(super) fn holds(
         &self,
         entity: &LabelSet,
-        at: TimestampMs,
         drivers: &[Contribution],
         value: impl Fn(usize) -> f64,
     ) -> bool {
-        let Some(aftermath) = self.entities.get(entity).filter(|aftermath| !self.is_over(aftermath, at))
-        else {
-            return false;
-        };
+        let Some(aftermath) = self.entities.get(entity) else { return false };
         let mut driving = drivers.iter().filter(|driver| driver.share >= LEAST_SHARE).peekable();
         let is_back =
             |feature: usize| aftermath.homes.get(feature).is_some_and(|home| home.has(value(feature)));
@@ -98,9 +104,8 @@ impl Aftermaths {
     }
 
     /// Whether windows hold something of an alarm on this entity that was high.
-    pub(super) fn hold_high(&self, entity: &LabelSet, at: TimestampMs) -> bool {
-        let held = |aftermath: &Aftermath| aftermath.was_high && !self.is_over(aftermath, at);
-        self.entities.get(entity).is_some_and(held)
+    pub(super) fn hold_high(&self, entity: &LabelSet) -> bool {
+        self.entities.get(entity).is_some_and(|aftermath| aftermath.was_high)
     }
 
     /// Takes a step that is in no aftermath: `alarm` is the first step of the alarm that stands, if one does, and how severe it is.
@@ -113,9 +118,7 @@ impl Aftermaths {
         usual: impl Iterator<Item = Option<Expected>>,
         value: impl Fn(usize) -> f64,
     ) {
-        let known = self.entities.get(entity).is_some_and(|aftermath| !self.is_over(aftermath, at));
-        if !known {
-            self.entities.remove(entity);
+        if !self.entities.contains_key(entity) {
             let Some((since, _)) = alarm else { return };
             let steps = (at.since_ms(since) / self.step_ms.max(1)) as usize + 1 + ONSET_STEPS;
             let home = |(feature, usual)| Home::new(&windows.recent(entity, feature), steps, usual);
@@ -142,10 +145,6 @@ impl Aftermaths {
 
     pub(super) fn forget(&mut self, entity: &LabelSet) {
         self.entities.remove(entity);
-    }
-
-    fn is_over(&self, aftermath: &Aftermath, at: TimestampMs) -> bool {
-        at.since_ms(aftermath.last) > self.reach_ms || at.since_ms(aftermath.alarmed) > LONGEST_MS
     }
 }
 

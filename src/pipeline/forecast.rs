@@ -38,6 +38,8 @@ const HORIZON_MS: i64 = 86_400_000;
 #[derive(Debug)]
 pub(super) struct Forecasts {
     mean_ms: i64,
+    /// That of the last step.
+    period: i64,
     /// Those features of an entity that have limits, by place.
     entities: BTreeMap<LabelSet, Vec<(usize, Course)>>,
 }
@@ -69,7 +71,7 @@ pub(super) struct Forecast {
 impl Forecasts {
     /// Has seen nothing, of steps so far apart.
     pub(super) fn new(step_ms: i64) -> Self {
-        Self { mean_ms: MEAN_MS.max(step_ms), entities: BTreeMap::new() }
+        Self { mean_ms: MEAN_MS.max(step_ms), period: i64::MIN, entities: BTreeMap::new() }
     }
 
     /// Bytes of one entity with so many features that have limits.
@@ -84,6 +86,12 @@ impl Forecasts {
         rules_of: impl Fn(&LabelSet) -> &'a [FeatureRules],
     ) {
         let period = matrix.at.0.div_euclid(self.mean_ms);
+        if period != self.period {
+            self.period = period;
+            // Of whom nothing was heard for as long as means are kept none is left.
+            let is_gone = |course: &Course| period.saturating_sub(course.period) > MEANS as i64;
+            self.entities.retain(|_, courses| courses.iter().any(|(_, course)| !is_gone(course)));
+        }
         for (entity, row) in matrix.entities.iter().zip(matrix.values.rows()) {
             let rules = rules_of(entity);
             if rules.iter().all(|rules| rules.limits.is_none()) {

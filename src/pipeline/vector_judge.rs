@@ -236,6 +236,7 @@ impl VectorJudge {
     ) -> DetectorStep {
         let invalid_values = std::mem::take(&mut self.invalid_values);
         let mut step = DetectorStep { invalid_values, ..DetectorStep::default() };
+        self.aftermaths.forget_over(inputs.at);
         // The hours are learned before there is a model, too.
         let seasonal = self.season.as_mut().map(|season| season.take(inputs));
         let scored = model.map_or_else(Vec::new, |model| self.score(model, inputs, seasonal.as_ref()));
@@ -262,7 +263,7 @@ impl VectorJudge {
         let in_incident = |entity: &LabelSet| {
             trackers.get(entity).is_some_and(|tracker| tracker.severity() >= Severity::High)
                 || is_watched(watched_until, entity, inputs.at)
-                || aftermaths.hold_high(entity, inputs.at)
+                || aftermaths.hold_high(entity)
         };
         let in_grace =
             |entity: &LabelSet| starts.as_ref().is_some_and(|starts| starts.in_grace(entity, inputs.at));
@@ -407,9 +408,9 @@ impl VectorJudge {
         let score = scored.as_ref().map(|(scored, _)| scored.anomaly_score).unwrap_or_default();
         let layout = InputLayout { n_features: settings.schema.features().len() };
         let value = |feature| inputs.values[[row, layout.column(feature, Statistic::Value)]];
-        let in_aftermath = scored.as_ref().is_some_and(|(scored, _)| {
-            self.aftermaths.holds(entity, inputs.at, &scored.contributions, value)
-        });
+        let in_aftermath = scored
+            .as_ref()
+            .is_some_and(|(scored, _)| self.aftermaths.holds(entity, &scored.contributions, value));
         let supporting = if in_aftermath { AnomalyScore::default() } else { score };
         let medium = settings.thresholds.of(Severity::Medium);
         let at_least = settings.thresholds.of(violations.worst);

@@ -59,7 +59,8 @@ impl Entity {
         // Of next to no share: never asked for.
         drivers.push(Contribution { feature: 7, share: 0.05 });
         let value = |feature: usize| values[feature];
-        let holds = self.aftermaths.holds(&self.labels, at, &drivers, value);
+        self.aftermaths.forget_over(at);
+        let holds = self.aftermaths.holds(&self.labels, &drivers, value);
         if !holds {
             let alarm = alarm.map(|minute| (TimestampMs(minute * MINUTE), Severity::High));
             self.aftermaths.take(&self.labels, at, alarm, &self.windows, [self.usual; 2].into_iter(), value);
@@ -128,7 +129,7 @@ fn the_end_of_what_lasted_is_no_news() {
     entity.incident();
     (0..110).for_each(|_| assert!(!entity.step([50.0, 22.0], None, &[0])));
     assert!(entity.step([12.0, 22.0], None, &[0]));
-    assert!(entity.aftermaths.hold_high(&entity.labels, TimestampMs(entity.minute * MINUTE)));
+    assert!(entity.aftermaths.hold_high(&entity.labels));
 }
 
 /// After a day there it is at home there.
@@ -138,7 +139,20 @@ fn the_end_of_what_lasted_for_a_day_is_news() {
     entity.incident();
     (0..1_440).for_each(|_| assert!(!entity.step([50.0, 22.0], None, &[0])));
     assert!(!entity.step([12.0, 22.0], None, &[0]));
-    assert!(!entity.aftermaths.hold_high(&entity.labels, TimestampMs(entity.minute * MINUTE)));
+    assert!(!entity.aftermaths.hold_high(&entity.labels));
+}
+
+/// Of an entity that never comes back nothing is kept for longer than its window would hold it.
+#[test]
+fn who_is_gone_is_forgotten() {
+    let mut entity = Entity::calm();
+    entity.incident();
+    let gone = |entity: &mut Entity, minutes: i64| {
+        entity.aftermaths.forget_over(TimestampMs((entity.minute - 1 + minutes) * MINUTE));
+        entity.aftermaths.entities.is_empty()
+    };
+    assert!(!gone(&mut entity, WINDOW as i64 + 3));
+    assert!(gone(&mut entity, WINDOW as i64 + 4));
 }
 
 /// A second rise within the window is news as the first one was, and its end is over as that was.

@@ -96,6 +96,24 @@ fn a_line_ends_with_its_values() {
     assert!(said[190..].iter().all(Option::is_some), "the means before the gap lie on the same line");
 }
 
+/// A machine an hour, each for an hour, as where machines are made for a job: those of the last hours are remembered.
+#[test]
+fn who_is_gone_is_forgotten() {
+    let rules = [FeatureRules { limits: Some(limits()), ..FeatureRules::default() }];
+    let mut forecasts = Forecasts::new(MINUTE);
+    for minute in 0..100 * HOUR {
+        let matrix = FeatureMatrix {
+            at: TimestampMs(minute * MINUTE),
+            entities: vec![LabelSet::from_pairs([("instance", format!("job-{}", minute / HOUR))]).unwrap()],
+            values: Array2::from_elem((1, 1), 45.0),
+            ambiguous: vec![0],
+        };
+        forecasts.take(&matrix, |_| &rules);
+        assert!(forecasts.entities.len() <= 4, "{minute}: {}", forecasts.entities.len());
+    }
+    assert!(forecasts.entities.len() >= 2);
+}
+
 proptest! {
     /// Whatever comes, what is said is ahead: within a day, towards a limit, beyond what is usual.
     #[test]
