@@ -125,9 +125,7 @@ pub(super) fn add_violations(
 ) {
     let Some(first) = violations.first() else { return };
     verdict.anomaly_type = verdict.anomaly_type.or_else(|| type_of(&first.feature));
-    verdict.criteria.extend(violations.iter().map(|violation| violation.breach.criterion()));
-    verdict.criteria.sort_unstable();
-    verdict.criteria.dedup();
+    add_criteria(verdict, violations.iter().map(|violation| violation.breach.criterion()));
     for Violation { feature, seen, breach } in violations.iter().rev() {
         let feature = Quantity::in_schema(schema, feature);
         let said = match *breach {
@@ -152,7 +150,7 @@ fn without_repeat<'a>(said: &str, rest: &'a str) -> &'a str {
 /// Says that what is unusual is over.
 pub(super) fn add_aftermath(verdict: &mut Verdict) {
     if !verdict.explanation.is_empty() {
-        verdict.criteria.push(Criterion::Aftermath);
+        add_criteria(verdict, [Criterion::Aftermath]);
         add_clause(verdict, "the values are back to what they were before the alarm");
     }
 }
@@ -161,7 +159,7 @@ pub(super) fn add_aftermath(verdict: &mut Verdict) {
 pub(super) fn add_start(verdict: &mut Verdict, start: Option<Start>) {
     match &start {
         Some(start) if start.in_loop => {
-            verdict.criteria.push(Criterion::CrashLoop);
+            add_criteria(verdict, [Criterion::CrashLoop]);
             verdict.anomaly_type = verdict.anomaly_type.or(Some(AnomalyType::System));
             let said = &verdict.explanation;
             verdict.explanation = match &**said {
@@ -189,6 +187,13 @@ pub(super) fn add_maintenance(verdict: &mut Verdict, maintenance: Option<InMaint
         add_clause(verdict, &explain::maintenance_clause(name, *until, verdict.at));
     }
     verdict.maintenance = maintenance;
+}
+
+/// Each once, in their order, whoever adds them.
+fn add_criteria(verdict: &mut Verdict, criteria: impl IntoIterator<Item = Criterion>) {
+    verdict.criteria.extend(criteria);
+    verdict.criteria.sort_unstable();
+    verdict.criteria.dedup();
 }
 
 /// A clause after all that is said; of what is not spoken of nothing is said either.
