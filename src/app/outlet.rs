@@ -300,10 +300,10 @@ fn report(detector: &str, verdict: &Verdict, model_version: &str) -> AnomalyRepo
 
 fn violation_report(violation: &Violation) -> ViolationReport {
     let (above, below) = match violation.breach {
-        Breach::Limit(Bound::Above(limit)) => (Some(limit), None),
-        Breach::Limit(Bound::Below(limit)) => (None, Some(limit)),
-        Breach::Forecast { bound: Bound::Above(limit), .. } => (Some(limit), None),
-        Breach::Forecast { bound: Bound::Below(limit), .. } => (None, Some(limit)),
+        Breach::Limit(bound) | Breach::Forecast { bound, .. } => match bound {
+            Bound::Above(limit) => (Some(limit), None),
+            Bound::Below(limit) => (None, Some(limit)),
+        },
         Breach::DroppedToZero { .. } => (None, None),
     };
     ViolationReport {

@@ -6,11 +6,7 @@ use crate::calibrate::Bound;
 /// Says that a feature is beyond its limit, for example `disk_usage_pct 97.3 %, above its limit of 95 %`.
 #[must_use]
 pub fn beyond_limit(feature: Quantity<'_>, seen: f64, limit: Bound) -> String {
-    let (side, limit) = match limit {
-        Bound::Above(limit) => ("above", limit),
-        Bound::Below(limit) => ("below", limit),
-    };
-    format!("{feature} {}, {side} its limit of {}", feature.show(seen), feature.show(limit))
+    format!("{feature} {}, {}", feature.show(seen), beyond(feature, limit))
 }
 
 /// Says that a feature is zero and hardly ever was, for example `request_rate is 0, it was never 0 in 3 d`. `known_ms` is
@@ -28,12 +24,17 @@ pub fn dropped_to_zero(feature: Quantity<'_>, known_ms: i64, ever: bool) -> Stri
 /// in 3 h`.
 #[must_use]
 pub fn heading_for(feature: Quantity<'_>, seen: f64, limit: Bound, after_ms: i64) -> String {
+    let (seen, beyond, after) = (feature.show(seen), beyond(feature, limit), duration_text(after_ms));
+    format!("{feature} is {seen}, and at this pace {beyond} in {after}")
+}
+
+/// On which side of which limit.
+fn beyond(feature: Quantity<'_>, limit: Bound) -> String {
     let (side, limit) = match limit {
         Bound::Above(limit) => ("above", limit),
         Bound::Below(limit) => ("below", limit),
     };
-    let (seen, limit, after) = (feature.show(seen), feature.show(limit), duration_text(after_ms));
-    format!("{feature} is {seen}, and at this pace {side} its limit of {limit} in {after}")
+    format!("{side} its limit of {}", feature.show(limit))
 }
 
 #[cfg(test)]
