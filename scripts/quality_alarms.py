@@ -25,14 +25,14 @@ def severity_scores(anomaly_scores, raw_scores, criteria):
 
     What dropped to zero is medium by itself, wherever medium begins; the aftermath of an alarm supports nothing.
     """
-    for score, raw, criterion in zip(anomaly_scores, raw_scores, criteria):
-        criteria = criterion.split("+")
+    for score, raw, joined in zip(anomaly_scores, raw_scores, criteria):
+        names = joined.split("+")
         if not raw:
             yield None
-        elif "dropped_to_zero" in criteria:
+        elif "dropped_to_zero" in names:
             yield math.inf
         else:
-            yield 0.0 if "aftermath" in criteria else float(score)
+            yield 0.0 if "aftermath" in names else float(score)
 
 
 def stretches(scores, settings):

@@ -2,8 +2,8 @@
 //!
 //! A level is **entered** when `n` of the last `m` steps reached its threshold. Where features look back, as rates do, one odd
 //! scrape is seen at several steps, which say no more than one: `carry` more of both are asked for then, but of steps that are
-//! sure by themselves, because their score is a high one or a limit was passed. A level is **held** until `clear_after` steps in a row stayed below its threshold minus `margin`. The severity of a step is the
-//! highest level that is entered or held. So
+//! sure by themselves, because their score is a high one or a limit was passed. A level is **held** until `clear_after` steps
+//! in a row stayed below its threshold minus `margin`. The severity of a step is the highest level that is entered or held. So
 //! - one strange step alone raises nothing (with n > 1), and a gap in a strange episode ends nothing;
 //! - a level once entered lasts at least `clear_after` steps;
 //! - leaving a high level does not end the episode: the lower levels are held on their own terms.
@@ -114,7 +114,8 @@ struct Step {
 
 // === impl Persistence ===
 
-/// 2 of 3 steps to enter, none of which sees what another saw; 3 in a row to leave; the margin of 0.05 is half of a factor of two in rarity.
+/// 2 of 3 steps to enter, none of which sees what another saw; 3 in a row to leave; the margin of 0.05 is half of a factor of
+/// two in rarity.
 impl Default for Persistence {
     fn default() -> Self {
         Self { n: 2, m: 3, carry: 0, clear_after: 3, margin: 0.05 }

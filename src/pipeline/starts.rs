@@ -5,8 +5,9 @@
 //! before is a **release**. What is seen for the first time is new and no start. A start counts for an entity when at
 //! least a quarter of its processes started at one step: one of fifty replicas does not excuse the service.
 //!
-//! An entity that started has a grace period, unless it had started shortly before: what starts again and again has one, and is an anomaly by itself. All is in
-//! the time of the data, and what was not seen for an hour is forgotten (`docs/decisions/027-grace-after-a-start.md`, `041-loops-and-courses.md`).
+//! An entity that started has a grace period, unless it had started shortly before: what starts again and again has one, and is
+//! an anomaly by itself. All is in the time of the data, and what was not seen for an hour is forgotten
+//! (`docs/decisions/027-grace-after-a-start.md`, `041-loops-and-courses.md`).
 
 mod reading;
 
