@@ -42,7 +42,7 @@ pub(super) struct Aftermaths {
 
 #[derive(Debug)]
 struct Aftermath {
-    /// The last step at which the alarm stood or one of its features was away.
+    /// The last step at which the alarm stood, or one of its features had been away ever since.
     last: TimestampMs,
     /// The last step at which the alarm stood.
     alarmed: TimestampMs,
@@ -58,6 +58,8 @@ struct Home {
     before: Option<Place>,
     /// Where it usually is.
     usual: Option<Place>,
+    /// Whether it was elsewhere while the alarm stood, and ever since.
+    is_away: bool,
 }
 
 /// A range, and whether its feature was elsewhere while the alarm stood.
@@ -108,7 +110,8 @@ impl Aftermaths {
         self.entities.get(entity).is_some_and(|aftermath| aftermath.was_high)
     }
 
-    /// Takes a step that is in no aftermath: `alarm` is the first step of the alarm that stands, if one does, and how severe it is.
+    /// Takes a step. `alarm` is the first step of the alarm that stands, if one does and the step is in no aftermath, and how severe
+    /// it is.
     pub(super) fn take(
         &mut self,
         entity: &LabelSet,
@@ -133,10 +136,8 @@ impl Aftermaths {
         }
         let mut is_away = false;
         for (feature, home) in aftermath.homes.iter_mut().enumerate() {
-            if alarm.is_some() {
-                home.leave(value(feature));
-            }
-            is_away |= home.misses(value(feature));
+            home.follow(value(feature), alarm.is_some());
+            is_away |= home.is_away;
         }
         if alarm.is_some() || is_away {
             aftermath.last = at;
@@ -160,7 +161,8 @@ impl Home {
             (low, high, count) = (low.min(value), high.max(value), count + 1);
         }
         let before = (count >= LEAST_VALUES).then(|| Place::new(low, high, SLACK));
-        Self { before, usual: usual.map(|Expected { low, high }| Place::new(low, high, USUAL_SLACK)) }
+        let usual = usual.map(|Expected { low, high }| Place::new(low, high, USUAL_SLACK));
+        Self { before, usual, is_away: false }
     }
 
     /// Whether it is back where it was, or where it usually is.
@@ -168,16 +170,13 @@ impl Home {
         self.places().any(|place| place.left && place.holds(value))
     }
 
-    /// Whether it is in none of the places that it left.
-    fn misses(&self, value: f64) -> bool {
-        self.places().any(|place| place.left) && !self.has(value)
-    }
-
-    /// Takes a value of the time in which the alarm stands.
-    fn leave(&mut self, value: f64) {
+    /// Takes a value; what is elsewhere only after it was back, and without an alarm, is not away for it.
+    fn follow(&mut self, value: f64, in_alarm: bool) {
         for place in self.before.iter_mut().chain(&mut self.usual) {
-            place.left |= !place.holds(value);
+            place.left |= in_alarm && !place.holds(value);
         }
+        let is_elsewhere = self.places().any(|place| place.left) && !self.has(value);
+        self.is_away = is_elsewhere && (in_alarm || self.is_away);
     }
 
     fn places(&self) -> impl Iterator<Item = &Place> {

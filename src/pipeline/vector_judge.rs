@@ -427,17 +427,14 @@ impl VectorJudge {
         };
         let severity =
             tracker.take(StepEvidence { score: Some(supporting), sure: violations.worst, most }, inputs.at);
-        if !in_aftermath {
-            // What is excused was unusual all the same, and its end is no news either.
-            let is_habit =
-                scored.as_ref().is_some_and(|(_, hour)| matches!(hour, Some(Seasonal::Habit { .. })));
-            let is_excused = (most < Severity::Medium && score.value() >= medium) || is_habit;
-            let since = tracker.since().filter(|_| severity >= Severity::Medium);
-            let since = since.or_else(|| is_excused.then_some(inputs.at));
-            let alarm = since.map(|since| (since, severity));
-            let usual = (0..layout.n_features).map(|feature| model?.expected_of(entity, feature));
-            self.aftermaths.take(entity, inputs.at, alarm, &self.windows, usual, value);
-        }
+        // What is excused was unusual all the same, and its end is no news either.
+        let is_habit = scored.as_ref().is_some_and(|(_, hour)| matches!(hour, Some(Seasonal::Habit { .. })));
+        let is_excused = (most < Severity::Medium && score.value() >= medium) || is_habit;
+        let since = tracker.since().filter(|_| severity >= Severity::Medium);
+        let since = since.or_else(|| is_excused.then_some(inputs.at)).filter(|_| !in_aftermath);
+        let alarm = since.map(|since| (since, severity));
+        let usual = (0..layout.n_features).map(|feature| model?.expected_of(entity, feature));
+        self.aftermaths.take(entity, inputs.at, alarm, &self.windows, usual, value);
         let history = History { windows: &self.windows, since: tracker.since(), peak: tracker.peak() };
         let mut verdict = match (model, scored) {
             (Some(model), Some((scored, seasonal))) => {

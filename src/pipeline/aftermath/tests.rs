@@ -61,10 +61,8 @@ impl Entity {
         let value = |feature: usize| values[feature];
         self.aftermaths.forget_over(at);
         let holds = self.aftermaths.holds(&self.labels, &drivers, value);
-        if !holds {
-            let alarm = alarm.map(|minute| (TimestampMs(minute * MINUTE), Severity::High));
-            self.aftermaths.take(&self.labels, at, alarm, &self.windows, [self.usual; 2].into_iter(), value);
-        }
+        let alarm = alarm.filter(|_| !holds).map(|minute| (TimestampMs(minute * MINUTE), Severity::High));
+        self.aftermaths.take(&self.labels, at, alarm, &self.windows, [self.usual; 2].into_iter(), value);
         holds
     }
 
@@ -130,6 +128,18 @@ fn the_end_of_what_lasted_is_no_news() {
     (0..110).for_each(|_| assert!(!entity.step([50.0, 22.0], None, &[0])));
     assert!(entity.step([12.0, 22.0], None, &[0]));
     assert!(entity.aftermaths.hold_high(&entity.labels));
+}
+
+/// A noisy value that is out now and then belongs to no alarm that is over: what it does hours later is news, with its end.
+#[test]
+fn who_was_back_is_not_away_for_it() {
+    let mut entity = Entity::calm();
+    entity.incident();
+    for minute in 0..180 {
+        entity.step([if minute % 20 == 19 { 17.0 } else { 12.0 }, 22.0], None, &[0]);
+    }
+    assert!(!entity.step([50.0, 22.0], None, &[0]));
+    assert!(!entity.step([12.0, 22.0], None, &[0]));
 }
 
 /// After a day there it is at home there.
