@@ -101,8 +101,8 @@ const fn gate(direction: Direction, min_change: f64, min_relative_change: f64) -
     }
 }
 
-/// For metrics of node_exporter 1.x on Linux. Shares are 0 to 1, `memory_usage_pct` and
-/// `disk_usage_pct` are 0 to 100, traffic is per second.
+/// For metrics of node_exporter 1.x on Linux. Shares are 0 to 1, `memory_usage_pct`,
+/// `disk_usage_pct` and `root_disk_usage_pct` are 0 to 100, traffic is per second.
 ///
 /// Limits are those of the Prometheus community's rules for hosts: a tenth of the memory, or of a file system, is left.
 const NODE_EXPORTER: &[PresetFeature] = &[
@@ -116,6 +116,12 @@ const NODE_EXPORTER: &[PresetFeature] = &[
         // The busiest core: one runaway thread is lost in the average of 64 cores.
         "cpu_usage_max",
         r#"1 - min by (instance) (rate(node_cpu_seconds_total{mode="idle"}[$__rate_interval]))"#,
+    ),
+    PresetFeature::above(
+        0.05,
+        // Processors that wait for a disk: it is slow, whatever the utilisation says.
+        "cpu_iowait",
+        r#"avg by (instance) (rate(node_cpu_seconds_total{mode="iowait"}[$__rate_interval]))"#,
     ),
     PresetFeature::above(
         2.0,
@@ -136,6 +142,14 @@ const NODE_EXPORTER: &[PresetFeature] = &[
             pseudo_file_systems!(),
             r#",mountpoint!=""})"#
         ),
+    )
+    .and_unusual_above(90.0),
+    PresetFeature::above(
+        0.5,
+        // Without it a machine is of no use, and a fuller one hides that it fills.
+        "root_disk_usage_pct",
+        // Old kernels have a second one there, of the type `rootfs`.
+        r#"100 * max by (instance) (1 - node_filesystem_avail_bytes{mountpoint="/",fstype!="rootfs"} / node_filesystem_size_bytes{mountpoint="/",fstype!="rootfs"})"#,
     )
     .and_unusual_above(90.0),
     PresetFeature::above(
