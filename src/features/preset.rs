@@ -153,7 +153,8 @@ const NODE_EXPORTER: &[PresetFeature] = &[
     )
     .and_unusual_above(90.0),
     PresetFeature::above(
-        0.05,
+        // A busy disk need not be a slow one, of which `cpu_iowait` tells: it is news when it nears its limits.
+        0.6,
         "disk_io_utilisation",
         r#"max by (instance) (rate(node_disk_io_time_seconds_total{device=~"(/dev/)?(mmcblk.p.+|nvme.+|rbd.+|sd.+|vd.+|xvd.+|dm-.+|md.+|dasd.+)"}[$__rate_interval]))"#,
     ),
